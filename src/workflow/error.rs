@@ -1,0 +1,59 @@
+//! What can be wrong with a workflow.
+
+use crate::error;
+
+/// The result of workflow code.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A workflow that cannot be read, or an operation on it that cannot be done.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    message: String,
+    hint: Option<String>,
+    node: Option<String>,
+}
+
+impl Error {
+    /// An error whose message names the place and the rule.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, node: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Names the node concerned.
+    #[must_use]
+    pub fn node(mut self, node_id: impl Into<String>) -> Self {
+        self.node = Some(node_id.into());
+        self
+    }
+
+    /// The node concerned, if it is one.
+    pub fn node_id(&self) -> Option<&str> {
+        self.node.as_deref()
+    }
+
+    /// What to do next.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl From<Error> for error::Error {
+    fn from(error: Error) -> Self {
+        let mut outer = Self::invalid_input(error.message);
+        if let Some(hint) = error.hint {
+            outer = outer.hint(hint);
+        }
+        if let Some(node) = error.node {
+            outer = outer.detail("node_id", node);
+        }
+        outer
+    }
+}

@@ -1,0 +1,9 @@
+//! Workflows as data: parse, look at, check, change, build, convert. Pure: no I/O, no clock, no async.
+
+pub mod error;
+pub mod graph;
+pub mod object_info;
+
+pub use error::{Error, Result};
+pub use graph::{ClassType, Link, Node, NodeId, Workflow};
+pub use object_info::ObjectInfo;
