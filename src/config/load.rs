@@ -1,0 +1,195 @@
+//! The layers of the configuration, from the lowest to the highest.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::names::put;
+use super::schema::{all_keys, check, nearest};
+use super::{AuditFail, Config, Environment, Error, Mode, Problem};
+
+/// A configuration file larger than this is not one.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// What the command line says about the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// The file of `--config`.
+    pub file: Option<PathBuf>,
+    /// The environment; [`Environment::process`] outside of tests.
+    pub environment: Environment,
+    /// Values of flags: key, value, flag.
+    pub overrides: Vec<(&'static str, Value, &'static str)>,
+}
+
+/// A configuration that can be used.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The values of all layers together, with paths made absolute where they start at `~` or at the file.
+    pub config: Config,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    /// What is allowed but probably not meant.
+    pub warnings: Vec<String>,
+}
+
+/// Reads all layers.
+///
+/// # Errors
+/// Every mistake of the file, the environment and the flags together.
+pub fn load(options: &LoadOptions) -> Result<Loaded, Error> {
+    let environment = &options.environment;
+    let file = locate(options);
+    let mut problems = Vec::new();
+    let mut document = match &file {
+        Some(path) => read(path).unwrap_or_else(|problem| {
+            problems.push(problem);
+            Value::Object(Map::new())
+        }),
+        None => Value::Object(Map::new()),
+    };
+
+    let mut changed = Vec::new();
+    environment.expand(&mut document, "", &mut problems, &mut changed);
+    retype(&mut document, &changed);
+    let mut origins = overlay_environment(&mut document, environment);
+    for (key, value, flag) in &options.overrides {
+        put(&mut document, key, value.clone());
+        origins.insert((*key).to_owned(), format!("`{flag}`"));
+    }
+
+    check(&document, &mut problems);
+    let mut warnings = unknown_variables(environment);
+    let config = match serde_json::from_value::<Config>(document.clone()) {
+        Ok(config) => Some(complete(config, &document, environment, file.as_deref())),
+        Err(error) => {
+            if problems.is_empty() {
+                problems.push(Problem::new("", error.to_string()));
+            }
+            None
+        }
+    };
+    if let Some(config) = &config {
+        super::check::contradictions(config, &mut problems, &mut warnings);
+    }
+    for problem in &mut problems {
+        let set_by = origins.iter().find(|(key, _)| {
+            problem
+                .key
+                .strip_prefix(key.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        });
+        problem.origin = set_by.map(|(_, origin)| origin.clone());
+    }
+    match config {
+        Some(config) if problems.is_empty() => Ok(Loaded { config, file, warnings }),
+        _ => Err(Error { file, problems }),
+    }
+}
+
+/// The file that [`load`] would read: the first that is named or exists.
+pub fn locate(options: &LoadOptions) -> Option<PathBuf> {
+    if let Some(file) = &options.file {
+        return Some(file.clone());
+    }
+    if let Some(file) = options.environment.get("COMFYWARDEN_CONFIG") {
+        return Some(options.environment.expand_home(Path::new(file)));
+    }
+    let home = options.environment.home()?;
+    let usual = [".comfywarden/config.yaml", ".comfyui-mcp/config.yaml"];
+    usual.iter().map(|name| home.join(name)).find(|path| path.is_file())
+}
+
+fn read(path: &Path) -> Result<Value, Problem> {
+    let failed =
+        |error: std::io::Error| Problem::new("", format!("{} cannot be read: {error}", path.display()));
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size > LARGEST_FILE {
+        return Err(Problem::new("", format!("{} is larger than 1 MiB", path.display())));
+    }
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let mut document: Value = serde_yaml::from_str(&text)
+        .map_err(|error| Problem::new("", format!("{} is not valid YAML: {error}", path.display())))?;
+    drop_nulls(&mut document);
+    match document {
+        Value::Null => Ok(Value::Object(Map::new())),
+        Value::Object(_) => Ok(document),
+        _ => Err(Problem::new("", format!("{} must hold a mapping of sections", path.display()))
+            .hint("start from config.example.yaml")),
+    }
+}
+
+/// A key without a value is a key that is not set: its default holds.
+fn drop_nulls(value: &mut Value) {
+    if let Value::Object(map) = value {
+        map.retain(|_, inner| !inner.is_null());
+        map.values_mut().for_each(drop_nulls);
+    }
+}
+
+fn retype(document: &mut Value, changed: &[String]) {
+    for path in changed {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let Some(key) = all_keys().iter().find(|key| key.path == *path) else { continue };
+        if let Some(place) = document.pointer_mut(&pointer)
+            && let Some(text) = place.as_str()
+        {
+            *place = key.parse(text);
+        }
+    }
+}
+
+fn overlay_environment(document: &mut Value, environment: &Environment) -> HashMap<String, String> {
+    let mut origins = HashMap::new();
+    for key in all_keys() {
+        let set = key.variables.iter().find_map(|name| environment.get(name).map(|text| (name, text)));
+        if let Some((name, text)) = set {
+            put(document, &key.path, key.parse(text));
+            origins.insert(key.path.clone(), format!("the variable `{name}`"));
+        }
+    }
+    origins
+}
+
+fn unknown_variables(environment: &Environment) -> Vec<String> {
+    const OTHERS: [&str; 1] = ["COMFYWARDEN_CONFIG"];
+    let known = || all_keys().iter().flat_map(|key| &key.variables).map(String::as_str).chain(OTHERS);
+    let unknown = environment.names_with("COMFYWARDEN_").filter(|name| !known().any(|other| other == *name));
+    unknown
+        .map(|name| match nearest(name, known()) {
+            Some(close) => {
+                format!("the variable `{name}` means nothing to comfywarden; did you mean `{close}`?")
+            }
+            None => format!("the variable `{name}` means nothing to comfywarden"),
+        })
+        .collect()
+}
+
+/// Fills in the defaults that depend on something else: on the transport, the home folder, the file's place.
+fn complete(mut config: Config, document: &Value, environment: &Environment, file: Option<&Path>) -> Config {
+    let unset = |pointer: &str| document.pointer(pointer).is_none();
+    if config.transport.remote.enabled {
+        if unset("/security/mode") {
+            config.security.mode = Mode::Enforce;
+        }
+        if unset("/logging/audit_fail") {
+            config.logging.audit_fail = AuditFail::Closed;
+        }
+    }
+    let beside = file.and_then(Path::parent).map_or_else(
+        || environment.expand_home(Path::new("~/.comfywarden")),
+        |folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
+    );
+    let place = |path: &Path| {
+        let path = environment.expand_home(path);
+        let plain = path.strip_prefix(".").map(Path::to_owned).unwrap_or(path);
+        beside.join(plain)
+    };
+    config.logging.audit_file = place(&config.logging.audit_file);
+    config.workflows.dir = place(&config.workflows.dir);
+    for root in config.files.allowed_roots.iter_mut().chain(&mut config.files.publish_roots) {
+        *root = environment.expand_home(root);
+    }
+    config
+}

@@ -1,0 +1,36 @@
+//! The whole configuration, one field per section of the file.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Comfyui, Files, Limits, Logging, ModelSearch, RateLimits, Security, Tasks, Tools, Transport, Workflows,
+};
+
+/// Everything an operator can set.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The ComfyUI server behind comfywarden.
+    pub comfyui: Comfyui,
+    /// What may run.
+    pub security: Security,
+    /// Calls per minute, by class of tool.
+    pub rate_limits: RateLimits,
+    /// Keys and limits for searching models.
+    pub model_search: ModelSearch,
+    /// The audit log and the diagnostic log.
+    pub logging: Logging,
+    /// How clients reach comfywarden.
+    pub transport: Transport,
+    /// Tasks, kept for files of the Python reference.
+    pub tasks: Tasks,
+    /// Folders and hosts that tools may name.
+    pub files: Files,
+    /// Workflow files that become tools.
+    pub workflows: Workflows,
+    /// Which tools are offered.
+    pub tools: Tools,
+    /// Sizes.
+    pub limits: Limits,
+}

@@ -1,0 +1,46 @@
+//! Section `tools`: which tools are offered. A tool that is not offered cannot be called either.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which tools are offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tools {
+    /// The set to start from.
+    pub profile: Profile,
+    /// Tools added to the profile.
+    pub include: Vec<String>,
+    /// Tools taken away.
+    pub exclude: Vec<String>,
+    /// Only tools that change nothing; wins over everything else.
+    pub read_only: bool,
+    /// Seconds that a tool waits for its job before it answers `running`.
+    #[schemars(range(min = 0, max = 3600))]
+    pub wait_seconds: u64,
+}
+
+impl Default for Tools {
+    fn default() -> Self {
+        Self {
+            profile: Profile::Full,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            read_only: false,
+            wait_seconds: 50,
+        }
+    }
+}
+
+/// A named set of tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// All tools.
+    #[default]
+    Full,
+    /// The tools of everyday work.
+    Core,
+    /// A few tools that find and run the others.
+    Compact,
+}
