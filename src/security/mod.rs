@@ -1,1 +1,35 @@
-//! Placeholder.
+//! The security pipeline: who may call what, how often, with which words and files, and what is written down.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`gate`] | admission: size, access, schema, rate, audit |
+//! | [`permit`] | the proof of admission, the trail of a call, its outcome |
+//! | [`contract`], [`identity`] | what a tool promises, who calls |
+//! | [`limiter`] | token buckets |
+//! | [`audit`] | the chained log, its reader and its verifier |
+//! | [`redact`], [`display`] | secrets out, hidden characters shown |
+//! | [`path`] | names that may reach a file system or a URL |
+//! | [`inspector`] | workflows: findings and the verdict |
+//! | [`seal`] | the state of a question, sealed |
+
+pub mod audit;
+pub mod contract;
+pub mod display;
+mod extent;
+pub mod gate;
+pub mod identity;
+pub mod inspector;
+pub mod limiter;
+pub mod path;
+pub mod permit;
+pub mod redact;
+pub mod seal;
+
+pub use audit::AuditLog;
+pub use contract::{Class, Contract};
+pub use gate::Gate;
+pub use identity::{CallId, Caller};
+pub use inspector::{Asking, Finding, Flag, Inspector, Knowledge, Severity, Verdict, VettedWorkflow};
+pub use path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder, UploadName};
+pub use permit::{Outcome, Permit, Trail};
+pub use seal::{Seal, SealedState};

@@ -1,0 +1,232 @@
+//! What a tool promises to the gate: its name, its class, and the schema its arguments must meet.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind as Rule};
+use serde_json::Value;
+
+use crate::error::{Error, JsonObject, Result};
+
+/// What a tool does to the world; rate limits and access rights go by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Looks only.
+    Read,
+    /// Moves files: uploads, downloads, outputs.
+    File,
+    /// Changes the queue.
+    Workflow,
+    /// Costs GPU time.
+    Generation,
+    /// Changes which code or settings the server runs.
+    Admin,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 5] = [Self::Read, Self::File, Self::Workflow, Self::Generation, Self::Admin];
+
+    /// The spelling in messages, logs and token scopes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::File => "file",
+            Self::Workflow => "workflow",
+            Self::Generation => "generation",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A tool's name, class and published input schema. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Contract(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: Arc<str>,
+    class: Class,
+    schema: JsonObject,
+    validator: OnceLock<std::result::Result<Validator, String>>,
+}
+
+impl Contract {
+    /// A contract. The schema is compiled on first use, since one compile costs milliseconds.
+    pub fn new(name: impl Into<Arc<str>>, class: Class, input_schema: JsonObject) -> Self {
+        Self(Arc::new(Inner { name: name.into(), class, schema: input_schema, validator: OnceLock::new() }))
+    }
+
+    /// The tool's full name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    /// The tool's class.
+    pub fn class(&self) -> Class {
+        self.0.class
+    }
+
+    /// The published input schema.
+    pub fn schema(&self) -> &JsonObject {
+        &self.0.schema
+    }
+
+    /// True when the schema names this top-level argument.
+    pub(super) fn takes(&self, argument: &str) -> bool {
+        self.0.schema.get("properties").and_then(|properties| properties.get(argument)).is_some()
+    }
+
+    /// Drops optional arguments that were given as `null`: to a caller that is the same as not given.
+    pub(super) fn drop_nulls(&self, args: &mut JsonObject) {
+        let required = self.0.schema.get("required").and_then(Value::as_array);
+        let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|n| n == name));
+        args.retain(|name, value| !value.is_null() || is_required(name) || !self.takes(name));
+    }
+
+    /// Checks arguments against the schema. The message names the place, the rule and what is accepted.
+    pub fn check(&self, args: &JsonObject) -> Result<()> {
+        let compiled = self.0.validator.get_or_init(|| {
+            jsonschema::options()
+                .with_pattern_options(PatternOptions::regex())
+                .offline()
+                .build(&Value::Object(self.0.schema.clone()))
+                .map_err(|error| error.to_string())
+        });
+        let validator = match compiled {
+            Ok(validator) => validator,
+            Err(error) => {
+                return Err(Error::internal(format!("the schema of `{}` does not compile", self.name()))
+                    .source(error.clone()));
+            }
+        };
+        // The validator wants a Value; moving the map in and out would need a copy of large arguments.
+        let instance = Value::Object(args.clone());
+        match validator.validate(&instance) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.explain(&error)),
+        }
+    }
+
+    fn explain(&self, error: &ValidationError<'_>) -> Error {
+        let path = error.instance_path().as_str();
+        let field = if path.is_empty() { "the arguments".to_owned() } else { field_name(path) };
+        let got = shorten(error.instance());
+        let message = match error.kind() {
+            Rule::AdditionalProperties { unexpected } | Rule::UnevaluatedProperties { unexpected } => {
+                return self.unexpected(&field, unexpected);
+            }
+            Rule::Required { property } => format!("{field}: {property} is required"),
+            Rule::Enum { options } => format!("{field} is {got}; it must be one of {}", shorten(options)),
+            Rule::Constant { expected_value } => format!("{field} is {got}; it must be {expected_value}"),
+            Rule::Maximum { limit } => format!("{field} is {got}; the most is {limit}"),
+            Rule::Minimum { limit } => format!("{field} is {got}; the least is {limit}"),
+            Rule::ExclusiveMaximum { limit } => format!("{field} is {got}; it must be below {limit}"),
+            Rule::ExclusiveMinimum { limit } => format!("{field} is {got}; it must be above {limit}"),
+            Rule::MaxLength { limit } => format!("{field} is too long; at most {limit} characters"),
+            Rule::MinLength { limit } => format!("{field} is too short; at least {limit} characters"),
+            Rule::MaxItems { limit } => format!("{field} has too many entries; at most {limit}"),
+            Rule::MinItems { limit } => format!("{field} has too few entries; at least {limit}"),
+            Rule::Pattern { pattern } => format!("{field} is {got}; it must match {pattern}"),
+            _ => format!("{field}: {}", shorten_text(&error.to_string(), 200)),
+        };
+        Error::invalid_input(message).detail("field", path.trim_start_matches('/'))
+    }
+
+    fn unexpected(&self, field: &str, unexpected: &[String]) -> Error {
+        let names: Vec<String> =
+            unexpected.iter().take(5).map(|name| format!("`{}`", shorten_text(name, 60))).collect();
+        let error = Error::invalid_input(format!("{field}: unknown argument {}", names.join(", ")))
+            .detail("field", unexpected.first().map_or("", String::as_str));
+        let known: Vec<&str> = self
+            .0
+            .schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .map(|properties| properties.keys().map(String::as_str).collect())
+            .unwrap_or_default();
+        if known.is_empty() {
+            return error.hint("this tool takes no arguments");
+        }
+        error.hint(format!("accepted: {}", known.join(", ")))
+    }
+}
+
+/// `/inputs/0/name` as `inputs[0].name`.
+fn field_name(pointer: &str) -> String {
+    let mut name = String::from("`");
+    for part in pointer.split('/').skip(1) {
+        if part.bytes().all(|b| b.is_ascii_digit()) && !part.is_empty() {
+            name.push_str(&format!("[{part}]"));
+        } else {
+            if name.len() > 1 {
+                name.push('.');
+            }
+            name.push_str(&part.replace("~1", "/").replace("~0", "~"));
+        }
+    }
+    name.push('`');
+    name
+}
+
+fn shorten(value: &Value) -> String {
+    shorten_text(&value.to_string(), 400)
+}
+
+fn shorten_text(text: &str, most: usize) -> String {
+    let text = super::redact::redact_text(text);
+    let text = super::display::sanitize(&text);
+    if text.chars().count() <= most {
+        return text.into_owned();
+    }
+    text.chars().take(most).chain(std::iter::once('…')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn contract() -> Contract {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "limit": {"type": "integer", "minimum": 1, "maximum": 100},
+                "kind": {"type": "string", "enum": ["a", "b"]},
+                "items": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "string"}}}}
+            },
+            "required": ["kind"],
+            "additionalProperties": false
+        });
+        Contract::new("comfyui_test", Class::Read, schema.as_object().unwrap().clone())
+    }
+
+    fn message(args: &Value) -> String {
+        contract().check(args.as_object().unwrap()).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn names_the_field_the_rule_and_the_accepted_values() {
+        assert_eq!(message(&json!({"kind": "a", "limit": 500})), "`limit` is 500; the most is 100");
+        assert_eq!(message(&json!({"kind": "c"})), "`kind` is \"c\"; it must be one of [\"a\",\"b\"]");
+        assert_eq!(message(&json!({})), "the arguments: \"kind\" is required");
+        assert_eq!(message(&json!({"kind": "a", "lim": 1})), "the arguments: unknown argument `lim`");
+        assert!(message(&json!({"kind": "a", "items": [{"n": 1}]})).starts_with("`items[0].n`: 1 is not"));
+    }
+
+    #[test]
+    fn null_for_an_optional_argument_is_dropped_and_for_a_required_one_refused() {
+        let mut args = json!({"kind": null, "limit": null, "stray": null}).as_object().unwrap().clone();
+        contract().drop_nulls(&mut args);
+        assert_eq!(Value::Object(args), json!({"kind": null, "stray": null}));
+    }
+}

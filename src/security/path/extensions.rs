@@ -1,0 +1,65 @@
+//! Which file extensions each kind of name may have.
+
+/// What may be uploaded.
+pub(super) const UPLOAD: &[&str] = &["png", "jpg", "jpeg", "webp", "gif", "json"];
+
+/// What may be read back: every kind of file that ComfyUI's own and the usual custom nodes save.
+pub(super) const OUTPUT: &[&str] = &[
+    // pictures
+    "png",
+    "jpg",
+    "jpeg",
+    "webp",
+    "gif",
+    "avif",
+    "bmp",
+    "tif",
+    "tiff",
+    "exr",
+    "hdr",
+    "apng",
+    "jxl",
+    // video
+    "mp4",
+    "webm",
+    "mov",
+    "mkv",
+    "avi",
+    "m4v",
+    "ogv", //
+    // audio
+    "wav",
+    "mp3",
+    "flac",
+    "ogg",
+    "opus",
+    "m4a",
+    "aac", //
+    // 3D
+    "glb",
+    "gltf",
+    "obj",
+    "ply",
+    "stl",
+    "fbx",
+    "usdz",
+    "splat",
+    "spz",
+    "ksplat", //
+    // text and data
+    "txt",
+    "json",
+    "csv",
+    "srt",
+    "vtt",
+    "md",
+    "latent",
+    "safetensors",
+    "npy",
+];
+
+/// The extension of `name`, in lower case; `None` without one.
+pub(super) fn extension_of(name: &str) -> Option<String> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    (!stem.is_empty() && !extension.is_empty()).then(|| extension.to_ascii_lowercase())
+}

@@ -1,0 +1,80 @@
+//! How a name reads to the layers behind us: as given, percent-decoded, and with compatibility characters folded.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::rules::Refusal;
+
+/// How often a name is decoded to find out what it hides.
+const MOST_ROUNDS: usize = 8;
+
+/// One reading of a name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct View {
+    pub(super) text: String,
+    /// True when NFKC took part: such a reading is only searched for what would be a path.
+    pub(super) folded: bool,
+}
+
+/// Every reading of `raw` until decoding changes nothing more, the given one first.
+pub(super) fn views(raw: &str) -> Result<Vec<View>, Refusal> {
+    let mut views = vec![View { text: raw.to_owned(), folded: false }];
+    if raw.is_ascii() && !raw.contains('%') {
+        return Ok(views);
+    }
+    let mut current = raw.to_owned();
+    for _ in 0..MOST_ROUNDS {
+        let decoded = percent_decode(&current)?;
+        let folded: String = decoded.nfkc().collect();
+        if decoded != current {
+            views.push(View { text: decoded.clone(), folded: views.last().is_some_and(|view| view.folded) });
+        }
+        if folded == current {
+            return Ok(views);
+        }
+        if folded != decoded {
+            views.push(View { text: folded.clone(), folded: true });
+        }
+        current = folded;
+    }
+    Err(Refusal("it is encoded too many times"))
+}
+
+/// Decodes each `%` that two hexadecimal digits follow; any other `%` is an ordinary character.
+fn percent_decode(text: &str) -> Result<String, Refusal> {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let escape =
+            (byte == b'%').then(|| Some((hex(*bytes.get(at + 1)?)?, hex(*bytes.get(at + 2)?)?))).flatten();
+        match escape {
+            Some((high, low)) => {
+                decoded.push(high * 16 + low);
+                at += 3;
+            }
+            None => {
+                decoded.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).map_err(|_| Refusal("its percent escapes are not valid UTF-8"))
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    u8::try_from(char::from(byte).to_digit(16)?).ok()
+}
+
+/// `\u002e` and `\x2e` decoded, where what comes out could be part of a path. `None` when nothing does.
+pub(super) fn hides_path_in_backslashes(text: &str) -> bool {
+    text.match_indices('\\').any(|(at, _)| {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        let digits = match rest.chars().next() {
+            Some('u') => rest.get(1..5),
+            Some('x') => rest.get(1..3),
+            _ => None,
+        };
+        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+        code.is_some_and(|c| c.is_control() || matches!(c, '.' | '/' | '\\' | '%' | ':'))
+    })
+}

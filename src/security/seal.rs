@@ -1,0 +1,191 @@
+//! The sealed state of a question: what was asked is what runs, for the same caller, and not for ever.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    audit::hex,
+    identity::{CallId, Caller},
+};
+use crate::error::{Error, JsonObject, Result};
+
+/// What a question remembers until the answer comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedState {
+    /// The call that asked.
+    pub call_id: CallId,
+    /// Its tool.
+    pub tool: String,
+    /// Who called.
+    pub caller: String,
+    /// The digest of its arguments, see [`args_digest`].
+    pub args_digest: String,
+    /// What the user was asked about.
+    pub workflow_hash: String,
+    /// The seed that was drawn, so that the approved workflow can be built again.
+    pub seed: Option<u64>,
+    /// When the answer comes too late, in seconds since 1970.
+    pub expires_unix: u64,
+}
+
+/// Seals and opens [`SealedState`] with a key that lives as long as the process.
+pub struct Seal {
+    key: [u8; 32],
+}
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal")
+    }
+}
+
+impl Seal {
+    /// A seal with a new random key.
+    #[expect(clippy::new_without_default, reason = "a random key is no default")]
+    pub fn new() -> Self {
+        let mut random = Sha256::new();
+        // Two random UUIDs hold 244 random bits; a crate for random bytes would add nothing.
+        random.update(uuid::Uuid::new_v4().as_bytes());
+        random.update(uuid::Uuid::new_v4().as_bytes());
+        Self { key: random.finalize().into() }
+    }
+
+    /// The state as opaque text.
+    pub fn seal(&self, state: &SealedState) -> String {
+        let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(state).unwrap_or_default());
+        let tag = self.mac(&payload).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
+        format!("{payload}.{}", URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// The state, if it is ours, unexpired, and made for this caller, tool and arguments.
+    pub fn open(&self, sealed: &str, caller: &Caller, tool: &str, args: &JsonObject) -> Result<SealedState> {
+        let state = self.verified(sealed).ok_or_else(|| refuse("it was not made by this server"))?;
+        if state.expires_unix <= now_unix() {
+            return Err(refuse("the question has expired"));
+        }
+        if state.caller != caller.id() || state.tool != tool {
+            return Err(refuse("it belongs to another call"));
+        }
+        if state.args_digest != args_digest(args) {
+            return Err(refuse("the arguments are not the ones the user was asked about"));
+        }
+        Ok(state)
+    }
+
+    fn verified(&self, sealed: &str) -> Option<SealedState> {
+        let (payload, tag) = sealed.split_once('.')?;
+        let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
+        self.mac(payload)?.verify_slice(&tag).ok()?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+
+    fn mac(&self, payload: &str) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
+        mac.update(payload.as_bytes());
+        Some(mac)
+    }
+}
+
+/// Seconds since 1970.
+pub fn now_unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+/// A digest of arguments that does not depend on the order of their keys.
+pub fn args_digest(args: &JsonObject) -> String {
+    let mut hasher = Sha256::new();
+    feed_object(&mut hasher, args);
+    hex(&hasher.finalize())
+}
+
+fn feed(hasher: &mut Sha256, value: &Value) {
+    match value {
+        Value::Object(map) => feed_object(hasher, map),
+        Value::Array(items) => {
+            hasher.update(b"[");
+            for item in items {
+                feed(hasher, item);
+                hasher.update(b",");
+            }
+            hasher.update(b"]");
+        }
+        // The JSON text of a scalar is unambiguous: strings are quoted and escaped.
+        scalar => hasher.update(scalar.to_string()),
+    }
+}
+
+fn feed_object(hasher: &mut Sha256, map: &JsonObject) {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    hasher.update(b"{");
+    for (key, value) in entries {
+        hasher.update(Value::from(key.as_str()).to_string());
+        hasher.update(b":");
+        feed(hasher, value);
+        hasher.update(b",");
+    }
+    hasher.update(b"}");
+}
+
+fn refuse(why: &str) -> Error {
+    Error::denied(format!("the answer cannot be accepted: {why}"))
+        .hint("make the call again to be asked again")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn state(args: &JsonObject) -> SealedState {
+        SealedState {
+            call_id: CallId::new(),
+            tool: "comfyui_run_workflow".into(),
+            caller: "local".into(),
+            args_digest: args_digest(args),
+            workflow_hash: "ab".into(),
+            seed: Some(u64::MAX),
+            expires_unix: now_unix() + 60,
+        }
+    }
+
+    fn args(value: &Value) -> JsonObject {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn opens_what_it_sealed_whatever_the_order_of_the_arguments() {
+        let seal = Seal::new();
+        let state = state(&args(&json!({"a": 1, "b": {"x": 1, "y": [2]}})));
+        let sealed = seal.seal(&state);
+        let again = args(&json!({"b": {"y": [2], "x": 1}, "a": 1}));
+        assert_eq!(seal.open(&sealed, &Caller::local(), "comfyui_run_workflow", &again).unwrap(), state);
+    }
+
+    #[test]
+    fn refuses_another_caller_tool_argument_key_time_or_byte() {
+        let seal = Seal::new();
+        let given = args(&json!({"a": 1}));
+        let sealed = seal.seal(&state(&given));
+        let local = Caller::local();
+        let tool = "comfyui_run_workflow";
+        assert!(seal.open(&sealed, &Caller::with_classes("x", []), tool, &given).is_err());
+        assert!(seal.open(&sealed, &local, "comfyui_other", &given).is_err());
+        assert!(seal.open(&sealed, &local, tool, &args(&json!({"a": 2}))).is_err());
+        assert!(Seal::new().open(&sealed, &local, tool, &given).is_err());
+        let late = seal.seal(&SealedState { expires_unix: now_unix(), ..state(&given) });
+        assert!(seal.open(&late, &local, tool, &given).is_err());
+        for at in (0..sealed.len()).step_by(7) {
+            let mut forged = sealed.clone().into_bytes();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            let forged = String::from_utf8(forged).unwrap();
+            assert!(seal.open(&forged, &local, tool, &given).is_err(), "byte {at}");
+        }
+    }
+}
