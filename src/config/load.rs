@@ -59,9 +59,13 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Error> {
         origins.insert((*key).to_owned(), format!("`{flag}`"));
     }
 
-    check(&document, &mut problems);
+    let mut misfits = Vec::new();
+    check(&document, &mut misfits);
+    misfits.retain(|misfit| !problems.iter().any(|problem| problem.key == misfit.key));
+    problems.append(&mut misfits);
     let mut warnings = unknown_variables(environment);
-    let config = match serde_json::from_value::<Config>(document.clone()) {
+    let usable = without(&document, &problems);
+    let config = match serde_json::from_value::<Config>(usable) {
         Ok(config) => Some(complete(config, &document, environment, file.as_deref())),
         Err(error) => {
             if problems.is_empty() {
@@ -126,6 +130,24 @@ fn drop_nulls(value: &mut Value) {
         map.retain(|_, inner| !inner.is_null());
         map.values_mut().for_each(drop_nulls);
     }
+}
+
+/// The document without what is already known to be wrong, so that the rest can still be checked.
+fn without(document: &Value, problems: &[Problem]) -> Value {
+    let mut usable = document.clone();
+    for problem in problems {
+        let path = problem.key.split('[').next().unwrap_or_default();
+        let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let pointer =
+            if section.is_empty() { String::new() } else { format!("/{}", section.replace('.', "/")) };
+        if let Some(Value::Object(map)) = usable.pointer_mut(&pointer) {
+            map.remove(name);
+        }
+        if let Some(auth) = usable.pointer_mut("/comfyui/auth").filter(|_| path.starts_with("comfyui.auth")) {
+            *auth = Value::String("none".to_owned());
+        }
+    }
+    usable
 }
 
 fn retype(document: &mut Value, changed: &[String]) {
