@@ -1,8 +1,12 @@
 //! Workflows as data: parse, look at, check, change, build, convert. Pure: no I/O, no clock, no async.
 
 pub mod error;
+pub mod families;
 pub mod graph;
+pub mod nearest;
 pub mod object_info;
+pub mod presets;
+pub mod templates;
 
 pub use error::{Error, Result};
 pub use graph::{ClassType, Link, Node, NodeId, Workflow};
