@@ -137,6 +137,11 @@ impl Workflow {
         self.nodes.get(*self.index.get(id)?).map(|(_, node)| node)
     }
 
+    /// The node with this id, and the id as the workflow holds it.
+    pub fn entry(&self, id: &str) -> Option<(&NodeId, &Node)> {
+        self.nodes.get(*self.index.get(id)?).map(|(id, node)| (id, node))
+    }
+
     /// The node with this id, to change.
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Node> {
         self.nodes.get_mut(*self.index.get(id)?).map(|(_, node)| node)

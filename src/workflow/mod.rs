@@ -1,11 +1,14 @@
 //! Workflows as data: parse, look at, check, change, build, convert. Pure: no I/O, no clock, no async.
 
+pub mod check;
 pub mod error;
 pub mod families;
 pub mod graph;
 pub mod nearest;
 pub mod object_info;
 pub mod presets;
+#[cfg(test)]
+mod recorded;
 pub mod templates;
 
 pub use error::{Error, Result};

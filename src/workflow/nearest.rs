@@ -53,9 +53,13 @@ fn likeness(wanted: &str, candidate: &str) -> f64 {
     if wanted == candidate {
         return 2.0;
     }
-    let contained = wanted.len() >= 4 && (candidate.contains(wanted) || wanted.contains(candidate));
-    let bonus = if contained && candidate.len() >= 4 { 0.5 } else { 0.0 };
-    strsim::jaro_winkler(wanted, candidate) + bonus
+    let alike = strsim::jaro_winkler(wanted, candidate);
+    let (short, long) = (wanted.len().min(candidate.len()), wanted.len().max(candidate.len()));
+    if short >= 4 && (candidate.contains(wanted) || wanted.contains(candidate)) {
+        #[expect(clippy::cast_precision_loss, reason = "lengths of at most 256")]
+        return alike.max(0.75 + 0.2 * short as f64 / long as f64);
+    }
+    alike
 }
 
 #[cfg(test)]

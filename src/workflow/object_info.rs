@@ -146,7 +146,8 @@ impl NodeClass {
 }
 
 impl InputSpec {
-    fn parse(name: &str, required: bool, spec: &Value) -> Self {
+    /// Reads one entry of an `input` section.
+    pub(crate) fn parse(name: &str, required: bool, spec: &Value) -> Self {
         let parts = spec.as_array().map_or(&[][..], Vec::as_slice);
         let options = parts.get(1).and_then(Value::as_object).cloned().unwrap_or_default();
         let (ty, choices) = match parts.first() {

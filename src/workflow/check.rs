@@ -1,0 +1,372 @@
+//! Everything ComfyUI checks before it runs a workflow, and a little more, without submitting it.
+//!
+//! Kinds use ComfyUI's own words where it has one. Errors of nodes that no output needs are warnings,
+//! because ComfyUI does not look at those nodes.
+
+pub(crate) mod cycles;
+mod dynamic;
+mod inputs;
+pub(crate) mod links;
+pub mod models;
+mod size;
+mod structure;
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::object_info::{InputSpec, NodeClass};
+use super::{Node, NodeId, ObjectInfo, Workflow, nearest};
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// ComfyUI refuses the workflow, or the branch, or the run must fail.
+    Error,
+    /// It runs, but probably not as meant.
+    Warning,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are ComfyUI's error types and speak for themselves")]
+pub enum ProblemKind {
+    MissingNodeType,
+    RequiredInputMissing,
+    BadLinkedInput,
+    ReturnTypeMismatch,
+    InvalidInputType,
+    ValueSmallerThanMin,
+    ValueBiggerThanMax,
+    ValueNotInList,
+    PromptNoOutputs,
+    MissingModel,
+    MissingNode,
+    SlotOutOfRange,
+    DependencyCycle,
+    LinkExpected,
+    NotAWorkflow,
+    UiFormat,
+    NotANode,
+    UnlistedFile,
+    UnknownInput,
+    UnusedNode,
+    Oversized,
+}
+
+/// One thing that is wrong with a workflow.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// The rule.
+    pub kind: ProblemKind,
+    /// The node concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+    /// Its class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_type: Option<String>,
+    /// The input concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Place, rule and remedy in one sentence.
+    pub message: String,
+    /// What was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<Value>,
+    /// What would be accepted; long lists are cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Value>,
+}
+
+/// The outcome of a check.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Everything found, in the order of the nodes.
+    pub problems: Vec<Problem>,
+    /// True when ComfyUI would run at least one output.
+    pub runs: bool,
+    /// Output nodes that ComfyUI would drop because of an error in their branch.
+    pub dropped_outputs: Vec<String>,
+}
+
+impl Report {
+    /// True without errors.
+    pub fn is_valid(&self) -> bool {
+        self.errors().next().is_none()
+    }
+
+    /// The problems that are errors.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error)
+    }
+
+    /// The problems that are warnings.
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Warning)
+    }
+
+    fn refused(problems: Vec<Problem>) -> Self {
+        Self { problems, runs: false, dropped_outputs: Vec::new() }
+    }
+}
+
+/// The problems of a workflow. Without `object_info`, only what the graph itself shows.
+pub fn check(workflow: &Workflow, object_info: Option<&ObjectInfo>) -> Vec<Problem> {
+    examine(workflow, object_info).problems
+}
+
+/// The problems of any JSON that is meant to be a workflow.
+pub fn check_value(value: &Value, object_info: Option<&ObjectInfo>) -> Report {
+    let problems = structure::problems(value);
+    if !problems.is_empty() {
+        return Report::refused(problems);
+    }
+    match Workflow::from_value(value) {
+        Ok(workflow) => examine(&workflow, object_info),
+        Err(error) => Report::refused(vec![Problem {
+            node_id: error.node_id().map(str::to_owned),
+            ..Problem::of_graph(ProblemKind::NotAWorkflow, error.to_string())
+        }]),
+    }
+}
+
+/// The problems of a workflow and what they mean for its outputs. Linear in the size of the workflow.
+pub fn examine(workflow: &Workflow, object_info: Option<&ObjectInfo>) -> Report {
+    let mut checker = Checker::new(workflow, object_info);
+    if workflow.is_empty() {
+        checker.problems.push(Problem::of_graph(
+            ProblemKind::PromptNoOutputs,
+            "the workflow is empty; add nodes and at least one output node such as SaveImage",
+        ));
+        return Report::refused(checker.problems);
+    }
+    for (id, node) in workflow.iter() {
+        checker.node(id, node);
+    }
+    size::check(&mut checker);
+    cycles::check(&mut checker);
+    checker.finish()
+}
+
+impl Problem {
+    pub(crate) fn of_graph(kind: ProblemKind, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            kind,
+            node_id: None,
+            class_type: None,
+            input: None,
+            message: message.into(),
+            received: None,
+            accepted: None,
+        }
+    }
+
+    pub(crate) fn of_node(kind: ProblemKind, place: Place<'_>, message: &str) -> Self {
+        Self {
+            node_id: Some(place.id.as_str().to_owned()),
+            class_type: Some(place.node.class_type.clone()),
+            ..Self::of_graph(kind, format!("node `{}` ({}): {message}", place.id, place.node.class_type))
+        }
+    }
+
+    fn input(mut self, name: &str) -> Self {
+        self.input = Some(name.to_owned());
+        self
+    }
+
+    fn received(mut self, value: &Value) -> Self {
+        self.received = Some(shorten(value));
+        self
+    }
+
+    fn accepted(mut self, value: impl Into<Value>) -> Self {
+        self.accepted = Some(value.into());
+        self
+    }
+
+    fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+}
+
+/// A node and its id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) id: &'a NodeId,
+    pub(crate) node: &'a Node,
+}
+
+/// Suggestions cost time, so only the first problems get one.
+const SUGGESTIONS: usize = 40;
+
+pub(crate) struct Checker<'a> {
+    workflow: &'a Workflow,
+    object_info: Option<&'a ObjectInfo>,
+    problems: Vec<Problem>,
+    /// Edges from a node to those whose output it takes, over the inputs its class knows.
+    sources: HashMap<&'a str, Vec<&'a str>>,
+    choices: HashMap<*const InputSpec, HashSet<&'a str>>,
+    suggestions: usize,
+    unknown_class: bool,
+}
+
+impl<'a> Checker<'a> {
+    fn new(workflow: &'a Workflow, object_info: Option<&'a ObjectInfo>) -> Self {
+        Self {
+            workflow,
+            object_info,
+            problems: Vec::new(),
+            sources: HashMap::with_capacity(workflow.len()),
+            choices: HashMap::new(),
+            suggestions: SUGGESTIONS,
+            unknown_class: false,
+        }
+    }
+
+    fn node(&mut self, id: &'a NodeId, node: &'a Node) {
+        let place = Place { id, node };
+        let Some(catalogue) = self.object_info else {
+            for (name, value) in &node.inputs {
+                self.shape_only(place, name, value);
+            }
+            return;
+        };
+        let Some(class) = catalogue.get(&node.class_type) else {
+            self.unknown_class(place, catalogue);
+            return;
+        };
+        self.known_node(place, class);
+    }
+
+    fn unknown_class(&mut self, place: Place<'a>, catalogue: &'a ObjectInfo) {
+        self.unknown_class = true;
+        let near = self.suggest(&place.node.class_type, || catalogue.names().iter().map(String::as_str));
+        let message = format!("this ComfyUI has no such class{near}; a node pack may be missing");
+        self.problems.push(
+            Problem::of_node(ProblemKind::MissingNodeType, place, &message)
+                .received(&Value::from(place.node.class_type.as_str())),
+        );
+    }
+
+    fn known_node(&mut self, place: Place<'a>, class: &'a NodeClass) {
+        let specs = dynamic::specs(class, &place.node.inputs);
+        for spec in &specs {
+            match place.node.inputs.get_key_value(spec.name()) {
+                None if spec.spec().required => self.required_missing(place, spec),
+                None => {}
+                Some((_, Value::Array(link))) => self.link(place, spec, link),
+                Some((_, value)) => self.value(place, spec, value),
+            }
+        }
+        if place.node.inputs.len() > specs.iter().filter(|s| place.node.inputs.contains_key(s.name())).count()
+        {
+            self.unknown_inputs(place, &specs);
+        }
+    }
+
+    fn required_missing(&mut self, place: Place<'a>, spec: &dynamic::Spec<'a>) {
+        let want = inputs::describe(spec.spec());
+        let message = format!("required input `{}` is missing; give {want}", spec.name());
+        self.problems.push(
+            Problem::of_node(ProblemKind::RequiredInputMissing, place, &message)
+                .input(spec.name())
+                .accepted(inputs::accepted(spec.spec())),
+        );
+    }
+
+    fn unknown_inputs(&mut self, place: Place<'a>, specs: &[dynamic::Spec<'a>]) {
+        let known: HashSet<&str> = specs.iter().map(dynamic::Spec::name).collect();
+        for name in place.node.inputs.keys().filter(|name| !known.contains(name.as_str())) {
+            let near = self.suggest(name, || known.iter().copied());
+            let message = format!("the class has no input `{name}`{near}; ComfyUI ignores it");
+            let problem = Problem::of_node(ProblemKind::UnknownInput, place, &message);
+            self.problems.push(problem.input(name).warning());
+        }
+    }
+
+    /// “; did you mean `x`?” while suggestions last.
+    fn suggest<'n, I: Iterator<Item = &'n str>>(&mut self, name: &str, known: impl Fn() -> I) -> String {
+        if self.suggestions == 0 {
+            return String::new();
+        }
+        self.suggestions -= 1;
+        nearest::did_you_mean(name, known()).map(|text| format!("; {text}")).unwrap_or_default()
+    }
+
+    fn outputs(&self) -> Vec<&'a str> {
+        let Some(catalogue) = self.object_info else { return Vec::new() };
+        let is_output = |node: &Node| catalogue.get(&node.class_type).is_some_and(|class| class.output_node);
+        self.workflow.iter().filter(|(_, node)| is_output(node)).map(|(id, _)| id.as_str()).collect()
+    }
+
+    fn finish(mut self) -> Report {
+        if self.object_info.is_none() {
+            let runs = self.problems.iter().all(|problem| problem.severity == Severity::Warning);
+            return Report { problems: self.problems, runs, dropped_outputs: Vec::new() };
+        }
+        let outputs = self.outputs();
+        if outputs.is_empty() {
+            self.problems.push(Problem::of_graph(
+                ProblemKind::PromptNoOutputs,
+                "the workflow has no output node; add one such as SaveImage or PreviewImage",
+            ));
+            return Report::refused(self.problems);
+        }
+        let needed = cycles::reach(&outputs, |id| self.sources.get(id).map_or(&[][..], Vec::as_slice));
+        for problem in &mut self.problems {
+            let idle = problem.node_id.as_deref().is_some_and(|id| !needed.contains(id));
+            if idle && problem.kind != ProblemKind::MissingNodeType {
+                problem.severity = Severity::Warning;
+            }
+        }
+        self.unused(&needed);
+        let dropped = self.dropped(&outputs);
+        let runs = !self.unknown_class && dropped.len() < outputs.len();
+        Report { problems: self.problems, runs, dropped_outputs: dropped }
+    }
+
+    fn unused(&mut self, needed: &HashSet<&'a str>) {
+        let workflow = self.workflow;
+        for (id, node) in workflow.iter().filter(|(id, _)| !needed.contains(id.as_str())) {
+            let message = "no output needs this node; ComfyUI will not run it";
+            self.problems
+                .push(Problem::of_node(ProblemKind::UnusedNode, Place { id, node }, message).warning());
+        }
+    }
+
+    /// The outputs that have an error somewhere in their branch.
+    fn dropped(&self, outputs: &[&'a str]) -> Vec<String> {
+        let mut takers: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (taker, sources) in &self.sources {
+            for source in sources {
+                takers.entry(source).or_default().push(taker);
+            }
+        }
+        let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let bad: Vec<&str> = errors.filter_map(|problem| problem.node_id.as_deref()).collect();
+        let spoilt = cycles::reach(&bad, |id| takers.get(id).map_or(&[][..], Vec::as_slice));
+        outputs.iter().filter(|id| spoilt.contains(*id)).map(|id| (*id).to_owned()).collect()
+    }
+}
+
+/// A value cut to what a message can carry.
+fn shorten(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > 200 => {
+            Value::String(text.chars().take(200).chain(std::iter::once('…')).collect())
+        }
+        Value::Array(items) if items.len() > 8 => format!("a list of {} values", items.len()).into(),
+        Value::Object(map) if map.len() > 8 => format!("an object of {} keys", map.len()).into(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
