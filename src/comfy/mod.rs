@@ -1,1 +1,61 @@
-//! Placeholder.
+//! The ComfyUI client: knows addresses, shapes and patience; knows nothing of tools, MCP or callers.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `client` | [`Client`], [`ClientConfig`] |
+//! | `endpoint`, `http`, `tls`, `auth`, `backoff` | which requests there are, and sending them |
+//! | `prompt`, `cancel`, `queue`, `history`, `outputs` | submit, stop, list, results |
+//! | `feed`, `socket`, `frames`, `board`, `meter`, `subscription` | the WebSocket, and what it tells about each prompt |
+//! | `lookup`, `watch`, `event` | following a prompt to its one ending |
+//! | `images`, `models`, `nodes`, `system`, `manager` | everything else the server is asked |
+//! | `error`, `rejection`, `trim` | what the caller hears when it goes wrong, without paths |
+//!
+//! Two rules hold throughout. Events of the socket are hints; only ComfyUI's answers about history and jobs
+//! decide how a prompt ended. And a submit is never repeated before ComfyUI was asked for its id.
+
+mod auth;
+mod backoff;
+mod board;
+mod cancel;
+mod client;
+mod endpoint;
+mod error;
+mod event;
+mod feed;
+mod frames;
+mod history;
+mod http;
+mod ids;
+mod images;
+mod lookup;
+mod manager;
+mod meter;
+mod models;
+mod nodes;
+mod outputs;
+mod prompt;
+mod queue;
+mod rejection;
+mod socket;
+mod subscription;
+mod system;
+mod tls;
+mod trim;
+mod types;
+mod watch;
+
+pub use auth::Auth;
+pub use cancel::{CancelOutcome, CancelState};
+pub use client::{Client, ClientConfig, Limits, Pace};
+pub use error::{Error, Result};
+pub use event::{Blocked, EndState, Ending, Event, EventKind, NodeFailure, Preview, Progress, Source};
+pub use feed::FeedStats;
+pub use ids::{ClientId, PromptId};
+pub use images::{PreviewFormat, UploadRequest, Uploaded, ViewOptions, Viewed};
+pub use rejection::{Problem, Rejection};
+pub use system::{Device, SystemStats};
+pub use types::{
+    FileType, HistoryEntry, HistoryState, Job, JobPage, JobQuery, JobStatus, OutputFile, OutputKind,
+    OutputRef, QueueItem, QueueSnapshot, SortBy, SortOrder, SubmitOptions, Submitted,
+};
+pub use watch::WatchOptions;

@@ -1,0 +1,173 @@
+//! What a watcher of a prompt sees: progress, and exactly one ending.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{OutputFile, PromptId};
+
+/// One thing that happened to a prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// The prompt it happened to.
+    pub prompt_id: PromptId,
+    /// How we know.
+    pub source: Source,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// Where an event was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A frame of the WebSocket: a hint.
+    Socket,
+    /// An answer of ComfyUI about its queue, jobs or history.
+    Poll,
+    /// Our own clock or our own act, such as a time limit.
+    Client,
+}
+
+/// The kinds of events. A stream of them ends with exactly one [`EventKind::Ended`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// The prompt waits; `position` counts from 1.
+    Queued {
+        /// How many prompts have to start until this one does.
+        position: usize,
+    },
+    /// The prompt runs.
+    Started,
+    /// A step was made.
+    Progress(Progress),
+    /// A preview picture of the running node.
+    Preview(Preview),
+    /// A node ended.
+    NodeDone {
+        /// Which one.
+        node_id: String,
+    },
+    /// These nodes are taken from ComfyUI's cache.
+    Cached {
+        /// Their ids.
+        nodes: Vec<String>,
+    },
+    /// A node reports in words.
+    Text {
+        /// Which one.
+        node_id: String,
+        /// What it says.
+        text: String,
+    },
+    /// The worker shows no sign of life although ComfyUI lists the prompt as running, or does so again.
+    Stalled(bool),
+    /// The socket tells nothing about this prompt; it is followed by polling.
+    FallbackPolling,
+    /// The end.
+    Ended(Ending),
+}
+
+/// How far a prompt has come.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Progress {
+    /// The running node.
+    pub node_id: Option<String>,
+    /// Its class.
+    pub node_type: Option<String>,
+    /// The step of that node.
+    pub step: Option<u64>,
+    /// How many steps that node makes.
+    pub total_steps: Option<u64>,
+    /// Over all nodes, 0 to 100, never falling.
+    pub percent: f64,
+}
+
+/// A preview picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The node that made it.
+    pub node_id: Option<String>,
+    /// Its type, such as `image/jpeg`.
+    pub mime_type: String,
+    /// The picture.
+    pub bytes: Bytes,
+}
+
+/// How a prompt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// Which of the five.
+    pub outcome: EndState,
+    /// Everything the run left behind, from history.
+    pub outputs: Vec<OutputFile>,
+    /// True when every node came from ComfyUI's cache.
+    pub cached: bool,
+    /// The node that raised, with `outcome` failed.
+    pub failure: Option<NodeFailure>,
+    /// A node that was blocked by an `ExecutionBlocker`; ComfyUI calls such a run a success.
+    pub blocked: Option<Blocked>,
+    /// From the submit, or from the start of the watch for prompts of others.
+    pub elapsed: Duration,
+    /// The time ComfyUI itself measured between start and end.
+    pub execution: Option<Duration>,
+}
+
+/// The five ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndState {
+    /// History says success.
+    Succeeded,
+    /// A node raised.
+    Failed,
+    /// Interrupted while running, or taken out of the queue by us.
+    Cancelled,
+    /// Not ended within `comfyui.job_timeout`; ComfyUI may still run it.
+    TimedOut,
+    /// ComfyUI knows nothing of it any more, as after a restart.
+    Lost,
+}
+
+impl EndState {
+    /// The spelling of the core state machine.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Why a node failed, without paths and input values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NodeFailure {
+    /// The node that raised.
+    pub node_id: String,
+    /// Its class.
+    pub node_type: String,
+    /// The exception's class, such as `ValueError`.
+    pub exception_type: String,
+    /// The exception's text.
+    pub message: String,
+    /// The last frames as `file:line in function`.
+    pub traceback: Vec<String>,
+    /// True when the device ran out of memory.
+    pub out_of_memory: bool,
+}
+
+/// A node that did not run because of an `ExecutionBlocker`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Blocked {
+    /// The node that was kept from running, where known.
+    pub node_id: Option<String>,
+    /// Its class, where known.
+    pub node_type: Option<String>,
+    /// The blocker's message; absent when only the missing outputs tell.
+    pub message: Option<String>,
+}

@@ -1,0 +1,228 @@
+//! The one long-lived WebSocket of a server: opened before the first submit, kept open, and opened again under
+//! a fresh name when it breaks while somebody watches.
+//!
+//! A name is never used twice: when ComfyUI closes the older of two sockets with one name, it forgets the newer
+//! as well. Prompts submitted under an older name are followed by polling.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_util::sync::CancellationToken;
+
+use super::{ClientId, backoff::Backoff, board::Board, frames, http::Transport, socket::Socket};
+
+/// The socket's handle. Its task starts with the first use and ends with the client.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    line: Arc<Line>,
+    started: AtomicBool,
+    instance: String,
+}
+
+/// What the task and its users share.
+#[derive(Debug)]
+struct Line {
+    transport: Arc<Transport>,
+    board: Arc<Board>,
+    link: watch::Sender<Link>,
+    wanted: Notify,
+    stop: CancellationToken,
+    counters: Counters,
+}
+
+/// The state of the connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    /// The name of the newest connection, open or not.
+    pub(crate) name: ClientId,
+    pub(crate) open: bool,
+    /// How many connections were tried.
+    attempts: u64,
+    /// When the last one failed or broke.
+    failed: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    frames: AtomicU64,
+    malformed: AtomicU64,
+    foreign: AtomicU64,
+    previews: AtomicU64,
+    connections: AtomicU64,
+}
+
+/// What the WebSocket has seen so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FeedStats {
+    /// True while it is open.
+    pub open: bool,
+    /// How often it was opened.
+    pub connections: u64,
+    /// Frames received.
+    pub frames: u64,
+    /// Frames that could not be read, and were ignored.
+    pub malformed: u64,
+    /// Frames of prompts that are not ours.
+    pub foreign: u64,
+    /// Preview pictures received.
+    pub previews: u64,
+}
+
+impl Feed {
+    pub(crate) fn new(transport: Arc<Transport>, board: Arc<Board>, stop: CancellationToken) -> Self {
+        let instance = format!("comfywarden-{}", uuid::Uuid::new_v4().simple());
+        let name = ClientId::numbered(&instance, 0);
+        let (link, _) = watch::channel(Link { name, open: false, attempts: 0, failed: None });
+        let (wanted, counters) = (Notify::new(), Counters::default());
+        let line = Arc::new(Line { transport, board, link, wanted, stop, counters });
+        Self { line, started: AtomicBool::new(false), instance }
+    }
+
+    /// What the names of all our connections begin with.
+    pub(crate) fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// The state of the connection now.
+    pub(crate) fn link(&self) -> Link {
+        self.line.link.borrow().clone()
+    }
+
+    /// Sees to it that the connection is being kept; does not wait for it.
+    pub(crate) fn want(&self) {
+        if !self.started.swap(true, Ordering::AcqRel) {
+            let (line, instance) = (Arc::clone(&self.line), self.instance.clone());
+            tokio::spawn(async move {
+                let stop = line.stop.clone();
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = line.keep(&instance) => {}
+                }
+            });
+        }
+        if !self.line.link.borrow().open {
+            self.line.wanted.notify_one();
+        }
+    }
+
+    /// Waits a bounded time for an open connection and gives the name to submit under. Without a connection
+    /// that name receives nothing, and the prompt is followed by polling.
+    pub(crate) async fn ready(&self) -> ClientId {
+        let pace = &self.line.transport.config.pace;
+        let now = self.link();
+        self.want();
+        // After a fresh failure waiting would only delay every submit.
+        let hopeless = now.failed.is_some_and(|at| at.elapsed() < pace.longest_retry);
+        if now.open || hopeless {
+            return now.name;
+        }
+        let mut link = self.line.link.subscribe();
+        let settled = link.wait_for(|link| link.open || link.attempts > now.attempts);
+        // A time limit that passes and a task that is gone mean the same: go on without.
+        drop(tokio::time::timeout(pace.open_socket, settled).await);
+        self.link().name
+    }
+
+    pub(crate) fn stats(&self) -> FeedStats {
+        let counters = &self.line.counters;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        FeedStats {
+            open: self.line.link.borrow().open,
+            connections: read(&counters.connections),
+            frames: read(&counters.frames),
+            malformed: read(&counters.malformed),
+            foreign: read(&counters.foreign),
+            previews: read(&counters.previews),
+        }
+    }
+}
+
+impl Line {
+    /// Opens the connection whenever it is wanted, and again while somebody watches.
+    async fn keep(&self, instance: &str) {
+        let pace = &self.transport.config.pace;
+        let mut backoff = Backoff::new(pace.first_retry, pace.longest_retry);
+        self.wanted.notified().await;
+        for number in 1.. {
+            let name = ClientId::numbered(instance, number);
+            let opened = Instant::now();
+            self.link.send_modify(|link| link.name = name.clone());
+            match Socket::open(&self.transport, &name).await {
+                Ok(socket) => self.follow(socket).await,
+                Err(error) => tracing::debug!("the WebSocket did not open: {error}"),
+            }
+            self.link.send_modify(|link| {
+                link.open = false;
+                link.attempts += 1;
+                link.failed = Some(Instant::now());
+            });
+            self.board.socket_closed();
+            if opened.elapsed() > pace.longest_retry {
+                backoff.reset();
+            }
+            if self.board.is_watched() {
+                // A server that accepts and drops must not be called in a tight circle.
+                tokio::time::sleep(backoff.next_pause()).await;
+            } else {
+                self.wanted.notified().await;
+            }
+        }
+    }
+
+    /// Reads frames until the connection is over.
+    async fn follow(&self, mut socket: Socket) {
+        self.counters.connections.fetch_add(1, Ordering::Relaxed);
+        self.link.send_modify(|link| {
+            link.open = true;
+            link.failed = None;
+        });
+        let pace = self.transport.config.pace.ping;
+        let mut pinged = false;
+        loop {
+            match tokio::time::timeout(pace, socket.next()).await {
+                Ok(Some(message)) => {
+                    pinged = false;
+                    self.take(message);
+                }
+                Ok(None) => return,
+                // Nobody waits: a dead line costs nothing until the next submit.
+                Err(_) if !self.board.is_watched() => {}
+                Err(_) if !pinged && socket.ping().await => pinged = true,
+                Err(_) => {
+                    tracing::debug!("the WebSocket gives no sign of life and is given up");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take(&self, message: Message) {
+        let limits = &self.transport.config.limits;
+        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+        let frame = match message {
+            Message::Text(text) if text.len() <= limits.text_frame => frames::text(&text),
+            Message::Binary(bytes) if bytes.len() <= limits.binary_frame => frames::binary(bytes),
+            Message::Text(_) | Message::Binary(_) => None,
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => return,
+        };
+        count(&self.counters.frames);
+        match frame {
+            Some(frame) => {
+                if matches!(frame, frames::Frame::Preview(..)) {
+                    count(&self.counters.previews);
+                }
+                if !self.board.apply(frame) {
+                    count(&self.counters.foreign);
+                }
+            }
+            None => drop(count(&self.counters.malformed)),
+        }
+    }
+}

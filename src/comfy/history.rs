@@ -1,0 +1,205 @@
+//! History entries: the only word that counts on how a prompt ended.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    Blocked, Client, Error, HistoryEntry, HistoryState, NodeFailure, PromptId, Result, endpoint::Endpoint,
+    outputs, trim,
+};
+use crate::error::JsonObject;
+
+/// Output nodes that leave nothing in history by design.
+const SILENT_OUTPUT_NODES: [&str; 1] = ["SaveImageWebsocket"];
+
+impl Client {
+    /// The entry of a finished prompt. `None` while it is not finished, and for ids ComfyUI does not know.
+    pub async fn history(&self, id: &PromptId) -> Result<Option<HistoryEntry>> {
+        let found = self.raw_history(id).await?;
+        Ok(found.map(|raw| raw.entry(id.as_str())))
+    }
+
+    /// The workflow of a finished prompt, as it was queued.
+    pub async fn history_workflow(&self, id: &PromptId) -> Result<Option<Value>> {
+        Ok(self.raw_history(id).await?.and_then(RawEntry::into_graph))
+    }
+
+    /// The finished prompts, at most `max_items` of the newest, newest first.
+    pub async fn history_list(&self, max_items: u32) -> Result<Vec<HistoryEntry>> {
+        let endpoint = Endpoint::HistoryList { max_items };
+        let all: indexmap::IndexMap<String, RawEntry> = self.inner.transport.get_json(&endpoint).await?;
+        Ok(all.into_iter().rev().map(|(id, raw)| raw.entry(&id)).collect())
+    }
+
+    async fn raw_history(&self, id: &PromptId) -> Result<Option<RawEntry>> {
+        let endpoint = Endpoint::History(id);
+        let mut all: JsonObject = self.inner.transport.get_json(&endpoint).await?;
+        let Some(found) = all.remove(id.as_str()) else { return Ok(None) };
+        let read = |e: serde_json::Error| Error::Malformed { what: endpoint.name(), reason: e.to_string() };
+        serde_json::from_value(found).map(Some).map_err(read)
+    }
+}
+
+/// An entry as ComfyUI writes it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RawEntry {
+    /// `[number, id, graph, extra_data, output nodes]`.
+    prompt: Vec<Value>,
+    outputs: JsonObject,
+    status: Option<RawStatus>,
+}
+
+/// The state of an execution.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RawStatus {
+    status_str: String,
+    completed: bool,
+    /// `[type, data]` each.
+    messages: Vec<Value>,
+}
+
+impl RawStatus {
+    fn last(&self, kind: &str) -> Option<&JsonObject> {
+        self.messages.iter().rev().find_map(|message| {
+            let [Value::String(name), Value::Object(data)] = message.as_array()?.as_slice() else {
+                return None;
+            };
+            (name == kind).then_some(data)
+        })
+    }
+
+    fn time(&self, kind: &str) -> Option<u64> {
+        self.last(kind)?.get("timestamp")?.as_u64()
+    }
+
+    fn cached(&self) -> HashSet<&str> {
+        let nodes =
+            self.last("execution_cached").and_then(|data| data.get("nodes")).and_then(Value::as_array);
+        nodes.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    fn state(&self) -> HistoryState {
+        if self.last("execution_interrupted").is_some() {
+            HistoryState::Cancelled
+        } else if self.status_str == "success" || (self.status_str.is_empty() && self.completed) {
+            HistoryState::Succeeded
+        } else {
+            HistoryState::Failed
+        }
+    }
+}
+
+impl RawEntry {
+    /// An entry put together from a job of `/api/jobs`, which has no list of output nodes.
+    pub(crate) fn from_job(outputs: JsonObject, status: RawStatus) -> Self {
+        Self { prompt: Vec::new(), outputs, status: Some(status) }
+    }
+
+    fn into_graph(mut self) -> Option<Value> {
+        (self.prompt.len() > 2).then(|| self.prompt.swap_remove(2)).filter(Value::is_object)
+    }
+
+    /// The entry, typed and trimmed.
+    pub(crate) fn entry(self, id: &str) -> HistoryEntry {
+        let status = self.status.unwrap_or_default();
+        let state = status.state();
+        let graph = self.prompt.get(2).and_then(Value::as_object);
+        let extra = self.prompt.get(3).and_then(Value::as_object);
+        let targets: Vec<&str> = self
+            .prompt
+            .get(4)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let cached = status.cached();
+        let all_cached = if targets.is_empty() {
+            !self.outputs.is_empty() && self.outputs.keys().all(|node| cached.contains(node.as_str()))
+        } else {
+            // ComfyUI does not look behind a cached node, so the output nodes tell for all.
+            targets.iter().all(|node| cached.contains(node))
+        };
+        let succeeded = state == HistoryState::Succeeded;
+        let blocked = if succeeded && self.outputs.is_empty() && !all_cached {
+            missing_output(&targets, graph)
+        } else {
+            None
+        };
+        HistoryEntry {
+            prompt_id: id.to_owned(),
+            number: self.prompt.first().and_then(Value::as_f64),
+            state,
+            cached: succeeded && all_cached,
+            node_count: graph.map_or(0, serde_json::Map::len),
+            failure: (state == HistoryState::Failed).then(|| failure_of(&status)),
+            blocked,
+            create_time: extra.and_then(|extra| extra.get("create_time")).and_then(Value::as_u64),
+            start_time: status.time("execution_start"),
+            end_time: ["execution_success", "execution_error", "execution_interrupted"]
+                .iter()
+                .filter_map(|kind| status.time(kind))
+                .max(),
+            outputs: outputs::read(&self.outputs),
+        }
+    }
+}
+
+/// After an `ExecutionBlocker` history says success with no outputs and no word why.
+fn missing_output(targets: &[&str], graph: Option<&JsonObject>) -> Option<Blocked> {
+    let class_of = |node: &str| graph?.get(node)?.get("class_type")?.as_str();
+    let silent = |node: &&str| class_of(node).is_some_and(|class| SILENT_OUTPUT_NODES.contains(&class));
+    let node = targets.iter().find(|node| !silent(node))?;
+    Some(Blocked {
+        node_id: Some((*node).to_owned()),
+        node_type: class_of(node).map(str::to_owned),
+        message: None,
+    })
+}
+
+fn failure_of(status: &RawStatus) -> NodeFailure {
+    match status.last("execution_error") {
+        Some(data) => read_failure(data),
+        None => NodeFailure { message: "ComfyUI gave no reason".to_owned(), ..NodeFailure::default() },
+    }
+}
+
+/// The fields of an `execution_error`, without paths and input values.
+pub(crate) fn read_failure(data: &JsonObject) -> NodeFailure {
+    let text = |key: &str| data.get(key).and_then(Value::as_str).unwrap_or_default();
+    let lines =
+        data.get("traceback").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let (exception_type, message) = (text("exception_type"), text("exception_message"));
+    NodeFailure {
+        node_id: id_text(data.get("node_id")),
+        node_type: text("node_type").to_owned(),
+        exception_type: exception_type.to_owned(),
+        message: trim::message(message),
+        traceback: trim::traceback(lines),
+        out_of_memory: is_out_of_memory(exception_type, message),
+    }
+}
+
+fn id_text(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(id)) => id.clone(),
+        Some(Value::Number(id)) => id.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn is_out_of_memory(exception_type: &str, message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    exception_type.contains("OutOfMemory")
+        || exception_type == "MemoryError"
+        || ["out of memory", "not enough memory", "can't allocate memory", "allocation on device"]
+            .iter()
+            .any(|sign| message.contains(sign))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! Files: uploads into ComfyUI's folders, and reading what lies there.
+
+use std::fmt;
+
+use bytes::Bytes;
+use reqwest::multipart::{Form, Part};
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use super::{Client, Error, FileType, OutputRef, Result, endpoint::Endpoint, http::Answer};
+use crate::security::path::{Subfolder, UploadName};
+
+/// The only service whose `/view` may answer with a redirect.
+const CLOUD: &str = "cloud.comfy.org";
+
+/// A file to upload.
+#[derive(Debug)]
+pub struct UploadRequest<'a> {
+    /// Its name.
+    pub name: &'a UploadName,
+    /// The folder below the root.
+    pub subfolder: &'a Subfolder,
+    /// The root.
+    pub destination: FileType,
+    /// Replace a file of the same name; otherwise ComfyUI picks another.
+    pub overwrite: bool,
+    /// The content.
+    pub bytes: Bytes,
+    /// Its media type.
+    pub mime: &'a str,
+}
+
+/// Where an upload ended up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Uploaded {
+    /// The name ComfyUI chose.
+    pub name: String,
+    /// The folder below the root.
+    #[serde(default)]
+    pub subfolder: String,
+    /// The root.
+    #[serde(rename = "type", default)]
+    pub file_type: FileType,
+}
+
+/// How to read a file.
+#[derive(Debug, Clone, Copy)]
+pub struct ViewOptions {
+    /// Re-encoded by ComfyUI; pictures only.
+    pub preview: Option<PreviewFormat>,
+    /// The most bytes to read; a larger file is an error.
+    pub max_bytes: usize,
+}
+
+/// A picture made smaller by ComfyUI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreviewFormat {
+    /// WebP with this quality, 1 to 100.
+    Webp(u8),
+    /// JPEG with this quality, 1 to 100; transparency is lost.
+    Jpeg(u8),
+}
+
+impl fmt::Display for PreviewFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Webp(quality) => write!(f, "webp;{quality}"),
+            Self::Jpeg(quality) => write!(f, "jpeg;{quality}"),
+        }
+    }
+}
+
+/// A file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewed {
+    /// The content.
+    pub bytes: Bytes,
+    /// Its media type, as ComfyUI says.
+    pub content_type: Option<String>,
+}
+
+impl Client {
+    /// Uploads a file. The name in the answer is the one to use in workflows.
+    pub async fn upload_image(&self, upload: UploadRequest<'_>) -> Result<Uploaded> {
+        let endpoint = Endpoint::UploadImage;
+        let form = form(upload)?;
+        self.inner.transport.post_form(&endpoint, form).await?.ok(&endpoint)?.json(&endpoint)
+    }
+
+    /// Reads a file.
+    pub async fn view(&self, file: &OutputRef, options: ViewOptions) -> Result<Viewed> {
+        let preview = options.preview.map(|format| format.to_string());
+        let endpoint = Endpoint::View {
+            filename: &file.filename,
+            subfolder: &file.subfolder,
+            kind: file.kind,
+            preview: preview.as_deref(),
+        };
+        let mut answer = self.inner.transport.get_at_most(&endpoint, options.max_bytes).await?;
+        if let Some(url) = cloud_redirect(&self.inner.config.base_url, &answer) {
+            answer = self.inner.transport.get_elsewhere(&endpoint, url, options.max_bytes).await?;
+        }
+        if answer.status == 404 {
+            return Err(Error::NotFound(format!(
+                "no file `{}` in folder `{}` of ComfyUI's {} directory",
+                file.filename.as_str(),
+                file.subfolder.as_str(),
+                file.kind.as_str()
+            )));
+        }
+        let answer = answer.ok(&endpoint)?;
+        Ok(Viewed { bytes: answer.body, content_type: answer.content_type })
+    }
+
+    /// The address at which a person can open a file.
+    pub fn view_url(&self, file: &OutputRef) -> Result<Url> {
+        let endpoint = Endpoint::View {
+            filename: &file.filename,
+            subfolder: &file.subfolder,
+            kind: file.kind,
+            preview: None,
+        };
+        let target = endpoint.target()?;
+        let mut url = self.public_url().clone();
+        let path = format!("{}{}", url.path().trim_end_matches('/'), target.path);
+        url.set_path(&path);
+        url.set_query(Some(&target.query));
+        url.set_fragment(None);
+        Ok(url)
+    }
+}
+
+/// The raw UTF-8 name goes on the wire: ComfyUI keeps a percent-encoded one as it stands.
+fn form(upload: UploadRequest<'_>) -> Result<Form> {
+    let length = u64::try_from(upload.bytes.len()).unwrap_or(u64::MAX);
+    let part = Part::stream_with_length(upload.bytes, length)
+        .file_name(upload.name.as_str().to_owned())
+        .mime_str(upload.mime)
+        .map_err(|_| Error::InvalidInput(format!("`{}` is not a media type", upload.mime)))?;
+    let mut form = Form::new().percent_encode_noop().part("image", part);
+    if !upload.subfolder.as_str().is_empty() {
+        form = form.text("subfolder", upload.subfolder.as_str().to_owned());
+    }
+    if upload.destination != FileType::Input {
+        form = form.text("type", upload.destination.as_str());
+    }
+    if upload.overwrite {
+        form = form.text("overwrite", "true");
+    }
+    Ok(form)
+}
+
+/// Where Comfy Cloud keeps the file: another https host with a name. Everybody else's redirects are refused.
+fn cloud_redirect(base: &Url, answer: &Answer) -> Option<Url> {
+    if answer.status != 302 || base.scheme() != "https" || base.host_str() != Some(CLOUD) {
+        return None;
+    }
+    let url = Url::parse(answer.location.as_deref()?).ok()?;
+    let named = matches!(url.host(), Some(Host::Domain(host)) if host.contains('.'));
+    let plain = url.username().is_empty() && url.password().is_none();
+    (url.scheme() == "https" && named && plain).then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redirect(base: &str, status: u16, location: &str) -> Option<String> {
+        let answer =
+            Answer { status, content_type: None, location: Some(location.to_owned()), body: Bytes::new() };
+        cloud_redirect(&Url::parse(base).unwrap(), &answer).map(String::from)
+    }
+
+    #[test]
+    fn follows_only_the_clouds_own_redirect_to_a_named_https_host() {
+        let (cloud, there) = ("https://cloud.comfy.org/api", "https://storage.example.org/x?sig=1");
+        assert_eq!(redirect(cloud, 302, there).as_deref(), Some(there));
+        for (base, status, location) in [
+            ("http://cloud.comfy.org/api", 302, there),
+            ("https://comfy.example.org", 302, there),
+            (cloud, 301, there),
+            (cloud, 302, "http://storage.example.org/x"),
+            (cloud, 302, "https://127.0.0.1/x"),
+            (cloud, 302, "https://[::1]/x"),
+            (cloud, 302, "https://localhost/x"),
+            (cloud, 302, "https://u:p@storage.example.org/x"),
+            (cloud, 302, "/login"),
+        ] {
+            assert_eq!(redirect(base, status, location), None, "{base} {status} {location}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The queue and the jobs: what runs, what waits, and the removal of what waits.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Client, HistoryEntry, HistoryState, Job, JobPage, JobQuery, JobStatus, NodeFailure, PromptId, QueueItem,
+    QueueSnapshot, Result,
+    endpoint::Endpoint,
+    history::{RawEntry, RawStatus, read_failure},
+    outputs,
+};
+use crate::error::JsonObject;
+
+/// Whether the server has `/api/jobs`. Older ones do not.
+#[derive(Debug, Default)]
+pub(crate) struct JobsRoute {
+    missing: AtomicBool,
+    cannot_cancel: AtomicBool,
+}
+
+impl JobsRoute {
+    /// False once the server refused to cancel by this route.
+    pub(crate) fn may_cancel(&self) -> bool {
+        !self.missing.load(Ordering::Relaxed) && !self.cannot_cancel.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn cannot_cancel(&self) {
+        self.cannot_cancel.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What `/api/jobs/{id}` says.
+#[derive(Debug)]
+pub(crate) enum JobAnswer {
+    /// The job.
+    Job(Box<Job>, Option<Box<HistoryEntry>>),
+    /// The route exists and knows no such job.
+    Unknown,
+    /// The server has no such route.
+    NoRoute,
+}
+
+impl Client {
+    /// What runs and what waits.
+    pub async fn queue(&self) -> Result<QueueSnapshot> {
+        let raw: RawQueue = self.inner.transport.get_json(&Endpoint::Queue).await?;
+        Ok(self.snapshot(raw))
+    }
+
+    fn snapshot(&self, raw: RawQueue) -> QueueSnapshot {
+        let ours = self.inner.feed.instance();
+        let item = |raw: RawItem| QueueItem {
+            ours: raw.extra.client_id.as_deref().is_some_and(|name| name.starts_with(ours)),
+            prompt_id: raw.prompt_id,
+            number: raw.number,
+            node_count: raw.nodes.0,
+            create_time: raw.extra.create_time,
+        };
+        QueueSnapshot {
+            running: raw.queue_running.into_iter().map(item).collect(),
+            pending: raw.queue_pending.into_iter().map(item).collect(),
+        }
+    }
+
+    /// One job in any state. `None` when ComfyUI does not know the id.
+    pub async fn job(&self, id: &PromptId) -> Result<Option<Job>> {
+        match self.ask_job(id).await? {
+            JobAnswer::Job(job, _) => return Ok(Some(*job)),
+            JobAnswer::Unknown => return Ok(None),
+            JobAnswer::NoRoute => {}
+        }
+        if let Some(entry) = self.history(id).await? {
+            return Ok(Some(Job::from_history(entry)));
+        }
+        let queue = self.queue().await?;
+        let waiting = queue.pending.into_iter().map(|item| (item, JobStatus::Pending));
+        let mut all = queue.running.into_iter().map(|item| (item, JobStatus::InProgress)).chain(waiting);
+        let found = all.find(|(item, _)| item.prompt_id == id.as_str());
+        if let Some((item, status)) = found {
+            return Ok(Some(Job::from_queue(item, status)));
+        }
+        // It may have ended between the two looks.
+        Ok(self.history(id).await?.map(Job::from_history))
+    }
+
+    /// Jobs in all states, a page at a time.
+    pub async fn jobs(&self, query: &JobQuery) -> Result<JobPage> {
+        let page: RawPage = self.inner.transport.get_json(&Endpoint::Jobs(query)).await?;
+        let jobs = page.jobs.into_iter().map(|raw| raw.split().0).collect();
+        let RawPagination { offset, limit, total, has_more } = page.pagination;
+        Ok(JobPage { jobs, offset, limit, total, has_more })
+    }
+
+    /// Asks `/api/jobs/{id}`; remembers when the route is missing.
+    pub(super) async fn ask_job(&self, id: &PromptId) -> Result<JobAnswer> {
+        if self.inner.jobs_route.missing.load(Ordering::Relaxed) {
+            return Ok(JobAnswer::NoRoute);
+        }
+        let endpoint = Endpoint::Job(id);
+        let answer = self.inner.transport.get(&endpoint).await?;
+        if matches!(answer.status, 404 | 405) {
+            // A missing route answers without a body, a missing job with `{"error": …}`.
+            let known_route = serde_json::from_slice::<JsonObject>(&answer.body).is_ok();
+            self.inner.jobs_route.missing.store(!known_route, Ordering::Relaxed);
+            return Ok(if known_route { JobAnswer::Unknown } else { JobAnswer::NoRoute });
+        }
+        let raw: RawJob = answer.ok(&endpoint)?.json(&endpoint)?;
+        let (job, entry) = raw.split();
+        Ok(JobAnswer::Job(Box::new(job), entry.map(Box::new)))
+    }
+
+    /// Takes these prompts out of the queue. Running and unknown ids are left alone by ComfyUI.
+    pub async fn delete_pending(&self, ids: &[PromptId]) -> Result<()> {
+        let ids: Vec<&str> = ids.iter().map(PromptId::as_str).collect();
+        self.change_queue(&json!({ "delete": ids })).await
+    }
+
+    /// Empties the queue; what runs goes on.
+    pub async fn clear_pending(&self) -> Result<()> {
+        let waiting = self.queue().await?.pending;
+        self.change_queue(&json!({ "clear": true })).await?;
+        for id in waiting.iter().filter_map(|item| PromptId::parse(&item.prompt_id).ok()) {
+            self.inner.board.taken_out(&id);
+        }
+        Ok(())
+    }
+
+    async fn change_queue(&self, change: &Value) -> Result<()> {
+        let endpoint = Endpoint::ChangeQueue;
+        let answer = self.inner.transport.post(&endpoint, change.to_string().into_bytes()).await?;
+        answer.ok(&endpoint).map(drop)
+    }
+}
+
+impl Job {
+    fn from_history(entry: HistoryEntry) -> Self {
+        let status = match entry.state {
+            HistoryState::Succeeded => JobStatus::Completed,
+            HistoryState::Failed => JobStatus::Failed,
+            HistoryState::Cancelled => JobStatus::Cancelled,
+        };
+        Self {
+            id: entry.prompt_id,
+            status,
+            priority: entry.number,
+            create_time: entry.create_time,
+            execution_start_time: entry.start_time,
+            execution_end_time: entry.end_time,
+            outputs_count: u64::try_from(entry.outputs.len()).ok(),
+            workflow_id: None,
+            preview_output: entry.outputs.first().cloned(),
+            outputs: entry.outputs,
+            error: entry.failure,
+        }
+    }
+
+    fn from_queue(item: QueueItem, status: JobStatus) -> Self {
+        Self {
+            id: item.prompt_id,
+            status,
+            priority: Some(item.number),
+            create_time: item.create_time,
+            execution_start_time: None,
+            execution_end_time: None,
+            outputs_count: None,
+            workflow_id: None,
+            preview_output: None,
+            outputs: Vec::new(),
+            error: None,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct RawQueue {
+    #[serde(default)]
+    queue_running: Vec<RawItem>,
+    #[serde(default)]
+    queue_pending: Vec<RawItem>,
+}
+
+/// `[number, prompt_id, graph, extra_data, …]`, with the graph counted and not kept.
+#[derive(Debug)]
+struct RawItem {
+    number: f64,
+    prompt_id: String,
+    nodes: NodeCount,
+    extra: RawExtra,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct RawExtra {
+    client_id: Option<String>,
+    create_time: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct NodeCount(usize);
+
+impl<'de> Deserialize<'de> for RawItem {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items;
+        impl<'de> Visitor<'de> for Items {
+            type Value = RawItem;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a queue entry [number, prompt_id, graph, extra_data, …]")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawItem, A::Error> {
+                let missing = |at| serde::de::Error::invalid_length(at, &self);
+                let item = RawItem {
+                    number: seq.next_element()?.ok_or_else(|| missing(0))?,
+                    prompt_id: seq.next_element()?.ok_or_else(|| missing(1))?,
+                    nodes: seq.next_element()?.unwrap_or_default(),
+                    extra: seq.next_element()?.unwrap_or_default(),
+                };
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(item)
+            }
+        }
+        deserializer.deserialize_seq(Items)
+    }
+}
+
+impl<'de> Deserialize<'de> for NodeCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Nodes;
+        impl<'de> Visitor<'de> for Nodes {
+            type Value = NodeCount;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a graph {node_id: node}")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeCount, A::Error> {
+                let mut count = 0;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(NodeCount(count))
+            }
+        }
+        deserializer.deserialize_map(Nodes)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct RawPage {
+    jobs: Vec<RawJob>,
+    #[serde(default)]
+    pagination: RawPagination,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawPagination {
+    offset: u64,
+    limit: Option<u64>,
+    total: u64,
+    has_more: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawJob {
+    id: String,
+    status: JobStatus,
+    priority: Option<f64>,
+    create_time: Option<u64>,
+    execution_start_time: Option<u64>,
+    execution_end_time: Option<u64>,
+    execution_error: Option<JsonObject>,
+    outputs_count: Option<u64>,
+    workflow_id: Option<String>,
+    preview_output: Option<JsonObject>,
+    outputs: Option<JsonObject>,
+    execution_status: Option<RawStatus>,
+}
+
+impl RawJob {
+    /// The job, and what history would say of it, where the answer holds that.
+    fn split(self) -> (Job, Option<HistoryEntry>) {
+        let preview = self.preview_output.and_then(|entry| {
+            let node = entry.get("nodeId").and_then(Value::as_str).unwrap_or_default().to_owned();
+            outputs::read_file(&node, &entry)
+        });
+        let job = Job {
+            status: self.status,
+            priority: self.priority,
+            create_time: self.create_time,
+            execution_start_time: self.execution_start_time,
+            execution_end_time: self.execution_end_time,
+            outputs_count: self.outputs_count,
+            workflow_id: self.workflow_id,
+            preview_output: preview,
+            outputs: self.outputs.as_ref().map(outputs::read).unwrap_or_default(),
+            error: self.execution_error.as_ref().map(|data| -> NodeFailure { read_failure(data) }),
+            id: self.id,
+        };
+        let entry = match (self.outputs, self.execution_status) {
+            (Some(outputs), Some(status)) if job.status.is_terminal() => {
+                Some(RawEntry::from_job(outputs, status).entry(&job.id))
+            }
+            _ => None,
+        };
+        (job, entry)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! What the server says of itself, as an allow-list: operating system, command line and paths stay there.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Client, Result, endpoint::Endpoint};
+use crate::error::JsonObject;
+
+/// The server's version and devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SystemStats {
+    /// ComfyUI's version, where it says it.
+    pub comfyui_version: Option<String>,
+    /// Bytes of main memory.
+    pub ram_total: Option<u64>,
+    /// Bytes of it that are free.
+    pub ram_free: Option<u64>,
+    /// The devices that compute.
+    pub devices: Vec<Device>,
+}
+
+/// One device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Device {
+    /// Its name, such as `cuda:0 …` or `cpu`.
+    pub name: String,
+    /// Its kind, such as `cuda`.
+    #[serde(rename = "type", default)]
+    pub device_type: String,
+    /// Bytes of its memory.
+    #[serde(default)]
+    pub vram_total: u64,
+    /// Bytes of it that are free.
+    #[serde(default)]
+    pub vram_free: u64,
+    /// Bytes that torch has taken.
+    #[serde(default)]
+    pub torch_vram_total: u64,
+    /// Bytes of those that are free.
+    #[serde(default)]
+    pub torch_vram_free: u64,
+}
+
+#[derive(Deserialize)]
+struct RawStats {
+    #[serde(default)]
+    system: RawSystem,
+    #[serde(default)]
+    devices: Vec<Device>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawSystem {
+    comfyui_version: Option<String>,
+    ram_total: Option<u64>,
+    ram_free: Option<u64>,
+}
+
+impl Client {
+    /// Version and devices.
+    pub async fn system_stats(&self) -> Result<SystemStats> {
+        let raw: RawStats = self.inner.transport.get_json(&Endpoint::SystemStats).await?;
+        let RawSystem { comfyui_version, ram_total, ram_free } = raw.system;
+        Ok(SystemStats { comfyui_version, ram_total, ram_free, devices: raw.devices })
+    }
+
+    /// What the server supports, as it says.
+    pub async fn features(&self) -> Result<JsonObject> {
+        self.inner.transport.get_json(&Endpoint::Features).await
+    }
+}

@@ -1,0 +1,314 @@
+//! The shapes of ComfyUI's answers, typed and trimmed.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Blocked, NodeFailure, PromptId};
+use crate::error::JsonObject;
+use crate::security::path::{OutputName, Subfolder};
+
+/// What `POST /prompt` gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submitted {
+    /// The id, ours unless the server insists on another.
+    pub prompt_id: PromptId,
+    /// The place in the order; lower numbers run first.
+    pub number: f64,
+    /// Output branches that ComfyUI dropped although it took the rest, trimmed.
+    pub node_errors: JsonObject,
+    /// True when the answer was lost and the prompt was found by its id.
+    pub recovered: bool,
+}
+
+/// What goes along with a workflow.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SubmitOptions {
+    /// ComfyUI's `extra_data`, such as `extra_pnginfo`.
+    pub extra_data: JsonObject,
+}
+
+/// What ComfyUI runs and what waits.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct QueueSnapshot {
+    /// The running prompts, normally at most one.
+    pub running: Vec<QueueItem>,
+    /// The waiting ones, in the order in which they will run.
+    pub pending: Vec<QueueItem>,
+}
+
+impl QueueSnapshot {
+    /// Where a prompt stands, counted from 1. `None` when it does not wait.
+    pub fn position(&self, id: &PromptId) -> Option<usize> {
+        self.pending.iter().position(|item| item.prompt_id == id.as_str()).map(|at| at + 1)
+    }
+
+    /// True when the prompt runs.
+    pub fn is_running(&self, id: &PromptId) -> bool {
+        self.running.iter().any(|item| item.prompt_id == id.as_str())
+    }
+}
+
+/// One entry of the queue, without its graph.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct QueueItem {
+    /// Its id, as ComfyUI wrote it.
+    pub prompt_id: String,
+    /// Its place in the order.
+    pub number: f64,
+    /// How many nodes its graph has.
+    pub node_count: usize,
+    /// True when this process submitted it.
+    pub ours: bool,
+    /// When it was queued, in milliseconds since 1970.
+    pub create_time: Option<u64>,
+}
+
+/// ComfyUI's word for a job's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobStatus {
+    /// It waits.
+    Pending,
+    /// It runs.
+    InProgress,
+    /// It succeeded.
+    Completed,
+    /// A node raised.
+    Failed,
+    /// It was interrupted.
+    Cancelled,
+    /// A word this client does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl JobStatus {
+    /// The spelling of ComfyUI.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// True when nothing will change any more.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// One job of `/api/jobs`, or the same put together from queue and history.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Job {
+    /// The prompt's id.
+    pub id: String,
+    /// Its state.
+    pub status: JobStatus,
+    /// Its place in the order.
+    pub priority: Option<f64>,
+    /// Milliseconds since 1970.
+    pub create_time: Option<u64>,
+    /// Milliseconds since 1970.
+    pub execution_start_time: Option<u64>,
+    /// Milliseconds since 1970.
+    pub execution_end_time: Option<u64>,
+    /// How many outputs ComfyUI counts.
+    pub outputs_count: Option<u64>,
+    /// The editor's id of the workflow.
+    pub workflow_id: Option<String>,
+    /// One output to show.
+    pub preview_output: Option<OutputFile>,
+    /// All outputs; a list of jobs does not have them.
+    pub outputs: Vec<OutputFile>,
+    /// Why it failed.
+    pub error: Option<NodeFailure>,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JobQuery {
+    /// Only these states; empty means all.
+    pub status: Vec<JobStatus>,
+    /// Only runs of this workflow.
+    pub workflow_id: Option<String>,
+    /// The order.
+    pub sort_by: Option<SortBy>,
+    /// Its direction.
+    pub sort_order: Option<SortOrder>,
+    /// At most so many, from 1.
+    pub limit: Option<u32>,
+    /// How many to skip.
+    pub offset: u64,
+}
+
+/// What jobs are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SortBy {
+    /// When they were queued.
+    CreatedAt,
+    /// How long they ran.
+    ExecutionDuration,
+}
+
+/// Which way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SortOrder {
+    /// Smallest first.
+    Asc,
+    /// Largest first.
+    Desc,
+}
+
+/// One page of jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct JobPage {
+    /// The jobs of this page.
+    pub jobs: Vec<Job>,
+    /// How many were skipped.
+    pub offset: u64,
+    /// How many were asked for.
+    pub limit: Option<u64>,
+    /// How many match in all.
+    pub total: u64,
+    /// True when there are more.
+    pub has_more: bool,
+}
+
+/// What history says of how a prompt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HistoryState {
+    /// It ran to its end.
+    Succeeded,
+    /// A node raised.
+    Failed,
+    /// It was interrupted.
+    Cancelled,
+}
+
+/// One finished prompt, without its graph.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct HistoryEntry {
+    /// Its id.
+    pub prompt_id: String,
+    /// Its place in the order.
+    pub number: Option<f64>,
+    /// How it ended.
+    pub state: HistoryState,
+    /// What it left behind.
+    pub outputs: Vec<OutputFile>,
+    /// True when every node came from the cache.
+    pub cached: bool,
+    /// How many nodes its graph has.
+    pub node_count: usize,
+    /// The node that raised.
+    pub failure: Option<NodeFailure>,
+    /// An output node without a result although the run succeeded.
+    pub blocked: Option<Blocked>,
+    /// Milliseconds since 1970.
+    pub create_time: Option<u64>,
+    /// Milliseconds since 1970.
+    pub start_time: Option<u64>,
+    /// Milliseconds since 1970.
+    pub end_time: Option<u64>,
+}
+
+/// Something a node left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OutputFile {
+    /// The node.
+    pub node_id: String,
+    /// The file's name; empty for text.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub filename: String,
+    /// Its folder below the root that `type` names.
+    pub subfolder: String,
+    /// Which root.
+    #[serde(rename = "type")]
+    pub file_type: FileType,
+    /// What it is, by its extension.
+    pub kind: OutputKind,
+    /// Its media type, where the extension tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
+    /// The text of a text output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// ComfyUI's three roots.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileType {
+    /// Results.
+    #[default]
+    Output,
+    /// Uploads.
+    Input,
+    /// Previews; gone after a restart.
+    Temp,
+}
+
+impl FileType {
+    /// The spelling of ComfyUI.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Input => "input",
+            Self::Temp => "temp",
+        }
+    }
+}
+
+/// What an output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputKind {
+    /// A picture, moving ones such as GIF included.
+    Image,
+    /// A film.
+    Video,
+    /// Sound.
+    Audio,
+    /// A model of a body.
+    #[serde(rename = "3d")]
+    ThreeD,
+    /// Words.
+    Text,
+    /// A latent picture.
+    Latent,
+    /// Anything else.
+    File,
+}
+
+impl OutputKind {
+    /// The spelling in results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::ThreeD => "3d",
+            Self::Text => "text",
+            Self::Latent => "latent",
+            Self::File => "file",
+        }
+    }
+}
+
+/// A file that can be read with `/view`.
+#[derive(Debug, Clone)]
+pub struct OutputRef {
+    /// Its name.
+    pub filename: OutputName,
+    /// Its folder.
+    pub subfolder: Subfolder,
+    /// Its root.
+    pub kind: FileType,
+}

@@ -1,0 +1,331 @@
+//! Following a prompt to its end. The socket says when to look; only ComfyUI's answers say how it ended.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use futures::Stream;
+use tokio::time::Instant;
+
+use super::{
+    Client, EndState, Ending, Event, EventKind, HistoryEntry, HistoryState, PromptId, Result, Source,
+    lookup::Look,
+    subscription::{Hint, Subscription},
+};
+
+/// The longest that one look may take, so that a hanging server does not blind the watcher.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
+/// The shortest pause between two looks because of a changing queue.
+const LEAST_PAUSE: Duration = Duration::from_millis(200);
+
+/// What a watcher wants beside the ending.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WatchOptions {
+    /// Preview pictures, as far as the server makes any.
+    pub previews: bool,
+}
+
+impl Client {
+    /// Follows a prompt. The stream ends after exactly one [`EventKind::Ended`].
+    pub fn watch(&self, id: &PromptId) -> impl Stream<Item = Event> + Send + Unpin + use<> {
+        self.watch_with(id, WatchOptions::default())
+    }
+
+    /// As [`Self::watch`], with previews.
+    pub fn watch_with(
+        &self,
+        id: &PromptId,
+        options: WatchOptions,
+    ) -> impl Stream<Item = Event> + Send + Unpin + use<> {
+        let watcher = Watcher::new(self.clone(), id.clone(), options);
+        Box::pin(futures::stream::unfold(watcher, Watcher::next))
+    }
+}
+
+/// What ComfyUI said last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    Unknown,
+    Pending(Option<usize>),
+    Running,
+    Absent { since: Instant, looks: u32 },
+}
+
+struct Watcher {
+    client: Client,
+    id: PromptId,
+    subscription: Arc<Subscription>,
+    out: VecDeque<Event>,
+    ended: bool,
+    begun: Instant,
+    stand: Stand,
+    /// The socket is not, or no longer, the one of this prompt.
+    polling: bool,
+    started: bool,
+    stalled: bool,
+    /// The last sign of life of the run.
+    alive: Instant,
+    last_look: Option<Instant>,
+    next_look: Instant,
+    pause: Duration,
+    /// The socket said that the run is over, and history was asked so many times since.
+    over: Option<u32>,
+}
+
+impl Watcher {
+    fn new(client: Client, id: PromptId, options: WatchOptions) -> Self {
+        let subscription = client.inner.board.subscribe(&id, options.previews);
+        let (now, pause) = (Instant::now(), client.inner.config.pace.first_poll);
+        Self {
+            client,
+            id,
+            subscription,
+            out: VecDeque::new(),
+            ended: false,
+            begun: now,
+            stand: Stand::Unknown,
+            polling: false,
+            started: false,
+            stalled: false,
+            alive: now,
+            last_look: None,
+            next_look: now,
+            pause,
+            over: None,
+        }
+    }
+
+    async fn next(mut self) -> Option<(Event, Self)> {
+        loop {
+            if let Some(event) = self.out.pop_front() {
+                return Some((event, self));
+            }
+            if self.ended {
+                return None;
+            }
+            self.turn().await;
+        }
+    }
+
+    fn emit(&mut self, source: Source, kind: EventKind) {
+        self.out.push_back(Event { prompt_id: self.id.clone(), source, kind });
+    }
+
+    /// Does the next thing: passes on what the socket brought, looks, or waits for either.
+    async fn turn(&mut self) {
+        if self.last_look.is_none() {
+            self.client.inner.feed.want();
+        }
+        self.check_line();
+        self.take_events();
+        if !self.out.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        if now >= self.next_look || now >= self.deadline() {
+            self.look().await;
+            return;
+        }
+        self.check_stall(now);
+        if !self.out.is_empty() {
+            return;
+        }
+        let mut wake = self.next_look.min(self.deadline());
+        if self.stand == Stand::Running && !self.stalled {
+            wake = wake.min(self.alive + self.client.inner.config.pace.stall_after);
+        }
+        let subscription = Arc::clone(&self.subscription);
+        tokio::select! {
+            () = subscription.changed() => {}
+            () = tokio::time::sleep_until(wake) => {}
+        }
+    }
+
+    /// The job's time counts from its submit, where we made it.
+    fn deadline(&self) -> Instant {
+        let known = self.client.inner.board.known(&self.id);
+        known.submitted.unwrap_or(self.begun) + self.client.inner.config.job_timeout
+    }
+
+    /// Switches to polling when the socket is not the one this prompt was submitted under.
+    fn check_line(&mut self) {
+        let link = self.client.inner.feed.link();
+        let name = self.client.inner.board.known(&self.id).name;
+        let covered = link.open && name.as_ref() == Some(&link.name);
+        if !covered && !self.polling {
+            self.polling = true;
+            self.pause = self.client.inner.config.pace.first_poll;
+            self.next_look = Instant::now();
+            self.emit(Source::Client, EventKind::FallbackPolling);
+        } else if covered {
+            self.polling = false;
+        }
+    }
+
+    fn take_events(&mut self) {
+        let (events, hint) = self.subscription.take();
+        let now = Instant::now();
+        for event in events {
+            self.alive = now;
+            if event.kind == EventKind::Started && std::mem::replace(&mut self.started, true) {
+                continue;
+            }
+            if std::mem::take(&mut self.stalled) {
+                self.emit(Source::Socket, EventKind::Stalled(false));
+            }
+            self.out.push_back(event);
+        }
+        if !self.out.is_empty() && !self.polling {
+            // While the socket talks there is nothing to ask.
+            self.next_look = self.next_look.max(now + self.client.inner.config.pace.longest_poll);
+        }
+        match hint {
+            Some(Hint::Over) => {
+                self.over = Some(0);
+                self.next_look = now;
+            }
+            Some(Hint::Changed) => {
+                let earliest = self.last_look.map_or(now, |last| last + LEAST_PAUSE);
+                self.next_look = self.next_look.min(earliest.max(now));
+            }
+            None => {}
+        }
+    }
+
+    fn check_stall(&mut self, now: Instant) {
+        let limit = self.client.inner.config.pace.stall_after;
+        if self.stand == Stand::Running && !self.stalled && now >= self.alive + limit {
+            self.stalled = true;
+            self.emit(Source::Client, EventKind::Stalled(true));
+        }
+    }
+
+    async fn look(&mut self) {
+        let looked =
+            tokio::time::timeout(LONGEST_LOOK, self.client.look(&self.id, self.over.is_some())).await;
+        let now = Instant::now();
+        self.last_look = Some(now);
+        match looked {
+            Ok(Ok(look)) => self.judge(look, now),
+            // One failed request says nothing about the prompt.
+            Ok(Err(error)) => self.note_failure(&error.to_string()),
+            Err(_) => self.note_failure("no answer in time"),
+        }
+        if !self.ended && now >= self.deadline() {
+            self.end(EndState::TimedOut, None, Source::Client);
+            return;
+        }
+        self.plan(now);
+    }
+
+    fn note_failure(&mut self, reason: &str) {
+        tracing::debug!(prompt.id = %self.id, "a look at the prompt failed: {reason}");
+        if !self.polling {
+            self.polling = true;
+            self.pause = self.client.inner.config.pace.first_poll;
+            self.emit(Source::Client, EventKind::FallbackPolling);
+        }
+    }
+
+    fn judge(&mut self, look: Look, now: Instant) {
+        let stand = match look {
+            Look::Over(entry) => {
+                let state = match entry.state {
+                    HistoryState::Succeeded => EndState::Succeeded,
+                    HistoryState::Failed => EndState::Failed,
+                    HistoryState::Cancelled => EndState::Cancelled,
+                };
+                return self.end(state, Some(*entry), Source::Poll);
+            }
+            Look::Absent => return self.judge_absence(now),
+            Look::Running => Stand::Running,
+            Look::Pending(position) => Stand::Pending(position),
+        };
+        if stand == self.stand {
+            return;
+        }
+        self.alive = now;
+        self.stand = stand;
+        match stand {
+            Stand::Pending(Some(position)) => self.emit(Source::Poll, EventKind::Queued { position }),
+            Stand::Running if !std::mem::replace(&mut self.started, true) => {
+                self.emit(Source::Poll, EventKind::Started);
+            }
+            _ => {}
+        }
+    }
+
+    /// Unknown to ComfyUI: taken out by us, or lost, if it stays so.
+    fn judge_absence(&mut self, now: Instant) {
+        if self.client.inner.board.known(&self.id).taken_out {
+            return self.end(EndState::Cancelled, None, Source::Poll);
+        }
+        let (since, looks) = match self.stand {
+            Stand::Absent { since, looks } => (since, looks + 1),
+            _ => (now, 1),
+        };
+        self.stand = Stand::Absent { since, looks };
+        if looks >= 3 && now >= since + self.client.inner.config.pace.lost_after {
+            self.end(EndState::Lost, None, Source::Poll);
+        }
+    }
+
+    /// When to look again.
+    fn plan(&mut self, now: Instant) {
+        let pace = &self.client.inner.config.pace;
+        if let Some(looks) = self.over {
+            // The socket was faster than history.
+            let pause = pace.history_lag * 2u32.saturating_pow(looks.min(16));
+            if pause < pace.first_poll {
+                self.over = Some(looks + 1);
+                self.next_look = now + pause;
+                return;
+            }
+            self.over = None;
+        }
+        if matches!(self.stand, Stand::Absent { .. }) {
+            self.next_look = now + (pace.lost_after / 3).min(pace.longest_poll);
+        } else if self.polling {
+            self.next_look = now + self.pause;
+            self.pause = self.pause.mul_f64(1.5).min(pace.longest_poll);
+        } else {
+            self.next_look = now + pace.longest_poll;
+        }
+    }
+
+    fn end(&mut self, outcome: EndState, entry: Option<HistoryEntry>, source: Source) {
+        let known = self.client.inner.board.known(&self.id);
+        let execution = entry.as_ref().and_then(|e| Some(e.end_time?.saturating_sub(e.start_time?)));
+        let mut ending = Ending {
+            outcome,
+            outputs: Vec::new(),
+            cached: false,
+            failure: None,
+            blocked: known.blocked,
+            elapsed: known.submitted.unwrap_or(self.begun).elapsed(),
+            execution: execution.map(Duration::from_millis),
+        };
+        if let Some(entry) = entry {
+            ending.outputs = entry.outputs;
+            ending.cached = entry.cached;
+            ending.failure = entry.failure;
+            // Missing outputs are only a sign of a blocker when its message can have been missed.
+            let guessed = entry.blocked.filter(|_| !known.saw_all);
+            ending.blocked = ending.blocked.or(guessed);
+        }
+        self.emit(source, EventKind::Ended(ending));
+        self.ended = true;
+    }
+}
+
+/// The ending of a prompt that is over already, from a single look. `None` while it is not.
+impl Client {
+    /// How a prompt ended, if it has: one look, no waiting.
+    pub async fn ending(&self, id: &PromptId) -> Result<Option<Ending>> {
+        let Look::Over(entry) = self.look(id, true).await? else { return Ok(None) };
+        let mut watcher = Watcher::new(self.clone(), id.clone(), WatchOptions::default());
+        watcher.judge(Look::Over(entry), Instant::now());
+        Ok(watcher.out.into_iter().find_map(|event| match event.kind {
+            EventKind::Ended(ending) => Some(ending),
+            _ => None,
+        }))
+    }
+}
