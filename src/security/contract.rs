@@ -165,7 +165,7 @@ fn field_name(pointer: &str) -> String {
     let mut name = String::from("`");
     for part in pointer.split('/').skip(1) {
         if part.bytes().all(|b| b.is_ascii_digit()) && !part.is_empty() {
-            name.push_str(&format!("[{part}]"));
+            name.extend(["[", part, "]"]);
         } else {
             if name.len() > 1 {
                 name.push('.');

@@ -1,15 +1,25 @@
 //! The handle that the gate and the tools write through.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
 };
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
-use super::{chain::Chain, record::Record};
+use super::{
+    chain::Chain,
+    file::Rotation,
+    record::Record,
+    writer::{Job, Writer},
+};
 use crate::{
-    config,
+    config::{self, AuditFail},
     error::{Error, Kind, Result},
 };
 
@@ -28,6 +38,7 @@ struct Inner {
 #[derive(Debug)]
 enum Sink {
     Memory(Memory),
+    File { jobs: mpsc::Sender<Job>, path: Option<PathBuf> },
 }
 
 #[derive(Debug, Default)]
@@ -37,9 +48,41 @@ struct Memory {
 }
 
 impl AuditLog {
-    /// Opens the log file of the configuration.
-    pub fn open(_logging: &config::Logging, security: &config::Security) -> Result<Self> {
-        Ok(Self::with(Sink::Memory(Memory::default()), security.privacy, false))
+    /// Opens the log file of the configuration and starts its writer.
+    ///
+    /// A file that is not ours, or in use by another process, is left alone; a new one is started beside it. With
+    /// `audit_fail: warn` a log that cannot be opened is a warning, and opening is tried again with each record.
+    pub fn open(logging: &config::Logging, security: &config::Security) -> Result<Self> {
+        let closed = logging.audit_fail == AuditFail::Closed;
+        Self::start(&logging.audit_file, security.privacy, closed, Rotation::default())
+    }
+
+    pub(super) fn start(
+        path: &Path,
+        privacy: config::Privacy,
+        closed: bool,
+        rotation: Rotation,
+    ) -> Result<Self> {
+        let (writer, opened) = Writer::open(path, rotation);
+        let shown = path.display();
+        if let Err(error) = &opened {
+            if closed {
+                return Err(Error::new(
+                    Kind::Unavailable,
+                    format!("the audit log `{shown}` cannot be opened: {error}"),
+                )
+                .hint("name another file under `logging.audit_file`, or set `logging.audit_fail: warn`"));
+            }
+            tracing::warn!(%error, "The audit log cannot be opened; calls go on without it.");
+        }
+        let (jobs, queue) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("audit".into())
+            .spawn(move || writer.run(&queue))
+            .map_err(|error| Error::internal("the audit writer cannot be started").source(error))?;
+        let log = Self::with(Sink::File { jobs, path: opened.ok() }, privacy, closed);
+        log.send(Record::new("audit", "started").field("version", env!("CARGO_PKG_VERSION")));
+        Ok(log)
     }
 
     /// A log in memory, for tests.
@@ -58,14 +101,43 @@ impl AuditLog {
         let line = record.into_open_line();
         match &self.0.sink {
             Sink::Memory(memory) => self.settle(memory.write(&line)),
+            Sink::File { jobs, .. } => {
+                let (acknowledge, acknowledged) = oneshot::channel();
+                let job = Job { line: Some(line), acknowledge: Some(acknowledge) };
+                let sent = jobs.send(job).is_ok();
+                let written = if sent { acknowledged.await.ok() } else { None };
+                self.settle(written.unwrap_or_else(|| Err("the audit writer has stopped".into())))
+            }
         }
     }
 
     /// Writes a record without waiting, where nothing can wait (a call that was dropped).
     pub fn send(&self, record: Record) {
         let line = record.into_open_line();
+        let sent = match &self.0.sink {
+            Sink::Memory(memory) => memory.write(&line),
+            Sink::File { jobs, .. } => jobs
+                .send(Job { line: Some(line), acknowledge: None })
+                .map_err(|_| "the audit writer has stopped".to_owned()),
+        };
+        drop(self.settle(sent));
+    }
+
+    /// Waits until everything sent so far is written. Called before the process ends.
+    pub async fn flush(&self) {
+        if let Sink::File { jobs, .. } = &self.0.sink {
+            let (acknowledge, acknowledged) = oneshot::channel();
+            if jobs.send(Job { line: None, acknowledge: Some(acknowledge) }).is_ok() {
+                drop(acknowledged.await);
+            }
+        }
+    }
+
+    /// The file that is written to; `None` in memory, or when it could not be opened at the start.
+    pub fn path(&self) -> Option<&Path> {
         match &self.0.sink {
-            Sink::Memory(memory) => drop(self.settle(memory.write(&line))),
+            Sink::File { path, .. } => path.as_deref(),
+            Sink::Memory(_) => None,
         }
     }
 
@@ -81,18 +153,19 @@ impl AuditLog {
 
     /// The records of a log in memory.
     pub fn records(&self) -> Vec<Value> {
-        let Sink::Memory(memory) = &self.0.sink;
+        let Sink::Memory(memory) = &self.0.sink else { return Vec::new() };
         let state = memory.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.1.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// Makes a log in memory refuse to write, for tests of what happens then.
     pub fn fail_writes(&self, failing: bool) {
-        let Sink::Memory(memory) = &self.0.sink;
-        memory.failing.store(failing, Ordering::Relaxed);
+        if let Sink::Memory(memory) = &self.0.sink {
+            memory.failing.store(failing, Ordering::Relaxed);
+        }
     }
 
-    fn settle(&self, written: std::io::Result<()>) -> Result<()> {
+    fn settle(&self, written: std::result::Result<(), String>) -> Result<()> {
         let Err(error) = written else { return Ok(()) };
         let failures = self.0.failures.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::warn!(audit.failures = failures, %error, "An audit record could not be written.");
@@ -108,9 +181,9 @@ impl AuditLog {
 }
 
 impl Memory {
-    fn write(&self, open_line: &str) -> std::io::Result<()> {
+    fn write(&self, open_line: &str) -> std::result::Result<(), String> {
         if self.failing.load(Ordering::Relaxed) {
-            return Err(std::io::Error::other("told to fail"));
+            return Err("told to fail".into());
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let line = state.0.close(open_line);

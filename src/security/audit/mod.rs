@@ -1,10 +1,27 @@
 //! The audit log: one JSON line per event, hash-chained, written by a thread of its own that acknowledges.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`Record`] | the fields of one event, redacted on the way to its line |
+//! | [`AuditLog`] | the handle: append and wait, or send from where nothing can wait |
+//! | [`arguments`] | what is kept of a call's arguments |
+//! | [`verify`] | finds edits, cuts and reorders |
+//! | [`tail`] | reading along |
 
 pub mod arguments;
 mod chain;
+mod cut;
+mod file;
 mod log;
+mod place;
 mod record;
+pub mod tail;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod writer;
 
 pub(crate) use chain::hex;
 pub use log::AuditLog;
 pub use record::{Record, to_line};
+pub use verify::{Problem, Report, verify};

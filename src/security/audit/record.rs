@@ -5,11 +5,14 @@ use std::{io, sync::Arc};
 use serde::Serialize as _;
 use serde_json::{Value, ser::Formatter};
 
+use super::cut;
 use crate::{
     error::JsonObject,
     security::{contract::Class, display, identity::CallId, redact},
 };
 
+/// The longest line, without its chain fields.
+pub(super) const MOST_LINE_BYTES: usize = 64 << 10;
 /// The fields that stand beside `action` and not inside `extra`.
 const TOP_LEVEL: [&str; 5] = ["prompt_id", "nodes_used", "warnings", "duration_ms", "status"];
 
@@ -71,6 +74,9 @@ impl Record {
         let mut value = Value::Object(self.fields);
         redact::redact(&mut value);
         let mut line = to_line(&value);
+        if line.len() > MOST_LINE_BYTES {
+            line = cut::cut(&mut value, line.len());
+        }
         line.pop();
         line.into()
     }

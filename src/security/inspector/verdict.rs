@@ -89,13 +89,13 @@ enum Step {
 }
 
 fn step(rules: &Rules, severity: Severity, can_ask: bool) -> Step {
+    let ask_or = |otherwise| if can_ask { Step::Ask } else { otherwise };
     match (severity, rules.mode) {
         (Severity::Refused, _) | (Severity::Dangerous, Mode::Enforce) => Step::Refuse,
         (Severity::Paid, _) if !rules.paid_budget => Step::Refuse,
-        (Severity::Paid, _) | (Severity::Dangerous, Mode::Audit) if can_ask => Step::Ask,
-        (Severity::Paid, _) | (Severity::Dangerous | Severity::Warning, Mode::Audit) => Step::Run,
-        (Severity::Warning, Mode::Enforce) if can_ask => Step::Ask,
-        (Severity::Warning, Mode::Enforce) => Step::Refuse,
+        (Severity::Paid, _) | (Severity::Dangerous, Mode::Audit) => ask_or(Step::Run),
+        (Severity::Warning, Mode::Audit) => Step::Run,
+        (Severity::Warning, Mode::Enforce) => ask_or(Step::Refuse),
     }
 }
 
@@ -135,7 +135,7 @@ fn list(findings: &[&Finding]) -> String {
     lines.truncate(MOST_NAMED);
     let mut text = lines.join("; ");
     if more > 0 {
-        text.push_str(&format!("; and {more} more"));
+        text = format!("{text}; and {more} more");
     }
     text
 }

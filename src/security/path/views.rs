@@ -47,15 +47,12 @@ fn percent_decode(text: &str) -> Result<String, Refusal> {
     while let Some(&byte) = bytes.get(at) {
         let escape =
             (byte == b'%').then(|| Some((hex(*bytes.get(at + 1)?)?, hex(*bytes.get(at + 2)?)?))).flatten();
-        match escape {
-            Some((high, low)) => {
-                decoded.push(high * 16 + low);
-                at += 3;
-            }
-            None => {
-                decoded.push(byte);
-                at += 1;
-            }
+        if let Some((high, low)) = escape {
+            decoded.push(high * 16 + low);
+            at += 3;
+        } else {
+            decoded.push(byte);
+            at += 1;
         }
     }
     String::from_utf8(decoded).map_err(|_| Refusal("its percent escapes are not valid UTF-8"))

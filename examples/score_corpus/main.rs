@@ -1,0 +1,56 @@
+//! Scores comfywarden's rules on a corpus of labelled cases.
+//!
+//! `cargo run --release --example score_corpus -- paths|urls|workflows|redaction FILE [--tier must|policy|all] [--misses]`
+//!
+//! The last line is one JSON object with the counts.
+
+mod case;
+mod paths;
+mod redaction;
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use case::Tier;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
+    let misses = arguments.iter().any(|argument| argument == "--misses");
+    let value_of = |flag: &str| {
+        let at = arguments.iter().position(|argument| argument == flag)?;
+        arguments.get(at + 1)
+    };
+    let tier: Tier = value_of("--tier").map_or("all", String::as_str).parse()?;
+    let [corpus, file, ..] = arguments else {
+        return Err(
+            "usage: score_corpus paths|urls|workflows|redaction FILE [--tier must|policy|all] [--misses]"
+                .into(),
+        );
+    };
+    let cases = case::read(file, tier)?;
+    let score = match corpus.as_str() {
+        "paths" => paths::score(&cases),
+        "redaction" => redaction::score(&cases),
+        other => return Err(format!("no corpus `{other}`: paths, urls, workflows, redaction").into()),
+    };
+    let mut out = io::stdout().lock();
+    if misses {
+        for miss in &score.misses {
+            writeln!(out, "{miss}")?;
+        }
+    }
+    writeln!(out, "{}", score.to_json(corpus, tier, cases.len()))?;
+    Ok(())
+}

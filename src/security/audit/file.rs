@@ -1,0 +1,152 @@
+//! One open log file: write a batch, rotate, keep the note of where it ends.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use super::{chain::Chain, place, record::Record};
+
+/// When a file is put away and a new one begun.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rotation {
+    pub(super) most_bytes: u64,
+    pub(super) most_age: Duration,
+    /// How many records lie between two anchors.
+    pub(super) anchor_every: u64,
+}
+
+impl Default for Rotation {
+    fn default() -> Self {
+        Self { most_bytes: 64 << 20, most_age: Duration::from_hours(30 * 24), anchor_every: 1_000 }
+    }
+}
+
+/// An open log file whose chain is known.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    file: File,
+    head: Option<File>,
+    chain: Chain,
+    bytes: u64,
+    born: SystemTime,
+}
+
+impl LogFile {
+    /// A file that was opened and locked; `torn` bytes of an unfinished line lie at its end.
+    pub(super) fn new(path: PathBuf, file: File, chain: Chain, torn: usize) -> Self {
+        let metadata = file.metadata().ok();
+        let bytes = metadata.as_ref().map_or(0, std::fs::Metadata::len);
+        let born = metadata.and_then(|metadata| metadata.created().ok()).unwrap_or_else(SystemTime::now);
+        let head = open_head(&path).ok();
+        let mut log = Self { path, file, head, chain, bytes, born };
+        if torn > 0 {
+            // The unfinished line stays as it is, as evidence; the next record says how long it is.
+            let record = Record::new("audit", "recovered").field("torn_bytes", torn);
+            let _ = log.file.write_all(b"\n").and_then(|()| log.write(&[record.into_open_line()]));
+        }
+        log
+    }
+
+    /// Where the records go.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a batch in one write. On failure the file is as before.
+    pub(super) fn write<T: AsRef<str>>(&mut self, open_lines: &[T]) -> io::Result<()> {
+        let mut chain = self.chain.clone();
+        let text: String = open_lines.iter().map(|line| chain.close(line.as_ref())).collect();
+        let before = self.file.metadata()?.len();
+        if let Err(error) = self.file.write_all(text.as_bytes()) {
+            // A full disk may have taken half a line.
+            let _ = self.file.set_len(before);
+            return Err(error);
+        }
+        self.bytes = before + text.len() as u64;
+        self.chain = chain;
+        self.note_head();
+        Ok(())
+    }
+
+    /// Writes an anchor when one is due, and rotates when the file is large or old enough.
+    pub(super) fn keep_up(&mut self, rotation: Rotation, written: u64) -> io::Result<()> {
+        let before = self.chain.count.saturating_sub(written);
+        if self.chain.count / rotation.anchor_every > before / rotation.anchor_every {
+            self.anchor()?;
+        }
+        if self.bytes >= rotation.most_bytes || self.born.elapsed().is_ok_and(|age| age >= rotation.most_age)
+        {
+            self.rotate()?;
+        }
+        Ok(())
+    }
+
+    /// A record of the chain's end that is also told to the diagnostic log, where another hand may keep it.
+    fn anchor(&mut self) -> io::Result<()> {
+        let record = Record::new("audit", "anchor")
+            .field("count", self.chain.count)
+            .field("head", self.chain.head.as_str());
+        tracing::info!(audit.count = self.chain.count, audit.head = %self.chain.head, "Audit anchor.");
+        self.write(&[record.into_open_line()])?;
+        self.file.sync_data()
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        let now = chrono::Utc::now().format("%Y%m%dT%H%M%S%3fZ");
+        let old = place::with_infix(&self.path, &format!(".{now}"));
+        fs::rename(&self.path, &old)?;
+        let file = place::create(&self.path)?;
+        sync_folder(&self.path)?;
+        self.file = file;
+        self.bytes = 0;
+        self.born = SystemTime::now();
+        let name = old.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.write(&[Record::new("audit", "anchor").field("continues", name).into_open_line()])
+    }
+
+    /// Where the log ends, beside it: without this note a cut at the end could not be seen.
+    fn note_head(&mut self) {
+        let note = format!("{:020} {}\n", self.chain.count, self.chain.head);
+        if let Some(head) = &mut self.head {
+            let written = head.seek(SeekFrom::Start(0)).and_then(|_| head.write_all(note.as_bytes()));
+            if let Err(error) = written {
+                tracing::debug!(%error, "The end of the audit log could not be noted.");
+            }
+        }
+    }
+}
+
+/// `audit.jsonl.head`.
+pub(super) fn head_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".head");
+    name.into()
+}
+
+fn open_head(path: &Path) -> io::Result<File> {
+    let path = head_path(path);
+    if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Where a log file may lie, and which of the files already there is ours.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    chain::{self, Chain},
+    file::LogFile,
+};
+
+/// How many files may lie beside each other before something is clearly wrong.
+const MOST_BESIDE: usize = 64;
+/// More than the longest record: the last line lies within this distance of the end.
+const TAIL_BYTES: u64 = 256 << 10;
+
+/// Opens the log at `path`, or beside it when `path` is somebody else's file or in use by another process.
+pub(super) fn open(path: &Path) -> io::Result<LogFile> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)?;
+    }
+    for number in 0..MOST_BESIDE {
+        let candidate = beside(path, number);
+        if let Some(file) = try_open(&candidate)? {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::other("too many files beside it that are in use or not an audit log"))
+}
+
+/// `audit.jsonl`, `audit-1.jsonl`, `audit-2.jsonl`, …
+pub(super) fn beside(path: &Path, number: usize) -> PathBuf {
+    if number == 0 { path.to_owned() } else { with_infix(path, &format!("-{number}")) }
+}
+
+/// `audit.jsonl` with something between the stem and the extension.
+pub(super) fn with_infix(path: &Path, infix: &str) -> PathBuf {
+    let mut name: OsString = path.file_stem().unwrap_or_default().to_owned();
+    name.push(infix);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+/// `None` when the file exists and is not for us.
+fn try_open(path: &Path) -> io::Result<Option<LogFile>> {
+    let existing = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => {
+            return Err(io::Error::other("it is a symbolic link; name the file itself"));
+        }
+        Ok(metadata) if !metadata.is_file() => return Err(io::Error::other("it is not a regular file")),
+        Ok(_) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    let file = match open_options(existing).open(path) {
+        // Another process was faster; it is in use then.
+        Err(error) if !existing && error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+        other => other?,
+    };
+    if existing && !is_same_file(path, &file)? {
+        return Err(io::Error::other("it was replaced while it was opened"));
+    }
+    if file.try_lock().is_err() {
+        return Ok(None);
+    }
+    keep_private(&file)?;
+    let end = read_end(&file)?;
+    Ok(end.map(|(chain, torn)| LogFile::new(path.to_owned(), file, chain, torn)))
+}
+
+/// A new file is made and never followed to; an existing one is opened without being made.
+fn open_options(existing: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create_new(!existing);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes a new file for the log, for the owner alone.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    let file = open_options(false).open(path)?;
+    file.try_lock().map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn keep_private(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut permissions = file.metadata()?.permissions();
+    if permissions.mode() & 0o077 != 0 {
+        permissions.set_mode(0o600);
+        file.set_permissions(permissions)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_private(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// True when `path` is no link and still names the file that was opened.
+#[cfg(unix)]
+fn is_same_file(path: &Path, file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (named, opened) = (fs::symlink_metadata(path)?, file.metadata()?);
+    Ok(named.is_file() && named.dev() == opened.dev() && named.ino() == opened.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same_file(path: &Path, _: &File) -> io::Result<bool> {
+    Ok(fs::symlink_metadata(path)?.is_file())
+}
+
+/// The end of the chain in a file, and how many bytes of an unfinished line follow it.
+///
+/// `None` when the file is not one of our logs.
+fn read_end(mut file: &File) -> io::Result<Option<(Chain, usize)>> {
+    let length = file.metadata()?.len();
+    if length == 0 {
+        return Ok(Some((Chain::default(), 0)));
+    }
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    let mut tail = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut tail)?;
+    let tail = String::from_utf8_lossy(&tail);
+    let Some((lines, torn)) = tail.rsplit_once('\n') else { return Ok(None) };
+    let last = lines.rsplit('\n').next().unwrap_or_default();
+    let closed = chain::read(last).map(|(closed, _)| closed).filter(|closed| closed.intact);
+    Ok(closed.map(|closed| (Chain { count: closed.seq, head: closed.hash }, torn.len())))
+}

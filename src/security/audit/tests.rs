@@ -1,0 +1,202 @@
+use std::{fs, path::Path, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{file::Rotation, tail::Tail, *};
+use crate::config::{AuditFail, Logging, Privacy, Security};
+
+const SMALL: Rotation = Rotation { most_bytes: 4_000, most_age: Duration::from_hours(1), anchor_every: 7 };
+
+fn open(path: &Path) -> AuditLog {
+    let logging =
+        Logging { audit_file: path.to_owned(), audit_fail: AuditFail::Closed, ..Logging::default() };
+    AuditLog::open(&logging, &Security::default()).unwrap()
+}
+
+async fn fill(log: &AuditLog, count: usize) {
+    for n in 0..count {
+        log.append(Record::new("comfyui_test", "called").field("n", n)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn every_record_is_one_chained_line_that_the_verifier_accepts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = open(&path);
+    fill(&log, 3).await;
+    let text = fs::read_to_string(&path).unwrap();
+    let actions: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["action"].clone()).collect();
+    assert_eq!(actions, ["started", "called", "called", "called"]);
+    let report = verify(&path).unwrap();
+    assert!(report.is_ok() && report.notes.is_empty(), "{report:?}");
+    assert_eq!((report.records, report.last_seq), (4, 4));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_private_even_when_it_was_not() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    fill(&open(&path), 1).await;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    wait_unlocked(&path);
+    fill(&open(&path), 1).await;
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// The writer thread lets the file go a moment after the last handle is dropped.
+fn wait_unlocked(path: &Path) {
+    let file = fs::File::open(path).unwrap();
+    file.lock().unwrap();
+    file.unlock().unwrap();
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_with_the_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    fill(&open(&path), 2).await;
+    wait_unlocked(&path);
+    fill(&open(&path), 2).await;
+    let report = verify(&path).unwrap();
+    assert!(report.is_ok(), "{report:?}");
+    assert_eq!(report.last_seq, 6);
+}
+
+#[tokio::test]
+async fn a_file_of_somebody_else_and_one_in_use_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    fs::write(&path, "{\"tool\":\"other\"}\n").unwrap();
+    let first = open(&path);
+    let second = open(&path);
+    fill(&first, 1).await;
+    fill(&second, 1).await;
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"tool\":\"other\"}\n");
+    assert_eq!(first.path().unwrap().file_name().unwrap(), "audit-1.jsonl");
+    assert_eq!(second.path().unwrap().file_name().unwrap(), "audit-2.jsonl");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_linked_file_is_refused_and_a_linked_folder_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = folder.path().join("real");
+    fs::create_dir(&real).unwrap();
+    let linked = folder.path().join("linked");
+    std::os::unix::fs::symlink(&real, &linked).unwrap();
+    fill(&open(&linked.join("audit.jsonl")), 1).await;
+    assert!(real.join("audit.jsonl").exists());
+
+    let target = folder.path().join("target.jsonl");
+    std::os::unix::fs::symlink(&target, real.join("link.jsonl")).unwrap();
+    let mut logging = Logging { audit_file: real.join("link.jsonl"), ..Logging::default() };
+    logging.audit_fail = AuditFail::Closed;
+    let error = AuditLog::open(&logging, &Security::default()).unwrap_err();
+    assert!(error.message().contains("symbolic link"), "{error}");
+    assert!(!target.exists());
+
+    logging.audit_fail = AuditFail::Warn;
+    let degraded = AuditLog::open(&logging, &Security::default()).unwrap();
+    fill(&degraded, 2).await;
+    assert_eq!(degraded.failures(), 2);
+}
+
+#[tokio::test]
+async fn rotates_by_size_and_the_chain_goes_on_through_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = AuditLog::start(&path, Privacy::Digest, true, SMALL).unwrap();
+    fill(&log, 60).await;
+    let report = verify(&path).unwrap();
+    assert!(report.is_ok(), "{report:?}");
+    assert!(report.files.len() > 2 && report.anchors > 8, "{report:?}");
+    fs::remove_file(&report.files[0]).unwrap();
+    let report = verify(&path).unwrap();
+    assert!(report.is_ok() && report.notes.len() == 1, "{report:?}");
+    fs::remove_file(&report.files[1]).unwrap();
+    assert!(!verify(&path).unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn an_unfinished_line_is_kept_and_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    fill(&open(&path), 2).await;
+    wait_unlocked(&path);
+    let mut text = fs::read_to_string(&path).unwrap();
+    text.push_str("{\"timestamp\":\"20");
+    fs::write(&path, &text).unwrap();
+    assert!(!verify(&path).unwrap().is_ok());
+    fill(&open(&path), 1).await;
+    let report = verify(&path).unwrap();
+    assert!(report.is_ok(), "{report:?}");
+}
+
+#[tokio::test]
+async fn finds_a_hundred_of_a_hundred_tamperings() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = AuditLog::start(&path, Privacy::Digest, true, Rotation::default()).unwrap();
+    fill(&log, 40).await;
+    let original = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = original.split_inclusive('\n').collect();
+    for n in 0..100_usize {
+        let at = (n * 7) % (lines.len() - 1);
+        let mut changed: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
+        match n % 5 {
+            0 => {
+                let byte = (n * 131) % (changed[at].len() - 1);
+                let old = changed[at].as_bytes()[byte];
+                let new = if old == b'1' { "2" } else { "1" };
+                changed[at].replace_range(byte..=byte, new);
+            }
+            1 => drop(changed.remove(at)),
+            2 => changed.swap(at, at + 1),
+            3 => changed.truncate(at),
+            _ => changed.insert(at, lines[at].to_owned()),
+        }
+        fs::write(&path, changed.concat()).unwrap();
+        assert!(!verify(&path).unwrap().is_ok(), "tampering {n}");
+    }
+}
+
+#[tokio::test]
+async fn long_records_are_cut_and_say_so() {
+    let log = AuditLog::memory();
+    let long: Vec<Value> = (0..5_000).map(|n| json!({"k": "word ".repeat(n % 300)})).collect();
+    log.append(Record::new("comfyui_test", "called").field("list", long)).await.unwrap();
+    let record = log.records().pop().unwrap();
+    assert!(record["cut_from_bytes"].as_u64().unwrap() > 64 << 10);
+    assert!(record.to_string().len() < 70 << 10);
+    assert!(record.pointer("/extra/list").is_some());
+}
+
+#[tokio::test]
+async fn a_reader_follows_the_log_through_a_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = AuditLog::start(&path, Privacy::Digest, true, SMALL).unwrap();
+    fill(&log, 3).await;
+    let (mut tail, last) = Tail::open(&path, 2).unwrap();
+    assert_eq!(last.len(), 2);
+    let mut seen = 0;
+    for _ in 0..30 {
+        fill(&log, 1).await;
+        seen += tail.poll().unwrap().iter().filter(|record| record["action"] == "called").count();
+    }
+    assert_eq!(seen, 30);
+}
+
+#[test]
+fn a_record_reads_as_one_line() {
+    let record = json!({"timestamp": "2026-11-21T06:56:03.123Z", "tool": "t\u{1b}", "action": "completed", "caller": "local",
+        "duration_ms": 1.2, "status": "ok", "extra": {"a": "b\nc"}});
+    assert_eq!(
+        tail::render(&record),
+        "06:56:03.123 - local t\\x1b completed 1.2 ms ok extra={\"a\":\"b\\nc\"}"
+    );
+}

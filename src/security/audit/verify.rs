@@ -1,0 +1,216 @@
+//! Finds out whether anybody touched the log: edits, cuts, reorders, insertions.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    chain::{self, Chain, GENESIS},
+    file::head_path,
+};
+
+/// What the verifier found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The files that were read, oldest first.
+    pub files: Vec<PathBuf>,
+    /// How many records they hold.
+    pub records: u64,
+    /// How many of them are anchors.
+    pub anchors: u64,
+    /// The number of the last record.
+    pub last_seq: u64,
+    /// The hash of the last record.
+    pub head: String,
+    /// What is wrong; empty when nobody touched the log.
+    pub problems: Vec<Problem>,
+    /// What limits this verdict, such as older files that are not there.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// True when nothing is wrong.
+    pub fn is_ok(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// One place where the log is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1; 0 for the file as a whole.
+    pub line: u64,
+    /// What is wrong there.
+    pub what: String,
+}
+
+/// Reads the log at `path` and the files that were rotated away from it, and checks every link of the chain.
+pub fn verify(path: &Path) -> io::Result<Report> {
+    let mut report = Report { head: GENESIS.to_owned(), ..Report::default() };
+    report.files = rotated(path)?;
+    report.files.push(path.to_owned());
+    let mut walk = Walk { chain: None, report };
+    for file in walk.report.files.clone() {
+        walk.file(&file)?;
+    }
+    let Walk { chain, mut report } = walk;
+    let chain = chain.unwrap_or_default();
+    check_head(path, &chain, &mut report);
+    report.last_seq = chain.count;
+    report.head = chain.head;
+    Ok(report)
+}
+
+/// `audit.20261121T065600123Z.jsonl` and the like beside `audit.jsonl`, oldest first.
+pub(super) fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+    let extension = path.extension().and_then(OsStr::to_str);
+    let is_rotated = |name: &str| {
+        let Some(rest) = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.')) else {
+            return false;
+        };
+        let time = match extension {
+            Some(extension) => rest.strip_suffix(extension).and_then(|rest| rest.strip_suffix('.')),
+            None => Some(rest),
+        };
+        time.is_some_and(|time| {
+            time.len() == 19
+                && time.ends_with('Z')
+                && time.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'T' | b'Z'))
+        })
+    };
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|file| file.file_name().and_then(OsStr::to_str).is_some_and(is_rotated))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+struct Walk {
+    /// The end of the chain so far; `None` before the first record.
+    chain: Option<Chain>,
+    report: Report,
+}
+
+impl Walk {
+    fn file(&mut self, file: &Path) -> io::Result<()> {
+        let mut reader = BufReader::new(File::open(file)?);
+        let mut line = Vec::new();
+        let mut number = 0;
+        let mut torn: Option<(u64, usize)> = None;
+        loop {
+            line.clear();
+            if reader.read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            number += 1;
+            let complete = line.last() == Some(&b'\n');
+            let text = std::str::from_utf8(line.strip_suffix(b"\n").unwrap_or(&line)).ok();
+            if let Some((at, _)) =
+                torn.take_if(|(_, length)| !text.is_some_and(|text| explains(text, *length)))
+            {
+                self.problem(file, at, "it is not a record");
+            }
+            match text.and_then(chain::read) {
+                Some((closed, value)) => {
+                    torn = None;
+                    self.record(file, number, &closed, &value);
+                    if !complete {
+                        self.problem(file, number, "the line end is missing: something was cut off");
+                    }
+                }
+                None => torn = Some((number, text.map_or(line.len(), str::len))),
+            }
+        }
+        if let Some((at, _)) = torn {
+            self.problem(file, at, "it is not a record, or not a whole one");
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, file: &Path, number: u64, closed: &chain::Closed, value: &Value) {
+        self.report.records += 1;
+        self.report.anchors += u64::from(value.get("action").and_then(Value::as_str) == Some("anchor"));
+        if !closed.intact {
+            self.problem(file, number, "its text was changed: the hash does not match");
+        }
+        match self.chain.clone() {
+            None => self.first(file, number, closed, value),
+            Some(chain) if chain.head == closed.prev && chain.count + 1 == closed.seq => {}
+            Some(chain) => {
+                let what = match closed.seq.cmp(&(chain.count + 1)) {
+                    std::cmp::Ordering::Greater => {
+                        format!("records {} to {} are missing before it", chain.count + 1, closed.seq - 1)
+                    }
+                    std::cmp::Ordering::Less => {
+                        format!("record {} is here a second time or out of order", closed.seq)
+                    }
+                    std::cmp::Ordering::Equal => "it does not follow the record before it".to_owned(),
+                };
+                self.problem(file, number, &what);
+            }
+        }
+        self.chain = Some(Chain { count: closed.seq, head: closed.hash.clone() });
+    }
+
+    /// A log begins with record 1, or with the anchor that a rotation wrote.
+    fn first(&mut self, file: &Path, number: u64, closed: &chain::Closed, value: &Value) {
+        if closed.seq == 1 && closed.prev == GENESIS {
+            return;
+        }
+        match value.pointer("/extra/continues").and_then(Value::as_str) {
+            Some(older) if number == 1 => {
+                self.report
+                    .notes
+                    .push(format!("records before {} are in `{older}`, which is not here", closed.seq));
+            }
+            _ => self.problem(file, number, &format!("the records before {} are missing", closed.seq)),
+        }
+    }
+
+    fn problem(&mut self, file: &Path, line: u64, what: &str) {
+        self.report.problems.push(Problem { file: file.to_owned(), line, what: what.to_owned() });
+    }
+}
+
+/// True for the record that a writer leaves after it found an unfinished line of this length.
+fn explains(line: &str, length: usize) -> bool {
+    chain::read(line).is_some_and(|(_, value)| {
+        value.get("action").and_then(Value::as_str) == Some("recovered")
+            && value.pointer("/extra/torn_bytes").and_then(Value::as_u64) == Some(length as u64)
+    })
+}
+
+/// The note beside the log says how far it reached: a log that ends earlier was cut.
+fn check_head(path: &Path, chain: &Chain, report: &mut Report) {
+    let noted = fs::read_to_string(head_path(path)).ok();
+    let noted = noted.as_deref().and_then(|note| {
+        let (count, hash) = note.trim_end().split_once(' ')?;
+        Some((count.parse::<u64>().ok()?, hash.to_owned()))
+    });
+    let mut problem = |what: String| {
+        report.problems.push(Problem { file: path.to_owned(), line: 0, what });
+    };
+    match noted {
+        None => report
+            .notes
+            .push("there is no note of the log's end beside it: a cut at the end cannot be seen".into()),
+        Some((count, _)) if count > chain.count => {
+            problem(format!("records {} to {count} are missing at the end", chain.count + 1));
+        }
+        Some((count, hash)) if count == chain.count && hash != chain.head => {
+            problem("the last record is not the one that was written last".into());
+        }
+        Some(_) => {}
+    }
+}

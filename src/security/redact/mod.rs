@@ -1,0 +1,20 @@
+//! Secrets out of records and messages: the key stays, the value goes.
+//!
+//! Found by the name of a key (whole words, so `max_tokens` stays), by the shape of a value, and inside URLs,
+//! headers, command lines, and JSON or form text in strings.
+
+mod keys;
+mod shapes;
+#[cfg(test)]
+mod tests;
+mod text;
+mod urls;
+mod value;
+
+pub use text::redact_text;
+pub use value::redact;
+
+/// What stands in a secret's place.
+pub const REDACTED: &str = "[redacted]";
+/// How often text inside text (JSON in a string, a URL in a URL) is opened.
+const MOST_NESTING: usize = 3;

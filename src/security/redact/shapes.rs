@@ -1,0 +1,84 @@
+//! What secrets look like by themselves.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Prefixed tokens of well-known services, JSON web tokens, key blocks, webhook paths.
+///
+/// Each alternative begins with a literal, so the search runs at the speed of a multi-string search.
+const SHAPES: &str = r"(?x)
+    (?s: -----BEGIN\x20[A-Z0-9\x20]*PRIVATE\x20KEY[A-Z\x20]*-----.*? (?: -----END\x20[A-Z0-9\x20]*-----| \z ) )
+  | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*
+  | \bhf_[A-Za-z0-9]{16,}
+  | \b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{20,}
+  | \bgithub_pat_[A-Za-z0-9_]{20,}
+  | \bglpat-[A-Za-z0-9_-]{16,}
+  | \bsk-[A-Za-z0-9_-]{16,}
+  | \b(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{10,}
+  | \bwhsec_[A-Za-z0-9+/=]{16,}
+  | \b(?:AKIA|ASIA)[A-Z0-9]{16}
+  | \bAIza[0-9A-Za-z_-]{30,}
+  | \bya29\.[0-9A-Za-z_-]{20,}
+  | \bxox[abeprs]-[A-Za-z0-9-]{10,}
+  | \bnpm_[A-Za-z0-9]{30,}
+  | \bpypi-[A-Za-z0-9_-]{16,}
+  | \br8_[A-Za-z0-9]{30,}
+  | \bgsk_[A-Za-z0-9]{20,}
+  | \bnvapi-[A-Za-z0-9_-]{20,}
+  | \bcomfyui-[0-9a-f]{32,}
+  | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}
+  | \bdop_v1_[a-f0-9]{32,}
+  | \bshp(?:at|ss|ca|pa)_[a-fA-F0-9]{32}
+  | \bAGE-SECRET-KEY-1[0-9A-Z]{20,}
+  | hooks\.slack\.com/services/[A-Za-z0-9/_-]+
+  | /api/webhooks/[0-9]{5,}/[A-Za-z0-9_-]{20,}
+  | \bbot[0-9]{6,}:[A-Za-z0-9_-]{30,}
+";
+
+/// The compiled [`SHAPES`].
+pub(super) static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHAPES).ok());
+
+/// `name=value`, `name: value`, `"name": "value"`; the code decides by the name.
+pub(super) static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?ix)
+        (?P<name> \b (?: (?:api|access|secret|private|session|auth|client) \x20 (?:key|token|id|secret)
+                       | [a-z%] [a-z0-9_.%\-\u{200b}-\u{200d}\u{2060}\u{feff}]{1,63} ) )
+        (?P<between> ["']? \s{0,4} [=:] \s{0,4} )
+        (?P<value> (?: (?:bearer|basic|token|digest|apikey) \x20+ )? (?: "[^"]*" | '[^']*' | [^\s&;,"'<>]+ ) )
+        "#,
+    )
+    .ok()
+});
+
+/// An authorization scheme and what follows it; the code decides whether that looks like a credential.
+pub(super) static SCHEME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?P<scheme>bearer|basic)(?P<between>\s+)(?P<value>[A-Za-z0-9._~+/=\-]{6,})").ok()
+});
+
+/// `--api-key VALUE` inside one string.
+pub(super) static OPTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?P<name>--?[a-z][a-z0-9_-]{1,40})(?P<between>\s+)(?P<value>[^\s-][^\s]*)").ok()
+});
+
+/// A cookie header up to the end of its line.
+pub(super) static COOKIES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?P<name>(?:set-)?cookie)(?P<between>\s*:\s*)(?P<value>[^\r\n]*=[^\r\n]+)").ok()
+});
+
+/// Anything with a scheme and an authority.
+pub(super) static URL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s"'<>`\\]+"#).ok());
+
+/// True when the text after `Bearer` or `Basic` is a credential and not the next word of a sentence.
+pub(super) fn is_credential(value: &str) -> bool {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let upper = value.bytes().any(|b| b.is_ascii_uppercase());
+    let lower = value.bytes().any(|b| b.is_ascii_lowercase());
+    let odd = value.bytes().any(|b| matches!(b, b'+' | b'/' | b'=' | b'_' | b'~'));
+    value.len() >= 24
+        || (value.len() >= 8 && digits > 0 && (digits >= 2 || upper || odd))
+        || (odd && value.len() >= 12)
+        || (value.len() >= 16 && upper && lower && value.bytes().skip(1).any(|b| b.is_ascii_uppercase()))
+}

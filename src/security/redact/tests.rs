@@ -1,0 +1,140 @@
+use serde_json::{Value, json};
+
+use super::{keys::is_secret_key, shapes, *};
+
+fn redacted(mut value: Value) -> Value {
+    redact(&mut value);
+    value
+}
+
+#[test]
+fn names_of_secrets_are_whole_words() {
+    for name in [
+        "api_key",
+        "X-API-Key",
+        "APIKEY",
+        "accessKey",
+        "sessionId",
+        "api_key_comfy_org",
+        "pass\u{200b}word",
+        "Set-Cookie",
+        "hf_token",
+        "openai_key",
+        "token_value",
+        "API Key",
+        "x-amz-security-token",
+        "token2",
+    ] {
+        assert!(is_secret_key(name), "{name}");
+    }
+    for name in [
+        "max_tokens",
+        "tokenizer",
+        "token_count",
+        "secretary_portrait",
+        "passes",
+        "compass",
+        "author",
+        "monkey",
+        "hotkey",
+        "key_count",
+        "sigmas",
+        "cookies_theme",
+        "api_key_present",
+        "session_count",
+        "sort_key",
+        "key",
+        "passage",
+    ] {
+        assert!(!is_secret_key(name), "{name}");
+    }
+}
+
+#[test]
+fn every_pattern_compiles() {
+    for pattern in
+        [&shapes::TOKEN, &shapes::PAIR, &shapes::SCHEME, &shapes::OPTION, &shapes::COOKIES, &shapes::URL]
+    {
+        assert!(pattern.is_some());
+    }
+}
+
+#[test]
+fn the_key_stays_and_the_value_goes() {
+    assert_eq!(
+        redacted(
+            json!({"api_key": "v", "auth": {"user": "bob"}, "token": null, "secret": true, "n": [{"pwd": 5}]})
+        ),
+        json!({"api_key": "[redacted]", "auth": "[redacted]", "token": null, "secret": true, "n": [{"pwd": "[redacted]"}]})
+    );
+}
+
+#[test]
+fn headers_and_command_lines_in_lists() {
+    assert_eq!(
+        redacted(json!([["X-API-Key", "v"], ["Accept", "*/*"]])),
+        json!([["X-API-Key", "[redacted]"], ["Accept", "*/*"]])
+    );
+    assert_eq!(
+        redacted(json!(["serve", "--api-key", "v", "--port", "80"])),
+        json!(["serve", "--api-key", "[redacted]", "--port", "80"])
+    );
+    assert_eq!(redacted(json!(["cookie", "jar", "oven"])), json!(["cookie", "jar", "oven"]));
+}
+
+#[test]
+fn urls_lose_user_info_and_secret_parameters_at_any_depth() {
+    assert_eq!(
+        redact_text("see https://u:p@h.example/a?x=1&sig=abc#t"),
+        "see https://[redacted]@h.example/a?x=1&sig=[redacted]#t"
+    );
+    assert_eq!(
+        redact_text("https://a.example/?u=https%3A%2F%2Fb%2F%3Ftoken%3Dv"),
+        "https://a.example/?u=https%3A%2F%2Fb%2F%3Ftoken%3D%5Bredacted%5D"
+    );
+    let hash = "https://huggingface.co/o/r/resolve/462165984030d82259a11f4367a4eed129e94a7b/m.safetensors";
+    assert_eq!(redact_text(hash), hash);
+}
+
+#[test]
+fn text_inside_text_is_opened() {
+    assert_eq!(
+        redact_text(r#"{"body": "{\"password\": \"v\"}"}"#),
+        r#"{"body":"{\"password\":\"[redacted]\"}"}"#
+    );
+    assert_eq!(redact_text("user=bob&password=v1&x=1"), "user=bob&password=[redacted]&x=1");
+    assert_eq!(redact_text("model: sdxl\napi_key: v1\n"), "model: sdxl\napi_key: [redacted]\n");
+    assert_eq!(redact_text("note: token=v1 end"), "note: token=[redacted] end");
+    assert_eq!(redact_text("run --jwt-secret v1 --port 80"), "run --jwt-secret [redacted] --port 80");
+}
+
+#[test]
+fn shapes_are_recognised_without_a_name() {
+    for secret in [
+        "hf_EXAMPLEexampleEXAMPLEexample",
+        "Bearer abc123def456ghi789",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+        "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----",
+    ] {
+        let text = format!("said {secret} there");
+        let shown = redact_text(&text);
+        assert!(
+            shown.starts_with("said ") && shown.ends_with(" there") && shown.contains(REDACTED),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn ordinary_words_stay() {
+    for text in [
+        "password written on a note",
+        "Basic shapes, Bearer dog (breed: none)",
+        "authorization office, 1950s",
+        "a basic composition, sketch-like",
+        "token ring museum",
+        "steps: 20, cfg: 7",
+    ] {
+        assert_eq!(redact_text(text), text);
+    }
+}

@@ -1,0 +1,109 @@
+//! Secrets inside URLs: user info, query, fragment, and URLs inside those.
+
+use super::{REDACTED, keys::is_secret_key, text::redact_at};
+
+/// Parameters that are secrets in a URL though the word alone means little elsewhere.
+const PARAMETERS: [&str; 8] = ["key", "code", "sig", "hmac", "credential", "policy", "se", "skoid"];
+
+/// The URL without its secrets; `None` when it has none.
+pub(super) fn redact_url(url: &str, nesting: usize) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at_checked(end)?;
+    let host = authority.rsplit_once('@').map(|(_, host)| format!("{REDACTED}@{host}"));
+    let changed_tail = redact_tail(tail, nesting);
+    if host.is_none() && changed_tail.is_none() {
+        return None;
+    }
+    let host = host.as_deref().unwrap_or(authority);
+    let tail = changed_tail.as_deref().unwrap_or(tail);
+    Some(format!("{scheme}://{host}{tail}"))
+}
+
+fn redact_tail(tail: &str, nesting: usize) -> Option<String> {
+    let (path_and_query, fragment) = match tail.split_once('#') {
+        Some((before, fragment)) => (before, Some(fragment)),
+        None => (tail, None),
+    };
+    let (path, query) = match path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path_and_query, None),
+    };
+    let new_query = query.and_then(|query| redact_form(query, nesting));
+    let new_fragment = fragment.and_then(|fragment| redact_form(fragment, nesting));
+    if new_query.is_none() && new_fragment.is_none() {
+        return None;
+    }
+    let mut result = path.to_owned();
+    if let Some(query) = new_query.as_deref().or(query) {
+        result.push('?');
+        result.push_str(query);
+    }
+    if let Some(fragment) = new_fragment.as_deref().or(fragment) {
+        result.push('#');
+        result.push_str(fragment);
+    }
+    Some(result)
+}
+
+/// `a=1&token=x`: a query, a fragment or a form body.
+fn redact_form(form: &str, nesting: usize) -> Option<String> {
+    let mut changed = false;
+    let pairs: Vec<String> = form
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) => match redact_parameter(name, value, nesting) {
+                Some(value) => {
+                    changed = true;
+                    format!("{name}={value}")
+                }
+                None => pair.to_owned(),
+            },
+            None => pair.to_owned(),
+        })
+        .collect();
+    changed.then(|| pairs.join("&"))
+}
+
+fn redact_parameter(name: &str, value: &str, nesting: usize) -> Option<String> {
+    let name = percent_decoded(name);
+    let lower = name.to_ascii_lowercase();
+    let last = lower.rsplit(['-', '_', '.']).next().unwrap_or_default();
+    if is_secret_key(&name)
+        || PARAMETERS.contains(&lower.as_str())
+        || matches!(last, "signature" | "credential")
+    {
+        return (!value.is_empty()).then(|| REDACTED.to_owned());
+    }
+    let decoded = percent_decoded(value);
+    let inner = redact_at(&decoded, nesting + 1);
+    (*inner != *decoded).then(|| url::form_urlencoded::byte_serialize(inner.as_bytes()).collect())
+}
+
+/// Percent escapes decoded until nothing changes, at most three times.
+pub(super) fn percent_decoded(text: &str) -> String {
+    let mut current = text.to_owned();
+    for _ in 0..3 {
+        let decoded = percent_once(&current);
+        if decoded == current {
+            break;
+        }
+        current = decoded;
+    }
+    current
+}
+
+fn percent_once(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let digits =
+            bytes.get(at + 1..at + 3).filter(|d| byte == b'%' && d.iter().all(u8::is_ascii_hexdigit));
+        let code =
+            digits.and_then(|d| std::str::from_utf8(d).ok()).and_then(|d| u8::from_str_radix(d, 16).ok());
+        decoded.push(code.unwrap_or(byte));
+        at += if code.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
