@@ -1,5 +1,20 @@
-//! Placeholder.
-/// Runs the command line.
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+//! The command line: what can be asked for, one file per command.
+//!
+//! Standard output carries only what a command answers (and MCP, for `serve`); everything else goes to stderr.
+//! [`run`] is the one place that builds a runtime and decides the exit code.
+
+mod arguments;
+mod audit;
+mod call;
+mod demo;
+mod doctor;
+mod failure;
+mod inspect;
+mod output;
+mod run;
+mod serve;
+mod sim;
+mod stop;
+mod tools;
+
+pub use run::run;

@@ -1,0 +1,51 @@
+//! `doctor`: everything that can be seen to be wrong, each with the fix.
+//!
+//! It asks ComfyUI with requests of its own, since it looks at servers that are not ComfyUI and at answers that the
+//! client would refuse.
+
+mod configuration;
+mod places;
+mod probe;
+mod report;
+mod server;
+
+use std::path::PathBuf;
+
+use super::arguments::Doctor;
+use super::failure::{CONFIGURATION, FAILED, Failure, WARNED};
+use crate::config::{self, Loaded};
+use report::{Check, Severity};
+
+/// Runs all checks and prints what they found.
+pub(super) async fn run(
+    wanted: &Doctor,
+    loaded: Result<Loaded, config::Error>,
+    file: Option<PathBuf>,
+) -> Result<(), Failure> {
+    let mut checks = Vec::new();
+    let usable = loaded.is_ok();
+    match loaded {
+        Ok(loaded) => {
+            checks.extend(configuration::check(&loaded));
+            checks.extend(places::check(&loaded));
+            checks.extend(server::check(&loaded.config).await);
+        }
+        Err(error) => {
+            let fix = file.map(|file| format!("edit {}", file.display()));
+            for problem in &error.problems {
+                let check = Check::new(Severity::Error, "configuration", problem.to_string());
+                checks.push(match &fix {
+                    Some(fix) => check.fix(fix.clone()),
+                    None => check,
+                });
+            }
+        }
+    }
+    report::print(&checks, wanted.json)?;
+    match checks.iter().map(|check| check.severity).max() {
+        _ if !usable => Err(Failure::Answered(CONFIGURATION)),
+        Some(Severity::Error) => Err(Failure::Answered(FAILED)),
+        Some(Severity::Warning) => Err(Failure::Answered(WARNED)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,99 @@
+//! From the command line to an exit code: parse, load, start what is needed, dispatch.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser};
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::{Arguments, Command, Serve};
+use super::failure::{FAILED, Failure, INTERRUPTED};
+use super::output::complain;
+use super::{audit, call, demo, doctor, inspect, serve, sim, stop, tools};
+use crate::config::{self, Environment, LogFormat};
+use crate::telemetry;
+
+/// More threads than this only cost memory: the work is waiting.
+const MOST_THREADS: usize = 4;
+
+/// Runs the command line.
+pub fn run() -> ExitCode {
+    let mut arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(FAILED);
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(FAILED) };
+        }
+    };
+    if arguments.command.is_none() {
+        if std::io::stdin().is_terminal() {
+            let printed = Arguments::command().print_help();
+            return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) };
+        }
+        arguments.command = Some(Command::Serve(Serve::default()));
+    }
+    // The provider that reqwest and the socket share; a second call is refused and changes nothing.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("cannot start: {error}"));
+            return ExitCode::from(FAILED);
+        }
+    };
+    let ended = runtime.block_on(dispatch(arguments));
+    // A thread that reads standard input cannot be stopped; nobody waits for it.
+    runtime.shutdown_timeout(Duration::from_millis(10));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
+    let environment = Environment::process();
+    let options = arguments.load_options(environment.clone());
+    let loaded = config::load(&options);
+    let (level, json) = match &loaded {
+        Ok(loaded) => (loaded.config.logging.level.as_str(), loaded.config.logging.format == LogFormat::Json),
+        Err(_) => ("warn", false),
+    };
+    telemetry::init(level, json);
+    let stop = stop::token();
+    let named = arguments.global.comfyui_url.is_some() || environment.get("COMFYUI_URL").is_some();
+    let command = arguments.command.unwrap_or(Command::Serve(Serve::default()));
+    if let Command::Doctor(wanted) = &command {
+        return until(&stop, doctor::run(wanted, loaded, config::locate(&options))).await;
+    }
+    if let Command::Sim(wanted) = &command {
+        return sim::run(wanted, stop).await;
+    }
+    let loaded = loaded?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let config = loaded.config;
+    match command {
+        Command::Serve(_) => serve::run(config, stop).await,
+        Command::Demo(wanted) => until(&stop, demo::run(&wanted, config, named)).await,
+        Command::Tools(wanted) => tools::run(&wanted, config),
+        Command::Call(wanted) => until(&stop, call::run(&wanted, config)).await,
+        Command::Inspect(wanted) => inspect::run(&wanted, &config),
+        Command::Audit(wanted) => until(&stop, audit::run(&wanted, &config)).await,
+        Command::Doctor(_) | Command::Sim(_) => Ok(()),
+    }
+}
+
+/// Runs a command that has nothing to tidy up when it is interrupted.
+async fn until(
+    stop: &CancellationToken,
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    tokio::select! {
+        ended = command => ended,
+        () = stop.cancelled() => Err(Failure::Answered(INTERRUPTED)),
+    }
+}
