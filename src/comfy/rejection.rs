@@ -119,13 +119,26 @@ fn read_problem(node_id: &str, class_type: &str, error: &JsonObject) -> Problem 
         _ => options.and_then(|options| options.get("options")).and_then(Value::as_array),
     };
     let bound = |key: &str| options.and_then(|options| options.get(key)).cloned();
+    let kind = text(error, "type");
+    let details = trim::message(&text(error, "details"));
+    // Here ComfyUI names the input of the node behind this one, and a bare exception text.
+    let inner = kind == "exception_during_inner_validation";
+    let details = match extra.get("exception_type").and_then(Value::as_str) {
+        Some("KeyError") if inner => {
+            format!("a link of this node names node {details}, which does not exist")
+        }
+        Some("IndexError") if inner => {
+            "a link of this node names an output that its source does not have".to_owned()
+        }
+        _ => details,
+    };
     Problem {
         node_id: node_id.to_owned(),
         class_type: class_type.to_owned(),
-        kind: text(error, "type"),
-        message: text(error, "message"),
-        details: trim::message(&text(error, "details")),
-        input: extra.get("input_name").and_then(Value::as_str).map(str::to_owned),
+        kind,
+        message: trim::message(&text(error, "message")),
+        details,
+        input: extra.get("input_name").and_then(Value::as_str).filter(|_| !inner).map(str::to_owned),
         received: extra.get("received_value").cloned(),
         choices: choices.map(|values| values.iter().map(show).collect()),
         min: bound("min"),
@@ -228,11 +241,16 @@ impl fmt::Display for Rejection {
         f.write_str("ComfyUI refused the workflow: ")?;
         if self.problems.is_empty() {
             f.write_str(&lower_first(&self.message))?;
-            if !self.details.is_empty() {
+            if !self.details.is_empty() && self.details != self.message {
                 write!(f, " ({})", self.details)?;
             }
+            if self.kind == "prompt_outputs_failed_validation" && self.details.is_empty() {
+                // So ComfyUI answers to a circle, and to nothing else that is known.
+                f.write_str("; it names no node, as when links form a cycle")?;
+            }
             return match &self.node {
-                Some((id, class_type)) => write!(f, " [node {id}, class {class_type}]"),
+                Some((id, class)) if class.is_empty() => write!(f, " [node {id}]"),
+                Some((id, class)) => write!(f, " [node {id}, class {class}]"),
                 None => Ok(()),
             };
         }
