@@ -150,7 +150,7 @@ fn best(installed: Installed<'_>) -> Result<Model> {
 }
 
 /// Lower is better; nothing for files that make no pictures.
-fn rank(name: &str) -> Option<u8> {
+pub(super) fn rank(name: &str) -> Option<u8> {
     let lower = name.to_lowercase();
     let special =
         ["inpaint", "refiner", "stage_b", "stage_a", "pix2pix", "depth2img", "upscal", "fill", "edit"];
@@ -202,15 +202,15 @@ fn inventory(installed: Installed<'_>) -> String {
 #[derive(Debug)]
 pub struct Companions;
 
-/// Words of which a folded file name must hold one, words it must not hold, and the published file name.
-type Wanted = (&'static [&'static str], &'static [&'static str], &'static str);
+/// How a file is recognised: words of which a folded file name must hold one, words it must not hold, and the published file name.
+pub type Wanted = (&'static [&'static str], &'static [&'static str], &'static str);
 
-const CLIP_L: Wanted = (&["clipl", "vitl14", "vitl"], &["vision"], "clip_l.safetensors");
-const CLIP_G: Wanted = (&["clipg", "bigg"], &["vision"], "clip_g.safetensors");
-const T5XXL: Wanted = (&["t5xxl", "t5v11xxl"], &["umt5", "old"], "t5xxl_fp8_e4m3fn.safetensors");
+pub(super) const CLIP_L: Wanted = (&["clipl", "vitl14", "vitl"], &["vision"], "clip_l.safetensors");
+pub(super) const CLIP_G: Wanted = (&["clipg", "bigg"], &["vision"], "clip_g.safetensors");
+pub(super) const T5XXL: Wanted = (&["t5xxl", "t5v11xxl"], &["umt5", "old"], "t5xxl_fp8_e4m3fn.safetensors");
 const LLAMA: Wanted = (&["llama318b", "llama31"], &[], "llama_3.1_8b_instruct_fp8_scaled.safetensors");
-const QWEN_VL: Wanted = (&["qwen25vl"], &[], "qwen_2.5_vl_7b_fp8_scaled.safetensors");
-const QWEN3: Wanted = (&["qwen34b", "qwen3"], &[], "qwen_3_4b.safetensors");
+pub(super) const QWEN_VL: Wanted = (&["qwen25vl"], &[], "qwen_2.5_vl_7b_fp8_scaled.safetensors");
+pub(super) const QWEN3: Wanted = (&["qwen34b", "qwen3"], &[], "qwen_3_4b.safetensors");
 const MISTRAL: Wanted = (&["mistral"], &[], "mistral_3_small_flux2_fp8.safetensors");
 
 impl Companions {
@@ -241,7 +241,7 @@ impl Companions {
         (encoders.iter().map(|wanted| wanted.2).collect(), vae.2)
     }
 
-    fn wanted(family: Family) -> (&'static [Wanted], Wanted) {
+    pub(super) fn wanted(family: Family) -> (&'static [Wanted], Wanted) {
         let flux_vae: Wanted =
             (&["=ae", "fluxae", "fluxvae", "aeflux"], &["flux2", "qwen"], "ae.safetensors");
         match family {
@@ -258,7 +258,7 @@ impl Companions {
 }
 
 /// The first name, in alphabetical order, that fits. A word with `=` must be the whole name.
-fn pick(names: &[String], wanted: &Wanted) -> Option<String> {
+pub(super) fn pick(names: &[String], wanted: &Wanted) -> Option<String> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort();
     let fits = |name: &&&String| {

@@ -58,17 +58,32 @@ impl Txt2Img {
     /// The graph. Seven nodes for a checkpoint without extras.
     pub fn build(&self) -> Workflow {
         let mut graph = Graph::default();
-        let image = self.draw(&mut graph);
-        graph.add("SaveImage", json!({ "images": image, "filename_prefix": self.prefix }));
+        self.add_to(&mut graph);
         graph.finish()
     }
 
-    /// Adds everything up to the decoded picture.
-    fn draw(&self, graph: &mut Graph) -> Output {
-        let family = match &self.model {
-            Model::Diffusion { family, .. } => Some(*family),
-            Model::Checkpoint { name } => Family::of_file(name),
-        };
+    /// Adds the whole graph, from loaders to the saved picture.
+    pub(crate) fn add_to(&self, graph: &mut Graph) {
+        let prepared = self.prepare(graph);
+        let latent = self.empty_latent(graph);
+        let sampled = self.sample(graph, &prepared, latent, self.denoise);
+        let image = decode(graph, sampled, prepared.loaded.vae);
+        graph.add("SaveImage", json!({ "images": image, "filename_prefix": self.prefix }));
+    }
+
+    /// The family that decides the shape of the graph.
+    pub(crate) fn family(&self) -> Option<Family> {
+        self.model.family()
+    }
+
+    /// Adds an empty latent of the requested size.
+    pub(crate) fn empty_latent(&self, graph: &mut Graph) -> Output {
+        let size = json!({ "width": self.width, "height": self.height, "batch_size": self.batch_size });
+        graph.add(empty_latent(self.family()), size).out(0)
+    }
+
+    /// Adds loaders, `LoRA`s and text encoders.
+    pub(crate) fn prepare(&self, graph: &mut Graph) -> Prepared {
         let mut loaded = load(graph, &self.model);
         if let Some(vae) = self.vae.as_deref().filter(|vae| !vae.is_empty()) {
             loaded.vae = graph.add("VAELoader", json!({ "vae_name": vae })).out(0);
@@ -79,43 +94,62 @@ impl Txt2Img {
             let skip = json!({ "clip": loaded.clip, "stop_at_clip_layer": layer });
             loaded.clip = graph.add("CLIPSetLastLayer", skip).out(0);
         }
-        if let (Model::Diffusion { .. }, Some(family)) = (&self.model, family) {
-            loaded.model = shifted(graph, loaded.model, family);
+        if let Model::Diffusion { family, .. } = &self.model {
+            loaded.model = shifted(graph, loaded.model, *family);
         }
-        let encode = |graph: &mut Graph, title: &str, text: &str| {
-            graph.add_titled(title, "CLIPTextEncode", json!({ "clip": loaded.clip, "text": text })).out(0)
+        let (positive, negative) = self.encode(graph, loaded.clip);
+        Prepared { loaded, positive, negative }
+    }
+
+    fn encode(&self, graph: &mut Graph, clip: Output) -> (Output, Output) {
+        let positive = encode(graph, "Positive prompt", clip, &self.positive);
+        // Guidance-distilled models never look at the negative at cfg 1; a second encoding would be wasted.
+        let guidance = match self.family() {
+            Some(Family::Flux) => 3.5,
+            Some(Family::FluxKontext) => 2.5,
+            Some(Family::Flux2) => 4.0,
+            _ => return (positive, encode(graph, "Negative prompt", clip, &self.negative)),
         };
-        let mut positive = encode(graph, "Positive prompt", &self.positive);
-        // Guidance-distilled models never look at the negative at cfg 1; the second encoding would be wasted.
-        let distilled = matches!(family, Some(Family::Flux | Family::FluxKontext | Family::Flux2));
-        let negative = if distilled && self.cfg <= 1.0 {
+        let negative = if self.cfg <= 1.0 {
             graph.add("ConditioningZeroOut", json!({ "conditioning": positive })).out(0)
         } else {
-            encode(graph, "Negative prompt", &self.negative)
+            encode(graph, "Negative prompt", clip, &self.negative)
         };
-        if distilled {
-            let guidance = self.guidance.unwrap_or(match family {
-                Some(Family::Flux2) => 4.0,
-                Some(Family::FluxKontext) => 2.5,
-                _ => 3.5,
-            });
-            let inputs = json!({ "conditioning": positive, "guidance": guidance });
-            positive = graph.add("FluxGuidance", inputs).out(0);
-        }
-        let latent = graph.add(
-            empty_latent(family),
-            json!({ "width": self.width, "height": self.height, "batch_size": self.batch_size }),
-        );
-        let sampled = graph.add(
+        let guidance = self.guidance.unwrap_or(guidance);
+        let guided = graph.add("FluxGuidance", json!({ "conditioning": positive, "guidance": guidance }));
+        (guided.out(0), negative)
+    }
+
+    /// Adds the sampler.
+    pub(crate) fn sample(&self, graph: &mut Graph, from: &Prepared, latent: Output, denoise: f64) -> Output {
+        let sampler = graph.add(
             "KSampler",
             json!({
-                "model": loaded.model, "positive": positive, "negative": negative,
-                "latent_image": latent.out(0), "seed": self.seed, "steps": self.steps, "cfg": self.cfg,
-                "sampler_name": self.sampler_name, "scheduler": self.scheduler, "denoise": self.denoise,
+                "model": from.loaded.model, "positive": from.positive, "negative": from.negative,
+                "latent_image": latent, "seed": self.seed, "steps": self.steps, "cfg": self.cfg,
+                "sampler_name": self.sampler_name, "scheduler": self.scheduler, "denoise": denoise,
             }),
         );
-        graph.add("VAEDecode", json!({ "samples": sampled.out(0), "vae": loaded.vae })).out(0)
+        sampler.out(0)
     }
+}
+
+/// Everything a sampler takes but the latent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prepared {
+    pub(crate) loaded: Loaded,
+    pub(crate) positive: Output,
+    pub(crate) negative: Output,
+}
+
+/// Adds a titled text encoder.
+pub(crate) fn encode(graph: &mut Graph, title: &str, clip: Output, text: &str) -> Output {
+    graph.add_titled(title, "CLIPTextEncode", json!({ "clip": clip, "text": text })).out(0)
+}
+
+/// Adds the decoder from latent to picture.
+pub(crate) fn decode(graph: &mut Graph, samples: Output, vae: Output) -> Output {
+    graph.add("VAEDecode", json!({ "samples": samples, "vae": vae })).out(0)
 }
 
 /// Adds the loaders of a model.
