@@ -15,6 +15,9 @@ use super::{
 };
 use crate::workflow::graph::Workflow;
 
+/// How many events are kept for a prompt that nobody watches yet.
+const BACKLOG: usize = 64;
+
 /// Everything known of the prompts. The lock is held for moments and never across an await.
 #[derive(Debug)]
 pub(crate) struct Board {
@@ -43,6 +46,8 @@ struct Tracked {
     taken_out: bool,
     saw_start: bool,
     saw_end: bool,
+    /// What happened before the first watcher came: a short run is over before its submit returns.
+    backlog: Option<Arc<Subscription>>,
     subscribers: Vec<Weak<Subscription>>,
 }
 
@@ -53,6 +58,8 @@ pub(crate) struct Known {
     pub(crate) submitted: Option<Instant>,
     pub(crate) blocked: Option<Blocked>,
     pub(crate) taken_out: bool,
+    /// The socket has said that the run is over.
+    pub(crate) saw_end: bool,
     /// The socket was there from the start to the end, so nothing was missed.
     pub(crate) saw_all: bool,
 }
@@ -77,6 +84,7 @@ impl Board {
         let tracked = state.track(id, self.capacity);
         tracked.name = Some(name);
         tracked.submitted = Some(Instant::now());
+        tracked.backlog = Some(Arc::new(Subscription::new(BACKLOG, false)));
         tracked.meter = meter;
     }
 
@@ -102,6 +110,13 @@ impl Board {
         let tracked = state.track(id, self.capacity);
         tracked.subscribers.retain(|known| known.strong_count() > 0);
         tracked.subscribers.push(Arc::downgrade(&subscription));
+        let (missed, _) = tracked.backlog.take().map(|backlog| backlog.take()).unwrap_or_default();
+        if missed.is_empty() && tracked.meter.has_begun() {
+            missed_so_far(&subscription, id, tracked.meter.progress());
+        }
+        for event in &missed {
+            subscription.push(event);
+        }
         subscription
     }
 
@@ -113,6 +128,7 @@ impl Board {
             submitted: tracked.submitted,
             blocked: tracked.blocked.clone(),
             taken_out: tracked.taken_out,
+            saw_end: tracked.saw_end,
             saw_all: tracked.saw_start && tracked.saw_end,
         })
     }
@@ -167,6 +183,12 @@ impl Board {
     }
 }
 
+/// A late watcher begins with where the run stands.
+fn missed_so_far(subscription: &Subscription, id: &PromptId, progress: Progress) {
+    let kind = EventKind::Progress(progress);
+    subscription.push(&Event { prompt_id: id.clone(), source: Source::Socket, kind });
+}
+
 impl State {
     fn track(&mut self, id: &PromptId, capacity: usize) -> &mut Tracked {
         if !self.prompts.contains_key(id) {
@@ -201,6 +223,9 @@ impl State {
 impl Tracked {
     fn push(&mut self, id: &PromptId, kind: EventKind) {
         let event = Event { prompt_id: id.clone(), source: Source::Socket, kind };
+        if let Some(backlog) = &self.backlog {
+            backlog.push_newest(&event);
+        }
         for subscriber in self.subscribers.iter().filter_map(Weak::upgrade) {
             subscriber.push(&event);
         }

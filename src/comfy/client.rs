@@ -92,6 +92,8 @@ pub struct Pace {
     pub longest_poll: Duration,
     /// The pause before looking again when an event came before its history. It doubles each time.
     pub history_lag: Duration,
+    /// How long the last frames of the socket are waited for when history is there before them.
+    pub socket_lag: Duration,
     /// How long a running prompt may give no sign of life before it counts as stalled.
     pub stall_after: Duration,
     /// How long a prompt must stay unknown to ComfyUI before it counts as lost.
@@ -121,6 +123,7 @@ impl Default for Pace {
             first_poll: s(1),
             longest_poll: s(10),
             history_lag: ms(10),
+            socket_lag: ms(250),
             stall_after: s(120),
             lost_after: s(3),
             find_submit: s(8),

@@ -50,6 +50,11 @@ impl Meter {
         }
     }
 
+    /// True once a node ran.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.node_id.is_some()
+    }
+
     /// These nodes are done already.
     pub(crate) fn cached(&mut self, nodes: &[String]) {
         for node in nodes {

@@ -66,6 +66,19 @@ impl Subscription {
         self.notify.notify_one();
     }
 
+    /// Adds an event; a step replaces the step before it.
+    pub(crate) fn push_newest(&self, event: &Event) {
+        let is_step = |event: &Event| matches!(event.kind, EventKind::Progress(_));
+        if is_step(event) {
+            let mut waiting = self.lock();
+            if let Some(last) = waiting.events.back_mut().filter(|last| is_step(last)) {
+                *last = event.clone();
+                return;
+            }
+        }
+        self.push(event);
+    }
+
     /// Asks the watcher to look.
     pub(crate) fn hint(&self, hint: Hint) {
         let mut waiting = self.lock();

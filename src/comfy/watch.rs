@@ -68,6 +68,8 @@ struct Watcher {
     pause: Duration,
     /// The socket said that the run is over, and history was asked so many times since.
     over: Option<u32>,
+    /// History was faster than the socket, whose last words are waited for until then.
+    held: Option<(Box<HistoryEntry>, Instant)>,
 }
 
 impl Watcher {
@@ -90,6 +92,7 @@ impl Watcher {
             next_look: now,
             pause,
             over: None,
+            held: None,
         }
     }
 
@@ -116,10 +119,19 @@ impl Watcher {
         }
         self.check_line();
         self.take_events();
+        let now = Instant::now();
+        if let Some((entry, until)) = self.held.take() {
+            if self.polling || now >= until || self.client.inner.board.known(&self.id).saw_end {
+                self.end_as(*entry);
+            } else {
+                self.held = Some((entry, until));
+                self.wait(until).await;
+            }
+            return;
+        }
         if !self.out.is_empty() {
             return;
         }
-        let now = Instant::now();
         if now >= self.next_look || now >= self.deadline() {
             self.look().await;
             return;
@@ -132,10 +144,14 @@ impl Watcher {
         if self.stand == Stand::Running && !self.stalled {
             wake = wake.min(self.alive + self.client.inner.config.pace.stall_after);
         }
-        let subscription = Arc::clone(&self.subscription);
+        self.wait(wake).await;
+    }
+
+    /// Waits for news from the socket, at most until then.
+    async fn wait(&self, until: Instant) {
         tokio::select! {
-            () = subscription.changed() => {}
-            () = tokio::time::sleep_until(wake) => {}
+            () = self.subscription.changed() => {}
+            () = tokio::time::sleep_until(until) => {}
         }
     }
 
@@ -209,7 +225,7 @@ impl Watcher {
             Ok(Err(error)) => self.note_failure(&error.to_string()),
             Err(_) => self.note_failure("no answer in time"),
         }
-        if !self.ended && now >= self.deadline() {
+        if !self.ended && self.held.is_none() && now >= self.deadline() {
             self.end(EndState::TimedOut, None, Source::Client);
             return;
         }
@@ -228,12 +244,13 @@ impl Watcher {
     fn judge(&mut self, look: Look, now: Instant) {
         let stand = match look {
             Look::Over(entry) => {
-                let state = match entry.state {
-                    HistoryState::Succeeded => EndState::Succeeded,
-                    HistoryState::Failed => EndState::Failed,
-                    HistoryState::Cancelled => EndState::Cancelled,
-                };
-                return self.end(state, Some(*entry), Source::Poll);
+                if self.polling || self.client.inner.board.known(&self.id).saw_end {
+                    self.end_as(*entry);
+                } else {
+                    // The message of a blocker stands nowhere but on the socket.
+                    self.held = Some((entry, now + self.client.inner.config.pace.socket_lag));
+                }
+                return;
             }
             Look::Absent => return self.judge_absence(now),
             Look::Running => Stand::Running,
@@ -291,7 +308,17 @@ impl Watcher {
         }
     }
 
+    fn end_as(&mut self, entry: HistoryEntry) {
+        let state = match entry.state {
+            HistoryState::Succeeded => EndState::Succeeded,
+            HistoryState::Failed => EndState::Failed,
+            HistoryState::Cancelled => EndState::Cancelled,
+        };
+        self.end(state, Some(entry), Source::Poll);
+    }
+
     fn end(&mut self, outcome: EndState, entry: Option<HistoryEntry>, source: Source) {
+        self.take_events();
         let known = self.client.inner.board.known(&self.id);
         let execution = entry.as_ref().and_then(|e| Some(e.end_time?.saturating_sub(e.start_time?)));
         let mut ending = Ending {
@@ -316,13 +343,12 @@ impl Watcher {
     }
 }
 
-/// The ending of a prompt that is over already, from a single look. `None` while it is not.
 impl Client {
     /// How a prompt ended, if it has: one look, no waiting.
     pub async fn ending(&self, id: &PromptId) -> Result<Option<Ending>> {
         let Look::Over(entry) = self.look(id, true).await? else { return Ok(None) };
         let mut watcher = Watcher::new(self.clone(), id.clone(), WatchOptions::default());
-        watcher.judge(Look::Over(entry), Instant::now());
+        watcher.end_as(*entry);
         Ok(watcher.out.into_iter().find_map(|event| match event.kind {
             EventKind::Ended(ending) => Some(ending),
             _ => None,

@@ -1,4 +1,6 @@
 //! Integration tests.
 
+mod comfy_client;
 mod config;
+mod contract;
 mod layers;

@@ -9,7 +9,9 @@ fn recorded(name: &str) -> Vec<Frame> {
 
 fn binary_frame(event: u32, parts: &[&[u8]]) -> Bytes {
     let mut bytes = event.to_be_bytes().to_vec();
-    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
     bytes.into()
 }
 
