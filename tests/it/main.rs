@@ -4,3 +4,4 @@ mod comfy_client;
 mod config;
 mod contract;
 mod layers;
+mod sim;

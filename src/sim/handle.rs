@@ -1,0 +1,140 @@
+//! A running simulated server, seen by the one who started it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+use super::{
+    engine,
+    faults::Faults,
+    gates::{Gate, Place},
+    journal::Request,
+    server::{Server, lock},
+};
+
+/// A running server. It stops when this is dropped.
+#[derive(Debug)]
+pub struct SimHandle {
+    server: Arc<Server>,
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl SimHandle {
+    pub(super) fn new(server: Arc<Server>, address: SocketAddr, serving: JoinHandle<()>) -> Self {
+        Self { server, address, serving }
+    }
+
+    /// The base URL, such as `http://127.0.0.1:49152`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the task that waits here is dropped.
+    pub async fn wait(&mut self) {
+        // The task ends only by abort or by a panic; both mean there is nothing to wait for.
+        let _ = (&mut self.serving).await;
+    }
+
+    /// The requests that arrived, oldest first.
+    pub fn journal(&self) -> Vec<Request> {
+        self.server.journal.all()
+    }
+
+    /// The requests with this method and path (without `/api`).
+    pub fn requests(&self, method: &str, path: &str) -> Vec<Request> {
+        self.journal()
+            .into_iter()
+            .filter(|request| request.method == method && request.path == path)
+            .collect()
+    }
+
+    /// Forgets the requests that arrived so far.
+    pub fn clear_journal(&self) {
+        self.server.journal.clear();
+    }
+
+    /// Returns once a request matches, among those that came and those that come.
+    pub async fn wait_for_request(&self, matches: impl Fn(&Request) -> bool) -> Request {
+        self.server.journal.wait_for(matches).await
+    }
+
+    /// The faults, to be changed at any time.
+    pub fn faults(&self) -> &Faults {
+        &self.server.faults
+    }
+
+    /// Stops every node of this class before its work, until the gate is released.
+    pub fn hold(&self, class: &str) -> Gate {
+        self.server.gates.close(Place::Node(class.to_owned()))
+    }
+
+    /// Stops every node of this class right after the frames of this step, counted from 1.
+    pub fn hold_at_step(&self, class: &str, step: u64) -> Gate {
+        self.server.gates.close(Place::Step(class.to_owned(), step))
+    }
+
+    /// Keeps results out of the history until the gate is released; `execution_success` comes before.
+    pub fn hold_history(&self) -> Gate {
+        self.server.gates.close(Place::History)
+    }
+
+    /// Keeps back every answer on this path (without `/api`) until the gate is released.
+    pub fn hold_route(&self, path: &str) -> Gate {
+        self.server.gates.close(Place::Route(path.to_owned()))
+    }
+
+    /// Replaces the models of one folder by these file names.
+    pub fn set_models<N: Into<String>>(&self, folder: &str, names: impl IntoIterator<Item = N>) {
+        lock(&self.server.models).set(folder, names.into_iter().map(Into::into).collect());
+    }
+
+    /// Gives a model file the `__metadata__` that `/view_metadata` answers.
+    pub fn set_model_metadata(&self, folder: &str, name: &str, metadata: Value) {
+        lock(&self.server.models).set_metadata(folder, name, metadata);
+    }
+
+    /// Puts a file into `input`, `output` or `temp`.
+    pub fn put_file(&self, kind: &str, subfolder: &str, name: &str, bytes: Vec<u8>) {
+        lock(&self.server.files).put(kind, subfolder, name, bytes);
+    }
+
+    /// The bytes of a file, if it is there.
+    pub fn file(&self, kind: &str, subfolder: &str, name: &str) -> Option<Vec<u8>> {
+        lock(&self.server.files).get(kind, subfolder, name).map(|file| file.bytes.to_vec())
+    }
+
+    /// How many WebSockets are open.
+    pub fn sockets(&self) -> usize {
+        self.server.sockets.count()
+    }
+
+    /// Ends the simulated process and starts it anew: connections are cut, queue and history are gone.
+    pub fn restart(&self) {
+        engine::restart(&self.server);
+    }
+
+    /// Stops serving; the port is free afterwards.
+    pub async fn stop(mut self) {
+        self.shut();
+        let _ = (&mut self.serving).await;
+    }
+
+    fn shut(&self) {
+        self.serving.abort();
+        self.server.gates.open_all();
+        self.server.epoch.renew();
+    }
+}
+
+impl Drop for SimHandle {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}

@@ -1,0 +1,88 @@
+//! What the server was asked, for tests.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+};
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// Older requests than this many are forgotten.
+const KEPT: usize = 10_000;
+
+/// One request that arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path without the `/api` prefix and without the query.
+    pub path: String,
+    /// The path exactly as it was asked for, with prefix, without the query.
+    pub raw_path: String,
+    /// The query, still encoded; empty when there is none.
+    pub query: String,
+    /// The headers, names in lower case, in the order of arrival.
+    pub headers: Vec<(String, String)>,
+    /// The body, when it is JSON.
+    pub json: Option<Value>,
+    /// The size of the body in bytes.
+    pub body_bytes: usize,
+    /// True when the request opens a WebSocket.
+    pub opens_socket: bool,
+}
+
+impl Request {
+    /// The first header with this lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The requests so far.
+#[derive(Debug)]
+pub(super) struct Journal {
+    requests: Mutex<VecDeque<Request>>,
+    total: watch::Sender<u64>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { requests: Mutex::default(), total: watch::Sender::new(0) }
+    }
+}
+
+impl Journal {
+    pub(super) fn record(&self, request: Request) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if requests.len() == KEPT {
+            requests.pop_front();
+        }
+        requests.push_back(request);
+        drop(requests);
+        self.total.send_modify(|total| *total += 1);
+    }
+
+    pub(super) fn all(&self) -> Vec<Request> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    pub(super) fn clear(&self) {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Returns once a request matches, among those that came and those that come.
+    pub(super) async fn wait_for(&self, matches: impl Fn(&Request) -> bool) -> Request {
+        let mut total = self.total.subscribe();
+        loop {
+            total.mark_unchanged();
+            if let Some(request) = self.all().into_iter().find(|request| matches(request)) {
+                return request;
+            }
+            if total.changed().await.is_err() {
+                // The sender lives as long as the journal.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What the nodes do: pixels where no model is needed, a painted placeholder where one would be.
+
+mod data;
+mod generic;
+mod images;
+mod inputs;
+mod load;
+mod masks;
+mod pace;
+mod run;
+mod save;
+mod test_nodes;
+mod trace;
+
+pub(super) use data::{Call, Data, Input, Inputs, Raised, Work};
+pub(super) use load::{annotated, find_input};
+pub(super) use pace::{Pace, pace, previews};
+pub(super) use run::run;

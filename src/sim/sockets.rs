@@ -1,0 +1,129 @@
+//! Who is connected over a WebSocket, and under which name.
+//!
+//! As in ComfyUI, one name leads to one socket: a newer socket takes the name over and the older stays open
+//! and deaf. Whoever of the two closes first takes the name with it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    body::Bytes,
+    extract::ws::{Message, Utf8Bytes},
+};
+use tokio::sync::mpsc;
+
+/// A socket whose reader is this far behind is cut.
+const MAX_WAITING: usize = 8_192;
+
+/// Something to send over a socket.
+#[derive(Debug, Clone)]
+pub(super) enum Frame {
+    Send(Message),
+    Close,
+    Cut,
+}
+
+impl Frame {
+    pub(super) fn text(text: String) -> Self {
+        Self::Send(Message::Text(Utf8Bytes::from(text)))
+    }
+
+    pub(super) fn binary(bytes: Vec<u8>) -> Self {
+        Self::Send(Message::Binary(Bytes::from(bytes)))
+    }
+}
+
+/// One open connection.
+#[derive(Debug, Clone)]
+struct Connection {
+    number: u64,
+    frames: mpsc::Sender<Frame>,
+    preview_metadata: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next_number: u64,
+    by_name: HashMap<String, Connection>,
+    open: HashMap<u64, mpsc::Sender<Frame>>,
+}
+
+/// All sockets of one server.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Sockets(Arc<Mutex<State>>);
+
+impl Sockets {
+    /// Registers a new connection under a name and gives it its number and its frames.
+    pub(super) fn open(&self, name: &str) -> (u64, mpsc::Receiver<Frame>) {
+        let (frames, receiver) = mpsc::channel(MAX_WAITING);
+        let mut state = self.state();
+        let number = state.next_number;
+        state.next_number += 1;
+        state.open.insert(number, frames.clone());
+        state.by_name.insert(name.to_owned(), Connection { number, frames, preview_metadata: false });
+        (number, receiver)
+    }
+
+    /// Forgets a connection, and its name even when a newer connection has taken it over.
+    pub(super) fn closed(&self, number: u64, name: &str) {
+        let mut state = self.state();
+        state.open.remove(&number);
+        state.by_name.remove(name);
+    }
+
+    /// Notes that the connection behind this name wants metadata with its previews.
+    pub(super) fn wants_preview_metadata(&self, name: &str, wants: bool) {
+        if let Some(connection) = self.state().by_name.get_mut(name) {
+            connection.preview_metadata = wants;
+        }
+    }
+
+    pub(super) fn has_preview_metadata(&self, name: &str) -> bool {
+        self.state().by_name.get(name).is_some_and(|connection| connection.preview_metadata)
+    }
+
+    /// Sends to the connection that holds this name, if one does.
+    pub(super) fn to(&self, name: &str, frame: &Frame) {
+        let connection = self.state().by_name.get(name).cloned();
+        if let Some(connection) = connection {
+            self.deliver(connection.number, &connection.frames, frame);
+        }
+    }
+
+    /// Sends to every connection that holds a name.
+    pub(super) fn to_all(&self, frame: &Frame) {
+        let connections: Vec<Connection> = self.state().by_name.values().cloned().collect();
+        for connection in connections {
+            self.deliver(connection.number, &connection.frames, frame);
+        }
+    }
+
+    /// Sends to every open connection, deaf or not.
+    pub(super) fn to_every_connection(&self, frame: &Frame) {
+        let connections: Vec<_> =
+            self.state().open.iter().map(|(number, frames)| (*number, frames.clone())).collect();
+        for (number, frames) in connections {
+            self.deliver(number, &frames, frame);
+        }
+    }
+
+    /// How many connections are open.
+    pub(super) fn count(&self) -> usize {
+        self.state().open.len()
+    }
+
+    fn deliver(&self, number: u64, frames: &mpsc::Sender<Frame>, frame: &Frame) {
+        if frames.try_send(frame.clone()).is_err() {
+            // The pump ends when the last sender is gone.
+            let mut state = self.state();
+            state.open.remove(&number);
+            state.by_name.retain(|_, connection| connection.number != number);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,26 @@
+//! The shapes of what a check finds.
+
+use serde_json::{Value, json};
+
+/// A check that failed: the error of the answer and those of the nodes.
+#[derive(Debug)]
+pub(in crate::sim) struct Refused {
+    pub(in crate::sim) error: Value,
+    pub(in crate::sim) node_errors: Value,
+}
+
+impl Refused {
+    pub(super) fn new(error: Value) -> Self {
+        Self { error, node_errors: json!({}) }
+    }
+}
+
+/// `{type, message, details, extra_info}`.
+pub(in crate::sim) fn error(kind: &str, message: &str, details: &str, extra_info: Value) -> Value {
+    json!({"type": kind, "message": message, "details": details, "extra_info": extra_info})
+}
+
+/// A line of a Python traceback in the file that does the checks.
+pub(super) fn traced(line: u32, function: &str) -> String {
+    format!("  File \"/srv/comfyui/execution.py\", line {line}, in {function}\n")
+}
