@@ -55,14 +55,19 @@ pub struct Contract(Arc<Inner>);
 struct Inner {
     name: Arc<str>,
     class: Class,
-    schema: JsonObject,
+    schema: Arc<JsonObject>,
     validator: OnceLock<std::result::Result<Validator, String>>,
 }
 
 impl Contract {
     /// A contract. The schema is compiled on first use, since one compile costs milliseconds.
     pub fn new(name: impl Into<Arc<str>>, class: Class, input_schema: JsonObject) -> Self {
-        Self(Arc::new(Inner { name: name.into(), class, schema: input_schema, validator: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            name: name.into(),
+            class,
+            schema: Arc::new(input_schema),
+            validator: OnceLock::new(),
+        }))
     }
 
     /// The tool's full name.
@@ -76,7 +81,7 @@ impl Contract {
     }
 
     /// The published input schema.
-    pub fn schema(&self) -> &JsonObject {
+    pub fn schema(&self) -> &Arc<JsonObject> {
         &self.0.schema
     }
 
@@ -98,7 +103,7 @@ impl Contract {
             jsonschema::options()
                 .with_pattern_options(PatternOptions::regex())
                 .offline()
-                .build(&Value::Object(self.0.schema.clone()))
+                .build(&Value::Object(self.0.schema.as_ref().clone()))
                 .map_err(|error| error.to_string())
         });
         let validator = match compiled {

@@ -10,6 +10,7 @@
 //! | [`redact`], [`display`] | secrets out, hidden characters shown |
 //! | [`path`] | names that may reach a file system or a URL |
 //! | [`inspector`] | workflows: findings and the verdict |
+//! | [`upload`] | what may be uploaded |
 //! | [`seal`] | the state of a question, sealed |
 
 pub mod audit;
@@ -24,6 +25,7 @@ pub mod path;
 pub mod permit;
 pub mod redact;
 pub mod seal;
+pub mod upload;
 
 pub use audit::AuditLog;
 pub use contract::{Class, Contract};

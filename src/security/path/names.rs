@@ -112,3 +112,10 @@ fn refuse(what: &str, text: &str, refusal: Refusal) -> Error {
     Error::invalid_input(format!("`{}` is not accepted as {what}: {}", display::sanitize(&cut), refusal.0))
         .hint("names are accepted or refused as they are, never changed; give a plain relative name")
 }
+
+/// The root itself.
+impl Default for Subfolder {
+    fn default() -> Self {
+        Self(String::new())
+    }
+}

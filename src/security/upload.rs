@@ -1,0 +1,182 @@
+//! What may be uploaded: strict base64, a size that is known before decoding, and content that is what its name says.
+
+use std::{
+    io::{Cursor, Read},
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use image::{ImageFormat, ImageReader};
+
+use super::path::UploadName;
+use crate::error::{Error, Result};
+
+/// The longest side of an uploaded picture, in pixels (`shared/spec/security.md`, T16).
+const MAX_SIDE: u32 = 16_384;
+/// The most pixels of an uploaded picture.
+const MAX_PIXELS: u64 = 100_000_000;
+
+/// Decodes base64 of at most `most` bytes. Padding, alphabet and trailing bits must be exact; a `data:` prefix is
+/// named rather than guessed at.
+pub fn decode(text: &str, most: usize) -> Result<Vec<u8>> {
+    if text.starts_with("data:") {
+        return Err(Error::invalid_input(
+            "`image_data` is a data URI; only the part after the comma is wanted",
+        )
+        .hint("send the base64 text alone"));
+    }
+    let size = text.len() / 4 * 3;
+    if size > most.saturating_add(2) {
+        return Err(too_large(size, most));
+    }
+    let bytes = STANDARD.decode(text).map_err(|e| {
+        Error::invalid_input(format!("`image_data` is no base64: {e}"))
+            .hint("use the standard alphabet with padding, without line breaks")
+    })?;
+    if bytes.len() > most { Err(too_large(bytes.len(), most)) } else { Ok(bytes) }
+}
+
+fn too_large(size: usize, most: usize) -> Error {
+    Error::invalid_input(format!("the file has {size} bytes; at most {most} are accepted"))
+        .hint("send a smaller file, or raise security.max_upload_size_mb")
+        .detail("most_bytes", most)
+}
+
+/// Checks that `bytes` are the kind of picture that `name` says, of a bearable size. Gives the media type.
+pub fn check(name: &UploadName, bytes: &[u8]) -> Result<&'static str> {
+    let extension = name.as_str().rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let expected = match extension.as_deref() {
+        Some("png") => ImageFormat::Png,
+        Some("jpg" | "jpeg") => ImageFormat::Jpeg,
+        Some("webp") => ImageFormat::WebP,
+        Some("gif") => ImageFormat::Gif,
+        _ => {
+            return Err(Error::invalid_input(format!("`filename`: `{}` is no picture", name.as_str()))
+                .hint("accepted: .png, .jpg, .jpeg, .webp, .gif"));
+        }
+    };
+    let reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|e| Error::internal("the upload cannot be looked at").source(e))?;
+    let found = reader.format();
+    if found != Some(expected) {
+        let found = found.map_or("no picture that is accepted", |format| format.to_mime_type());
+        return Err(Error::invalid_input(format!(
+            "`filename` says {} but the content is {found}",
+            expected.to_mime_type()
+        ))
+        .hint("give the file the extension of its content, or convert it first"));
+    }
+    let (width, height) = reader.into_dimensions().map_err(|e| {
+        Error::invalid_input("the picture is damaged: its size cannot be read")
+            .hint("open it in an image editor and save it again")
+            .source(e)
+    })?;
+    if width == 0
+        || height == 0
+        || width.max(height) > MAX_SIDE
+        || u64::from(width) * u64::from(height) > MAX_PIXELS
+    {
+        return Err(Error::invalid_input(format!(
+            "the picture is {width}×{height}; accepted are 1 to {MAX_SIDE} on a side and {MAX_PIXELS} pixels in all"
+        ))
+        .hint("scale it down first"));
+    }
+    Ok(expected.to_mime_type())
+}
+
+/// Reads a file of at most `most` bytes that lies inside one of `roots` after all links are followed.
+pub fn read_inside(path: &Path, roots: &[PathBuf], most: usize) -> Result<Vec<u8>> {
+    let refused = || {
+        Error::denied(format!("`path`: `{}` is not a file inside files.allowed_roots", path.display())).hint(
+            "the operator lists the folders that may be read in files.allowed_roots; or send image_data",
+        )
+    };
+    if !path.is_absolute() {
+        return Err(Error::invalid_input("`path` must be absolute").hint("give the full path of the file"));
+    }
+    let real = path.canonicalize().map_err(|_| refused())?;
+    let inside = roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
+    if !inside {
+        return Err(refused());
+    }
+    let file = std::fs::File::open(&real).map_err(|_| refused())?;
+    let metadata = file.metadata().map_err(|_| refused())?;
+    if !metadata.is_file() {
+        return Err(refused());
+    }
+    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if size > most {
+        return Err(too_large(size, most));
+    }
+    let mut bytes = Vec::with_capacity(size);
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut bytes).map_err(|_| refused())?;
+    if bytes.len() > most { Err(too_large(bytes.len(), most)) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn png() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        image::RgbImage::new(2, 3).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
+        bytes
+    }
+
+    fn name(text: &str) -> UploadName {
+        UploadName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn base64_must_be_exact() {
+        assert_eq!(decode("aGk=", 10).unwrap(), b"hi");
+        for bad in ["aGk", "aG k=", "aGk=\n", "aGl=", "data:image/png;base64,aGk=", "a-_="] {
+            assert_eq!(decode(bad, 10).unwrap_err().kind(), Kind::InvalidInput, "{bad}");
+        }
+    }
+
+    #[test]
+    fn size_is_refused_before_decoding() {
+        let error = decode(&"!".repeat(4000), 100).unwrap_err();
+        assert!(error.message().contains("at most 100"), "{error}");
+    }
+
+    #[test]
+    fn content_must_be_what_the_name_says() {
+        assert_eq!(check(&name("a.PNG"), &png()).unwrap(), "image/png");
+        for (filename, bytes) in [("a.jpg", png()), ("a.png", b"<script>".to_vec()), ("a.png", Vec::new())] {
+            assert_eq!(check(&name(filename), &bytes).unwrap_err().kind(), Kind::InvalidInput, "{filename}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_claims_too_much_is_refused() {
+        let mut bytes = png();
+        bytes[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
+        assert!(check(&name("a.png"), &bytes).is_err());
+    }
+
+    #[test]
+    fn local_files_are_read_only_inside_the_roots() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("in.png"), png()).unwrap();
+        std::fs::write(outside.path().join("out.png"), png()).unwrap();
+        let roots = [root.path().to_path_buf()];
+        assert_eq!(read_inside(&root.path().join("in.png"), &roots, 1000).unwrap(), png());
+        assert!(read_inside(&root.path().join("in.png"), &roots, 10).is_err());
+        assert!(read_inside(&outside.path().join("out.png"), &roots, 1000).is_err());
+        assert!(read_inside(root.path(), &roots, 1000).is_err());
+        let sneaky = root.path().join("..").join(outside.path().file_name().unwrap()).join("out.png");
+        assert!(read_inside(&sneaky, &roots, 1000).is_err());
+        #[cfg(unix)]
+        {
+            let link = root.path().join("link.png");
+            std::os::unix::fs::symlink(outside.path().join("out.png"), &link).unwrap();
+            assert!(read_inside(&link, &roots, 1000).is_err());
+        }
+    }
+}
