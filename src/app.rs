@@ -1,1 +1,242 @@
-//! Placeholder.
+//! The application and its seam: [`App::call`] is the only way to a tool, from every front door.
+
+use std::{collections::HashMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use serde_json::json;
+
+use crate::{
+    comfy::{self, Client},
+    config::{self, Config},
+    error::{Error, JsonObject, Result},
+    security::{
+        AuditLog, CallId, Contract, Gate, Inspector, Outcome, Seal, SealedState,
+        seal::{args_digest, now_unix},
+    },
+    tools::{self, Call, reply::Question, resources, tool::Ended},
+};
+pub use crate::{
+    config::Remote,
+    security::{Caller, Class},
+    tools::{
+        Block, Reply, Tool,
+        progress::{Sink, Update},
+        resources::ResourceFile,
+    },
+};
+
+/// How long a question to the user stays answerable.
+const QUESTION_LIFE_SECONDS: u64 = 600;
+
+/// The tools by name, in a fixed order.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    order: Vec<Arc<Tool>>,
+    by_name: HashMap<String, Arc<Tool>>,
+}
+
+impl Catalogue {
+    /// A catalogue of these tools. A name that comes twice is a fault of ours.
+    pub fn new(tools: Vec<Tool>) -> Result<Self> {
+        let mut catalogue = Self::default();
+        for tool in tools {
+            let tool = Arc::new(tool);
+            if catalogue.by_name.insert(tool.name().to_owned(), Arc::clone(&tool)).is_some() {
+                return Err(Error::internal(format!("two tools are called `{}`", tool.name())));
+            }
+            catalogue.order.push(tool);
+        }
+        catalogue.order.sort_by(|a, b| a.name().cmp(b.name()));
+        Ok(catalogue)
+    }
+
+    /// The tool with this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Tool>> {
+        self.by_name.get(name)
+    }
+
+    /// All tools, by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Tool>> {
+        self.order.iter()
+    }
+}
+
+/// What a front door knows about one call.
+#[derive(Debug)]
+pub struct CallContext {
+    /// Who calls.
+    pub caller: Caller,
+    /// The client can put a yes-or-no question to its user.
+    pub can_ask: bool,
+    /// The user's answer to the question of an earlier round.
+    pub answer: Option<bool>,
+    /// The state that came with that question, as it was handed out.
+    pub sealed_state: Option<String>,
+    /// Where progress goes.
+    pub progress: Sink,
+    /// Fires when the caller goes away.
+    pub cancel: CancellationToken,
+}
+
+impl CallContext {
+    /// A call without progress, questions or cancellation.
+    pub fn plain(caller: Caller) -> Self {
+        Self {
+            caller,
+            can_ask: false,
+            answer: None,
+            sealed_state: None,
+            progress: Sink::none(),
+            cancel: CancellationToken::new(),
+        }
+    }
+}
+
+/// The application: built once from its configuration, shared by every transport.
+#[derive(Debug)]
+pub struct App {
+    config: Arc<Config>,
+    tools: ArcSwap<Catalogue>,
+    gate: Arc<Gate>,
+    inspector: Arc<Inspector>,
+    seal: Seal,
+    comfy: Client,
+    reading: Contract,
+}
+
+impl App {
+    /// Builds the application. Nothing is sent to ComfyUI: that it is down shows when a call needs it.
+    pub fn new(config: Config) -> Result<Arc<Self>> {
+        let audit = AuditLog::open(&config.logging, &config.security)?;
+        Self::with_audit(config, audit)
+    }
+
+    /// The same with an audit log of the caller's choice.
+    pub fn with_audit(config: Config, audit: AuditLog) -> Result<Arc<Self>> {
+        let comfy = Client::new(client_config(&config))?;
+        Ok(Arc::new(Self {
+            gate: Gate::new(&config.security, &config.rate_limits, &config.limits, audit),
+            inspector: Arc::new(Inspector::new(&config.security)),
+            seal: Seal::new(),
+            reading: reading(),
+            tools: ArcSwap::from_pointee(Catalogue::new(tools::all())?),
+            comfy,
+            config: Arc::new(config),
+        }))
+    }
+
+    /// The configuration it was built from.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The tools of this moment.
+    pub fn tools(&self) -> Arc<Catalogue> {
+        self.tools.load_full()
+    }
+
+    /// True when ComfyUI answers now.
+    pub async fn comfyui_answers(&self) -> bool {
+        self.comfy.system_stats().await.is_ok()
+    }
+
+    /// Runs one tool: lookup, gate, tool, audit. `sealed_state` and `answer` continue a call that ended in a
+    /// question; such a call keeps its id and takes no second token.
+    pub async fn call(&self, context: CallContext, name: &str, mut args: JsonObject) -> Result<Reply> {
+        let catalogue = self.tools.load_full();
+        let Some(tool) = catalogue.get(name) else {
+            let known: Vec<&str> = catalogue.iter().map(|tool| tool.name()).collect();
+            return Err(self.gate.refuse_unknown(&context.caller, CallId::new(), name, &args, &known).await);
+        };
+        let about = match &context.sealed_state {
+            Some(state) => Some(self.seal.open(state, &context.caller, name, &args)?),
+            None => None,
+        };
+        let asked_args = args.clone();
+        let call_id = about.as_ref().map_or_else(CallId::new, |about| about.call_id);
+        let permit =
+            self.gate.admit(&context.caller, call_id, about.is_some(), tool.contract(), &mut args).await?;
+        let call = Call {
+            caller: context.caller.clone(),
+            comfy: self.comfy.clone(),
+            config: Arc::clone(&self.config),
+            progress: context.progress,
+            cancel: context.cancel,
+            trail: permit.trail(),
+            inspector: Arc::clone(&self.inspector),
+            consent: tools::Consent { can_ask: context.can_ask, answer: context.answer, about },
+        };
+        match tool.run(permit, call, args).await? {
+            Ended::Done { structured, blocks, .. } => Ok(Reply::Done { structured, blocks }),
+            Ended::Ask(question) => Ok(self.ask(question, &context.caller, call_id, name, &asked_args)),
+        }
+    }
+
+    /// Reads a resource, through the same gate as a tool.
+    pub async fn read(&self, caller: &Caller, uri: &str) -> Result<ResourceFile> {
+        let mut args = JsonObject::from_iter([("uri".to_owned(), uri.into())]);
+        let permit = self.gate.admit(caller, CallId::new(), false, &self.reading, &mut args).await?;
+        let read = resources::read(&self.comfy, uri).await;
+        let outcome = match &read {
+            Ok(_) => Outcome::Completed { prompt_id: None },
+            Err(error) => Outcome::Failed { kind: error.kind(), prompt_id: None },
+        };
+        permit.finish(&outcome).await?;
+        read
+    }
+
+    fn ask(
+        &self,
+        question: Question,
+        caller: &Caller,
+        call_id: CallId,
+        tool: &str,
+        args: &JsonObject,
+    ) -> Reply {
+        let state = SealedState {
+            call_id,
+            tool: tool.to_owned(),
+            caller: caller.id().to_owned(),
+            args_digest: args_digest(args),
+            workflow_hash: question.workflow_hash,
+            seed: question.seed,
+            expires_unix: now_unix() + QUESTION_LIFE_SECONDS,
+        };
+        Reply::Ask { question: question.text, sealed_state: self.seal.seal(&state) }
+    }
+}
+
+/// The contract of reading a resource; resources count as reading (`shared/spec/tools.md`, 3.5).
+fn reading() -> Contract {
+    let schema = json!({
+        "type": "object",
+        "properties": { "uri": { "type": "string", "minLength": 1, "maxLength": 4096 } },
+        "required": ["uri"],
+        "additionalProperties": false,
+    });
+    let schema = schema.as_object().cloned().unwrap_or_default();
+    Contract::new("resources/read", Class::Read, schema)
+}
+
+/// The client's settings, from the operator's.
+pub fn client_config(config: &Config) -> comfy::ClientConfig {
+    let comfyui = &config.comfyui;
+    let auth = match comfyui.auth.clone() {
+        config::Auth::None => comfy::Auth::None,
+        config::Auth::Bearer(token) => comfy::Auth::Bearer(token),
+        config::Auth::Basic { user, password } => comfy::Auth::Basic { user, password },
+        config::Auth::Header { name, value } => comfy::Auth::Header { name, value },
+        config::Auth::Query { name, value } => comfy::Auth::Query { name, value },
+    };
+    comfy::ClientConfig {
+        external_url: comfyui.external_url.clone(),
+        tls_verify: comfyui.tls_verify,
+        connect_timeout: comfyui.connect_timeout(),
+        read_timeout: comfyui.read_timeout(),
+        job_timeout: comfyui.longest_job(),
+        auth,
+        ..comfy::ClientConfig::at(comfyui.url.clone())
+    }
+}

@@ -52,6 +52,7 @@ pub use event::{Blocked, EndState, Ending, Event, EventKind, NodeFailure, Previe
 pub use feed::FeedStats;
 pub use ids::{ClientId, PromptId};
 pub use images::{PreviewFormat, UploadRequest, Uploaded, ViewOptions, Viewed};
+pub use outputs::media_type;
 pub use rejection::{Problem, Rejection};
 pub use system::{Device, SystemStats};
 pub use types::{

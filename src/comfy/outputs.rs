@@ -96,6 +96,11 @@ fn file_type(word: Option<&str>) -> FileType {
     }
 }
 
+/// The media type that a file's extension tells.
+pub fn media_type(filename: &str) -> Option<&'static str> {
+    classify(filename).1
+}
+
 /// Kind and media type by extension. The key in history does not decide: videos come under `images`.
 pub(crate) fn classify(filename: &str) -> (OutputKind, Option<&'static str>) {
     let extension = filename.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());

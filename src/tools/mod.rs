@@ -1,1 +1,34 @@
-//! Placeholder.
+//! The tool catalogue: one file per domain, one flat list.
+
+pub mod call;
+mod clamp;
+pub mod params;
+pub mod progress;
+pub mod reply;
+mod schema;
+pub mod tool;
+
+mod envelope;
+mod follow;
+mod generate;
+mod images;
+mod models;
+mod preview;
+mod queue;
+pub mod resources;
+mod submit;
+mod system;
+mod workflows;
+
+pub use call::Call;
+pub(crate) use call::Consent;
+pub use reply::{Answer, Block, Handled, Reply, Stop};
+pub use tool::{Hints, Tool};
+
+/// Every built-in tool.
+pub fn all() -> Vec<Tool> {
+    [generate::tools(), workflows::tools(), images::tools(), models::tools(), queue::tools(), system::tools()]
+        .into_iter()
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,104 @@
+//! MCP over Streamable HTTP: `/mcp`, behind the same guard as `/healthz` and `/readyz`.
+
+mod access;
+mod guard;
+mod health;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use access::Access;
+
+use super::Mcp;
+use crate::{
+    app::App,
+    error::{Error, Kind, Result},
+};
+
+/// A comment keeps idle streams open through proxies that close silent connections after 30 to 60 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A bound HTTP server that is not serving yet.
+#[derive(Debug)]
+pub struct HttpServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: Arc<App>,
+    access: Access,
+}
+
+impl HttpServer {
+    /// Binds `address`. A bind beyond loopback without a token is refused, whatever asked for it.
+    pub async fn bind(app: Arc<App>, address: SocketAddr) -> Result<Self> {
+        let access = Access::new(&app.config().transport.remote)?;
+        if !address.ip().is_loopback() && !access.wants_token() {
+            return Err(Error::denied(format!(
+                "{address} can be reached from other machines and no token is set"
+            ))
+            .hint(
+                "set transport.remote.tokens in the configuration, or listen on 127.0.0.1 behind a proxy",
+            ));
+        }
+        let listener = TcpListener::bind(address).await.map_err(|e| {
+            Error::new(Kind::Unavailable, format!("cannot listen on {address}: {e}"))
+                .hint("choose another port with --http 127.0.0.1:PORT")
+        })?;
+        let address =
+            listener.local_addr().map_err(|e| Error::internal("the listener has no address").source(e))?;
+        Ok(Self { listener, address, app, access })
+    }
+
+    /// Where it listens; port 0 has become a real one.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` fires; then lets open answers finish for a moment.
+    pub async fn serve(self, stop: CancellationToken) -> Result<()> {
+        let router = router(self.app, self.access, self.address, &stop);
+        let graceful = {
+            let stop = stop.clone();
+            async move { stop.cancelled().await }
+        };
+        let serving = axum::serve(self.listener, router).with_graceful_shutdown(graceful);
+        tokio::select! {
+            served = async { serving.await } => {
+                served.map_err(|e| Error::internal("the HTTP server stopped").source(e))
+            }
+            () = async { stop.cancelled().await; tokio::time::sleep(Duration::from_millis(1500)).await } => Ok(()),
+        }
+    }
+}
+
+fn router(app: Arc<App>, access: Access, address: SocketAddr, stop: &CancellationToken) -> Router {
+    let remote = &app.config().transport.remote;
+    let guard = Arc::new(guard::Guard::new(remote, address));
+    let body_limit = app.config().limits.max_message_bytes();
+    // The guard in front checks Host and Origin on every route; rmcp's own checks would only repeat them.
+    let settings = StreamableHttpServerConfig::default()
+        .disable_allowed_hosts()
+        .with_sse_keep_alive(Some(KEEP_ALIVE))
+        .with_max_request_body_bytes(body_limit)
+        .with_cancellation_token(stop.child_token());
+    let mcp = {
+        let app = Arc::clone(&app);
+        StreamableHttpService::new(
+            move || Ok(Mcp::remote(Arc::clone(&app))),
+            Arc::new(LocalSessionManager::default()),
+            settings,
+        )
+    };
+    let mcp = Router::new()
+        .fallback_service(mcp)
+        .layer(axum::middleware::from_fn_with_state(Arc::new(access), access::identify));
+    Router::new()
+        .nest("/mcp", mcp)
+        .merge(health::routes(app))
+        .layer(axum::middleware::from_fn_with_state(guard, guard::check))
+}

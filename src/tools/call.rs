@@ -1,0 +1,96 @@
+//! What a handler works with: narrow handles, never the whole application.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    progress::Sink,
+    reply::{Question, Stop},
+};
+use crate::{
+    comfy,
+    config::Config,
+    error::JsonObject,
+    security::{Asking, Caller, Finding, Inspector, Knowledge, SealedState, Trail, Verdict, VettedWorkflow},
+    workflow::Workflow,
+};
+
+/// One admitted call.
+#[derive(Debug)]
+pub struct Call {
+    /// Who asks.
+    pub caller: Caller,
+    /// The ComfyUI that does the work.
+    pub comfy: comfy::Client,
+    /// The operator's settings.
+    pub config: Arc<Config>,
+    /// Progress for the caller.
+    pub progress: Sink,
+    /// Fires when the caller goes away.
+    pub cancel: CancellationToken,
+    /// The audit records of this call.
+    pub(crate) trail: Trail,
+    pub(crate) inspector: Arc<Inspector>,
+    pub(crate) consent: Consent,
+}
+
+/// What is known of the user's will.
+#[derive(Debug, Default)]
+pub(crate) struct Consent {
+    /// The client can put a question to the user.
+    pub(crate) can_ask: bool,
+    /// The answer to the question of an earlier round, if this call continues one.
+    pub(crate) answer: Option<bool>,
+    /// What that question was about.
+    pub(crate) about: Option<SealedState>,
+}
+
+impl Call {
+    /// The seed that was drawn in the round before the user was asked.
+    pub(crate) fn resumed_seed(&self) -> Option<u64> {
+        self.consent.about.as_ref()?.seed
+    }
+
+    /// Inspects the workflow and applies the operator's policy. Only its answer reaches `POST /prompt`.
+    ///
+    /// Ends with a question when the policy wants the user's word first, and with a refusal when a rule or the
+    /// user says no.
+    pub(crate) async fn vet(&self, workflow: Workflow, seed: Option<u64>) -> Result<VettedWorkflow, Stop> {
+        let (object_info, replacements) =
+            tokio::join!(self.comfy.object_info(), self.comfy.node_replacements());
+        let (object_info, replacements) = (object_info?, replacements?);
+        let knowledge = Knowledge { object_info: Some(&object_info), replacements: replacements.as_ref() };
+        let findings = self.inspector.inspect(&workflow, &knowledge);
+        self.trail.event("inspected", inspected(&workflow, &findings)).await?;
+        let asking = Asking {
+            can_ask: self.consent.can_ask,
+            approved_hash: match (&self.consent.about, self.consent.answer) {
+                (Some(about), Some(true)) => Some(about.workflow_hash.clone()),
+                _ => None,
+            },
+            answer_was_no: self.consent.answer == Some(false),
+        };
+        match self.inspector.judge(workflow, findings, &asking) {
+            Verdict::Approved(vetted) => Ok(vetted),
+            Verdict::Refused(error) => Err(Stop::Failed(error)),
+            Verdict::Ask { question, workflow_hash } => {
+                Err(Stop::Ask(Question { text: question, workflow_hash, seed }))
+            }
+        }
+    }
+}
+
+fn inspected(workflow: &Workflow, findings: &[Finding]) -> JsonObject {
+    let mut classes: Vec<&str> = workflow.iter().map(|(_, node)| node.class_type.as_str()).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    let mut fields = JsonObject::new();
+    fields.insert("nodes_used".into(), json!(classes));
+    if !findings.is_empty() {
+        let warnings: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+        fields.insert("warnings".into(), json!(warnings));
+    }
+    fields
+}

@@ -1,0 +1,92 @@
+//! Progress on its way to the caller: monotone, and at most four reports a second.
+
+use std::sync::Mutex;
+
+use tokio::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+/// One report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// Percent of the whole job, 0 to 100; never falls within a call.
+    pub percent: f64,
+    /// What is happening, for people.
+    pub message: String,
+}
+
+/// Where a call's progress goes. Reports are dropped rather than waited for.
+#[derive(Debug, Default)]
+pub struct Sink {
+    out: Option<mpsc::Sender<Update>>,
+    last: Mutex<Option<(Instant, f64)>>,
+}
+
+/// The shortest time between two reports (`shared/spec/mcp.md`, section 5: at most 4 a second).
+const PAUSE: Duration = Duration::from_millis(250);
+
+impl Sink {
+    /// A sink nobody listens to.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Reports go to `out`.
+    pub fn to(out: mpsc::Sender<Update>) -> Self {
+        Self { out: Some(out), last: Mutex::new(None) }
+    }
+
+    /// Reports `percent` unless it would go back, repeat, or come too soon after the last.
+    pub fn report(&self, percent: f64, message: impl Into<String>) {
+        let Some(out) = &self.out else { return };
+        let now = Instant::now();
+        let Ok(mut last) = self.last.lock() else { return };
+        let percent = percent.clamp(0.0, 100.0);
+        if let Some((at, before)) = *last
+            && (percent <= before || now.duration_since(at) < PAUSE)
+        {
+            return;
+        }
+        if out.try_send(Update { percent, message: message.into() }).is_ok() {
+            *last = Some((now, percent));
+        }
+    }
+
+    /// The last report, sent whatever the pause says.
+    pub fn finish(&self, message: impl Into<String>) {
+        let Some(out) = &self.out else { return };
+        let Ok(mut last) = self.last.lock() else { return };
+        if last.is_none_or(|(_, percent)| percent < 100.0)
+            && out.try_send(Update { percent: 100.0, message: message.into() }).is_ok()
+        {
+            *last = Some((Instant::now(), 100.0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn reports_are_monotone_and_four_a_second() {
+        let (out, mut seen) = mpsc::channel(64);
+        let sink = Sink::to(out);
+
+        for percent in [1.0, 2.0, 1.5] {
+            sink.report(percent, "step");
+        }
+        tokio::time::advance(Duration::from_millis(300)).await;
+        for percent in [0.5, 1.0, 50.0, 60.0] {
+            sink.report(percent, "step");
+        }
+        drop(sink);
+
+        let mut percents = Vec::new();
+        while let Some(update) = seen.recv().await {
+            percents.push(update.percent);
+        }
+        assert_eq!(percents, [1.0, 50.0]);
+    }
+}

@@ -1,0 +1,108 @@
+//! What a tool gives back: an answer, a question, or a reason why not.
+
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// The end of one call.
+#[derive(Debug)]
+pub enum Reply {
+    /// The call is over.
+    Done {
+        /// The result; conforms to the tool's output schema.
+        structured: Value,
+        /// Pictures and links that travel beside it.
+        blocks: Vec<Block>,
+    },
+    /// The call waits for the user: answer it and call again with the same arguments and this state.
+    Ask {
+        /// What the user is asked; a yes or a no.
+        question: String,
+        /// Opaque, bound to the caller, the tool and its arguments, and expiring.
+        sealed_state: String,
+    },
+}
+
+/// Content that is not JSON.
+#[derive(Debug, Clone)]
+pub enum Block {
+    /// A picture, inline.
+    Image {
+        /// The encoded file.
+        bytes: Vec<u8>,
+        /// Its type, from its content.
+        mime_type: String,
+    },
+    /// A link to a resource of this server, or to ComfyUI where the operator allows it.
+    Link {
+        /// Where it is.
+        uri: String,
+        /// The file name.
+        name: String,
+        /// Its type.
+        mime_type: Option<String>,
+        /// Bytes, where known.
+        size: Option<u64>,
+    },
+}
+
+/// A typed answer on its way to becoming [`Reply::Done`].
+#[derive(Debug)]
+pub struct Answer<O> {
+    pub(crate) output: O,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) prompt_id: Option<String>,
+}
+
+impl<O> Answer<O> {
+    /// Adds a picture or a link.
+    #[must_use]
+    pub fn block(mut self, block: Block) -> Self {
+        self.blocks.push(block);
+        self
+    }
+
+    /// Names the prompt the call was about, for the audit record.
+    #[must_use]
+    pub fn prompt(mut self, prompt_id: impl Into<String>) -> Self {
+        self.prompt_id = Some(prompt_id.into());
+        self
+    }
+}
+
+impl<O> From<O> for Answer<O> {
+    fn from(output: O) -> Self {
+        Self { output, blocks: Vec::new(), prompt_id: None }
+    }
+}
+
+/// Why a handler stops before its answer.
+#[derive(Debug)]
+pub enum Stop {
+    /// It failed or was refused.
+    Failed(Error),
+    /// The user must answer first.
+    Ask(Question),
+    /// The caller went away.
+    Cancelled,
+}
+
+/// A yes-or-no question and what the answer will be about.
+#[derive(Debug)]
+pub struct Question {
+    /// The text the user sees.
+    pub text: String,
+    /// The hash of the workflow that runs on a yes.
+    pub workflow_hash: String,
+    /// The seed that was drawn for it.
+    pub seed: Option<u64>,
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What a handler returns.
+pub type Handled<O> = std::result::Result<Answer<O>, Stop>;

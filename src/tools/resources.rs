@@ -1,0 +1,117 @@
+//! Files of ComfyUI as resources of this server: `comfyui://outputs/{type}/{subfolder…}/{filename}`.
+
+use crate::{
+    comfy::{Client, FileType, OutputRef, ViewOptions},
+    error::{Error, Result},
+    security::path::{OutputName, Subfolder},
+};
+
+const SCHEME: &str = "comfyui://outputs/";
+/// The largest file that is read as a resource, in bytes. Larger ones are fetched from ComfyUI itself.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// The bytes behind a resource.
+#[derive(Debug)]
+pub struct ResourceFile {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Its type, as far as its content or name tells.
+    pub mime_type: String,
+}
+
+/// The resource of an output. Every segment is percent-encoded.
+pub(crate) fn output_uri(file_type: FileType, subfolder: &str, filename: &str) -> String {
+    let mut uri = format!("{SCHEME}{}", file_type.as_str());
+    for segment in subfolder.split('/').chain([filename]).filter(|segment| !segment.is_empty()) {
+        uri.push('/');
+        for byte in segment.bytes() {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => uri.push(byte.into()),
+                _ => uri.extend(escape(byte)),
+            }
+        }
+    }
+    uri
+}
+
+fn escape(byte: u8) -> [char; 3] {
+    let digit =
+        |value: u8| char::from_digit(value.into(), 16).map_or('0', |digit| digit.to_ascii_uppercase());
+    ['%', digit(byte >> 4), digit(byte & 15)]
+}
+
+/// Reads an output URI back into the file it names. The same rules as for tool arguments apply.
+fn parse(uri: &str) -> Result<OutputRef> {
+    let unknown = || {
+        Error::not_found("there is no such resource")
+            .hint("outputs are comfyui://outputs/{output|input|temp}/{subfolder}/{filename}")
+    };
+    let rest = uri.strip_prefix(SCHEME).ok_or_else(unknown)?;
+    let (file_type, path) = rest.split_once('/').ok_or_else(unknown)?;
+    let kind = match file_type {
+        "output" => FileType::Output,
+        "input" => FileType::Input,
+        "temp" => FileType::Temp,
+        _ => return Err(unknown()),
+    };
+    let segments: Vec<String> = path.split('/').map(decode).collect::<Option<_>>().ok_or_else(unknown)?;
+    let (filename, folders) = segments.split_last().ok_or_else(unknown)?;
+    if folders.iter().any(|folder| folder.contains('/')) {
+        return Err(unknown());
+    }
+    let (filename, subfolder) = (OutputName::parse(filename)?, Subfolder::parse(&folders.join("/"))?);
+    Ok(OutputRef { filename, subfolder, kind })
+}
+
+fn decode(segment: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits = [rest.next()?, rest.next()?];
+            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Reads the file behind a resource URI.
+pub(crate) async fn read(comfy: &Client, uri: &str) -> Result<ResourceFile> {
+    let file = parse(uri)?;
+    let options = ViewOptions { preview: None, max_bytes: MAX_BYTES };
+    let viewed = comfy.view(&file, options).await?;
+    let mime_type = viewed.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+    Ok(ResourceFile { mime_type, bytes: viewed.bytes.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_survive_the_way_there_and_back() {
+        for (subfolder, filename) in
+            [("", "a.png"), ("sub dir/ü", "100%25 #1.png"), ("a/b", "ComfyUI_00001_.png")]
+        {
+            let file = parse(&output_uri(FileType::Temp, subfolder, filename)).unwrap();
+            assert_eq!((file.subfolder.as_str(), file.filename.as_str()), (subfolder, filename));
+            assert_eq!(file.kind, FileType::Temp);
+        }
+    }
+
+    #[test]
+    fn a_uri_cannot_leave_its_root() {
+        for uri in [
+            "comfyui://outputs/output/../secret.png",
+            "comfyui://outputs/output/%2e%2e/secret.png",
+            "comfyui://outputs/output/a%2F..%2Fb.png",
+            "comfyui://outputs/elsewhere/a.png",
+            "file:///etc/passwd",
+            "comfyui://outputs/output/%zz.png",
+        ] {
+            assert!(parse(uri).is_err(), "{uri} was taken");
+        }
+    }
+}

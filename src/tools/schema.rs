@@ -1,0 +1,97 @@
+//! JSON Schemas for the wire, made from Rust types and slimmed to what a client and a model need.
+
+use std::sync::Arc;
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::Value;
+
+use crate::error::JsonObject;
+
+/// The schema of a tool's arguments: an object that accepts nothing beyond its properties.
+pub(crate) fn input_schema<T: JsonSchema>() -> JsonObject {
+    let mut schema = generate::<T>(true);
+    schema.entry("properties").or_insert_with(|| Value::Object(JsonObject::new()));
+    schema.insert("additionalProperties".into(), false.into());
+    schema
+}
+
+/// The schema of a tool's result. A clamped result carries `truncated`, so every schema admits it.
+pub(crate) fn output_schema<T: JsonSchema>() -> Arc<JsonObject> {
+    let mut schema = generate::<T>(false);
+    let properties = schema.entry("properties").or_insert_with(|| Value::Object(JsonObject::new()));
+    if let Value::Object(properties) = properties {
+        let note = serde_json::json!({ "type": "string" });
+        properties.entry("truncated").or_insert(note);
+    }
+    Arc::new(schema)
+}
+
+fn generate<T: JsonSchema>(input: bool) -> JsonObject {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.meta_schema = None;
+        settings.inline_subschemas = true;
+    });
+    let settings = if input { settings.for_deserialize() } else { settings.for_serialize() };
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    let mut value = schema.to_value();
+    slim(&mut value, input, true);
+    match value {
+        Value::Object(object) => object,
+        _ => JsonObject::new(),
+    }
+}
+
+/// Removes what costs bytes and says nothing: `$schema`, titles of types, number formats that validators do
+/// not know, and (for arguments, where absence means absence) null branches and null defaults.
+fn slim(value: &mut Value, input: bool, root: bool) {
+    let Value::Object(schema) = value else {
+        if let Value::Array(items) = value {
+            items.iter_mut().for_each(|item| slim(item, input, false));
+        }
+        return;
+    };
+    for noise in ["$schema", "title", "format"] {
+        schema.remove(noise);
+    }
+    if root {
+        schema.remove("description");
+    }
+    if input {
+        drop_null_branch(schema);
+        if schema.get("default").is_some_and(Value::is_null) {
+            schema.remove("default");
+        }
+    }
+    for (key, child) in schema.iter_mut() {
+        match (key.as_str(), child) {
+            ("properties", Value::Object(properties)) => {
+                properties.values_mut().for_each(|property| slim(property, input, false));
+            }
+            ("default" | "enum" | "const" | "examples" | "required", _) => {}
+            (_, child) => slim(child, input, false),
+        }
+    }
+}
+
+/// `{"anyOf": [X, null]}` becomes X, and `["integer", "null"]` becomes `integer`.
+fn drop_null_branch(schema: &mut JsonObject) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|ty| ty != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".into(), only);
+        }
+    }
+    let Some(Value::Array(branches)) = schema.get_mut("anyOf") else { return };
+    branches.retain(|branch| branch.get("type").is_none_or(|ty| ty != "null"));
+    if let [Value::Object(only)] = branches.as_slice() {
+        let only = only.clone();
+        schema.remove("anyOf");
+        for (key, value) in only {
+            schema.entry(key).or_insert(value);
+        }
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+}

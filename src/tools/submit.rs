@@ -1,0 +1,67 @@
+//! The way of a workflow to ComfyUI: vet, submit, follow, report. Tools 1 to 6 all take it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{
+    Call,
+    envelope::{Envelope, Status},
+    follow::{follow, prompt_field},
+    reply::{Answer, Stop},
+};
+use crate::{
+    comfy::{SubmitOptions, Submitted},
+    workflow::Workflow,
+};
+
+/// How to submit.
+#[derive(Debug, Default)]
+pub(crate) struct Submit {
+    /// Follow the job for this long.
+    pub(crate) wait: Option<Duration>,
+    /// Keep the distinct events.
+    pub(crate) keep_events: bool,
+    /// The seed in the workflow, so that a question can carry it.
+    pub(crate) seed: Option<u64>,
+}
+
+/// Vets and submits `workflow`, and follows it when asked to.
+pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Result<Answer<Envelope>, Stop> {
+    let vetted = call.vet(workflow, how.seed).await?;
+    let mut warnings: Vec<String> = vetted.findings().iter().map(|finding| finding.message.clone()).collect();
+    if call.cancel.is_cancelled() {
+        return Err(Stop::Cancelled);
+    }
+    let submitted = call.comfy.queue_prompt(&vetted, &SubmitOptions::default()).await?;
+    let id = submitted.prompt_id.clone();
+    call.trail.event("submitted", prompt_field(&id)).await?;
+    warnings.extend(dropped_branches(&submitted));
+
+    let mut envelope = Envelope::new(Status::Submitted, &id);
+    let mut links = Vec::new();
+    if let Some(wait) = how.wait {
+        let followed = follow(call, &id, wait, how.keep_events).await?;
+        links = followed.links();
+        followed.tell(&mut envelope);
+        let action = if how.keep_events { "stream_completed" } else { "completed" };
+        call.trail.event(action, prompt_field(&id)).await?;
+    }
+    envelope.warnings = warnings;
+    envelope.error = envelope.error.map(|error| error.with_node_errors(submitted.node_errors));
+    envelope.next = envelope.next_step();
+    Ok(links.into_iter().fold(Answer::from(envelope).prompt(id.as_str()), Answer::block))
+}
+
+/// ComfyUI runs what is valid and drops the rest in silence; the caller must know.
+fn dropped_branches(submitted: &Submitted) -> Option<String> {
+    if submitted.node_errors.is_empty() {
+        return None;
+    }
+    let nodes: Vec<&str> = submitted.node_errors.keys().map(String::as_str).collect();
+    Some(format!(
+        "ComfyUI dropped the output branches with errors in node {} and runs the rest: {}",
+        nodes.join(", "),
+        Value::Object(submitted.node_errors.clone())
+    ))
+}

@@ -1,0 +1,81 @@
+//! Workflows as they are.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    Call, Handled, Hints, Tool,
+    envelope::Envelope,
+    params::WorkflowArg,
+    submit::{Submit, submit},
+};
+use crate::security::Class;
+
+const RUN: Hints = Hints { read_only: false, destructive: false, idempotent: false, open_world: true };
+
+pub(super) fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "comfyui_run_workflow",
+            Class::Generation,
+            "Run a workflow",
+            "Runs a workflow in API format and returns its prompt_id, or its outputs with wait. For a plain \
+             picture from text use comfyui_generate_image.",
+            run_workflow,
+        )
+        .hints(RUN)
+        .always_load(),
+        Tool::new(
+            "comfyui_run_workflow_stream",
+            Class::Generation,
+            "Run a workflow and watch",
+            "Runs a workflow, waits, and returns the distinct events beside the outputs; progress goes out live.",
+            run_workflow_stream,
+        )
+        .hints(RUN),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RunWorkflow {
+    /// API format, as an object or its JSON text
+    workflow: WorkflowArg,
+    /// Wait for the end
+    #[serde(default)]
+    wait: bool,
+    /// Longest wait, then status running (default 50)
+    #[serde(default)]
+    #[schemars(range(max = 3600))]
+    wait_seconds: Option<u32>,
+}
+
+async fn run_workflow(call: Call, params: RunWorkflow) -> Handled<Envelope> {
+    let workflow = params.workflow.read()?;
+    let wait = params.wait.then(|| wait_time(&call, params.wait_seconds));
+    submit(&call, workflow, Submit { wait, ..Submit::default() }).await
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RunWorkflowStream {
+    /// API format, as an object or its JSON text
+    workflow: WorkflowArg,
+    /// Longest wait, then status running (default 50)
+    #[serde(default)]
+    #[schemars(range(max = 3600))]
+    wait_seconds: Option<u32>,
+}
+
+async fn run_workflow_stream(call: Call, params: RunWorkflowStream) -> Handled<Envelope> {
+    let workflow = params.workflow.read()?;
+    let wait = Some(wait_time(&call, params.wait_seconds));
+    submit(&call, workflow, Submit { wait, keep_events: true, ..Submit::default() }).await
+}
+
+/// The wait a caller asked for, or the operator's.
+pub(super) fn wait_time(call: &Call, wait_seconds: Option<u32>) -> Duration {
+    Duration::from_secs(wait_seconds.map_or(call.config.tools.wait_seconds, u64::from))
+}
