@@ -4,7 +4,7 @@
 //! because ComfyUI does not look at those nodes.
 
 pub(crate) mod cycles;
-mod dynamic;
+pub(crate) mod dynamic;
 mod inputs;
 pub(crate) mod links;
 pub mod models;

@@ -1,6 +1,7 @@
 //! Workflows as data: parse, look at, check, change, build, convert. Pure: no I/O, no clock, no async.
 
 pub mod check;
+pub mod edit;
 pub mod error;
 pub mod families;
 pub mod graph;

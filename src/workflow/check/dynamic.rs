@@ -14,14 +14,14 @@ const MAX_DEPTH: usize = 8;
 
 /// An input by its full name (`images.image0`).
 #[derive(Debug)]
-pub(super) struct Spec<'a>(Cow<'a, InputSpec>);
+pub(crate) struct Spec<'a>(Cow<'a, InputSpec>);
 
 impl<'a> Spec<'a> {
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.0.name
     }
 
-    pub(super) fn spec(&self) -> &InputSpec {
+    pub(crate) fn spec(&self) -> &InputSpec {
         &self.0
     }
 
@@ -35,7 +35,7 @@ impl<'a> Spec<'a> {
 }
 
 /// The inputs of a node of `class` that has these values.
-pub(super) fn specs<'a>(class: &'a NodeClass, inputs: &JsonObject) -> Vec<Spec<'a>> {
+pub(crate) fn specs<'a>(class: &'a NodeClass, inputs: &JsonObject) -> Vec<Spec<'a>> {
     let mut found = Vec::with_capacity(class.inputs.len());
     for spec in &class.inputs {
         if is_dynamic(&spec.ty) {
