@@ -45,8 +45,8 @@ pub(crate) struct Link {
     pub(crate) open: bool,
     /// How many connections were tried.
     attempts: u64,
-    /// When the last one failed or broke.
-    failed: Option<Instant>,
+    /// When the last one was refused; not when it broke later.
+    refused: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ impl Feed {
     pub(crate) fn new(transport: Arc<Transport>, board: Arc<Board>, stop: CancellationToken) -> Self {
         let instance = format!("comfywarden-{}", uuid::Uuid::new_v4().simple());
         let name = ClientId::numbered(&instance, 0);
-        let (link, _) = watch::channel(Link { name, open: false, attempts: 0, failed: None });
+        let (link, _) = watch::channel(Link { name, open: false, attempts: 0, refused: None });
         let (wanted, counters) = (Notify::new(), Counters::default());
         let line = Arc::new(Line { transport, board, link, wanted, stop, counters });
         Self { line, started: AtomicBool::new(false), instance }
@@ -118,8 +118,8 @@ impl Feed {
         let pace = &self.line.transport.config.pace;
         let now = self.link();
         self.want();
-        // After a fresh failure waiting would only delay every submit.
-        let hopeless = now.failed.is_some_and(|at| at.elapsed() < pace.longest_retry);
+        // After a fresh refusal waiting would only delay every submit.
+        let hopeless = now.refused.is_some_and(|at| at.elapsed() < pace.longest_retry);
         if now.open || hopeless {
             return now.name;
         }
@@ -154,14 +154,20 @@ impl Line {
             let name = ClientId::numbered(instance, number);
             let opened = Instant::now();
             self.link.send_modify(|link| link.name = name.clone());
-            match Socket::open(&self.transport, &name).await {
-                Ok(socket) => self.follow(socket).await,
-                Err(error) => tracing::debug!("the WebSocket did not open: {error}"),
-            }
+            let refused = match Socket::open(&self.transport, &name).await {
+                Ok(socket) => {
+                    self.follow(socket).await;
+                    None
+                }
+                Err(error) => {
+                    tracing::debug!("the WebSocket did not open: {error}");
+                    Some(Instant::now())
+                }
+            };
             self.link.send_modify(|link| {
                 link.open = false;
                 link.attempts += 1;
-                link.failed = Some(Instant::now());
+                link.refused = refused;
             });
             self.board.socket_closed();
             if opened.elapsed() > pace.longest_retry {
@@ -181,7 +187,7 @@ impl Line {
         self.counters.connections.fetch_add(1, Ordering::Relaxed);
         self.link.send_modify(|link| {
             link.open = true;
-            link.failed = None;
+            link.refused = None;
         });
         let pace = self.transport.config.pace.ping;
         let mut pinged = false;

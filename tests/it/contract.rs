@@ -2,6 +2,11 @@
 //!
 //! Against a real one: `COMFYUI_TEST_URL=http://127.0.0.1:8188 cargo test --test it -- --ignored live`.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "indexing a JSON value adds or reads a key and does not panic here"
+)]
+
 use std::collections::HashSet;
 
 use bytes::Bytes;
@@ -309,6 +314,20 @@ async fn all_events_come_over_one_socket(client: &Client) -> TestResult {
 
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
+        mod on_sim {
+            use comfywarden::sim::Sim;
+
+            use crate::comfy_client::{TestResult, client};
+
+            $(
+                #[tokio::test]
+                async fn $name() -> TestResult {
+                    let sim = Sim::builder().sampling_time(std::time::Duration::ZERO).start().await?;
+                    super::$name(&client(&sim.url(), |_| ())?).await
+                }
+            )*
+        }
+
         mod live {
             use std::sync::OnceLock;
 

@@ -1,7 +1,10 @@
 //! Integration tests.
 
 mod comfy_client;
+mod comfy_faults;
 mod config;
 mod contract;
 mod layers;
 mod sim;
+mod throwaway;
+mod watch;
