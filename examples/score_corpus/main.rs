@@ -1,10 +1,12 @@
 //! Scores comfywarden's rules on a corpus of labelled cases.
 //!
+//! `cargo run --release --example score_corpus -- convert DIR [--misses]`
 //! `cargo run --release --example score_corpus -- paths|urls|workflows|redaction FILE [--tier must|policy|all] [--misses]`
 //!
 //! The last line is one JSON object with the counts.
 
 mod case;
+mod convert;
 mod paths;
 mod redaction;
 
@@ -28,6 +30,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     let misses = arguments.iter().any(|argument| argument == "--misses");
+    if let [corpus, directory, ..] = arguments
+        && corpus == "convert"
+    {
+        return convert::score(directory, misses);
+    }
     let value_of = |flag: &str| {
         let at = arguments.iter().position(|argument| argument == flag)?;
         arguments.get(at + 1)

@@ -1,6 +1,8 @@
 //! What can be wrong with a workflow.
 
-use crate::error;
+use serde_json::Value;
+
+use crate::error::{self, JsonObject};
 
 /// The result of workflow code.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -12,12 +14,13 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     node: Option<String>,
+    details: JsonObject,
 }
 
 impl Error {
     /// An error whose message names the place and the rule.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, node: None }
+        Self { message: message.into(), hint: None, node: None, details: JsonObject::new() }
     }
 
     /// Adds what to do next.
@@ -32,6 +35,18 @@ impl Error {
     pub fn node(mut self, node_id: impl Into<String>) -> Self {
         self.node = Some(node_id.into());
         self
+    }
+
+    /// Adds a machine-readable field beside the message (`missing_types`, `line`, …).
+    #[must_use]
+    pub fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// The machine-readable fields.
+    pub fn details(&self) -> &JsonObject {
+        &self.details
     }
 
     /// The node concerned, if it is one.
@@ -53,6 +68,9 @@ impl From<Error> for error::Error {
         }
         if let Some(node) = error.node {
             outer = outer.detail("node_id", node);
+        }
+        for (key, value) in error.details {
+            outer = outer.detail(&key, value);
         }
         outer
     }

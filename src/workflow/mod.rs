@@ -2,16 +2,21 @@
 
 pub mod check;
 pub mod edit;
+pub mod convert;
 pub mod error;
 pub mod families;
 pub mod graph;
+pub mod json;
 pub mod nearest;
 pub mod object_info;
 pub mod presets;
+pub mod read;
 #[cfg(test)]
 mod recorded;
 pub mod templates;
+mod ui;
 
 pub use error::{Error, Result};
 pub use graph::{ClassType, Link, Node, NodeId, Workflow};
 pub use object_info::ObjectInfo;
+pub use ui::UiWorkflow;

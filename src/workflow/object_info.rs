@@ -2,7 +2,10 @@
 //!
 //! The catalogue is 1–10 MB; parsing it whole for one question would cost more than the question.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use serde_json::{Value, value::RawValue};
 
@@ -89,6 +92,57 @@ pub struct InputSpec {
     pub choices: Option<Vec<Value>>,
     /// `default`, `min`, `max`, `step`, `multiline`, `forceInput`, …
     pub options: JsonObject,
+    /// What a V3 input type brings with it: sub-inputs that come and go.
+    pub dynamic: Option<Dynamic>,
+}
+
+/// The three V3 input types whose sockets depend on the state of the node.
+#[derive(Debug, Clone)]
+pub enum Dynamic {
+    /// `COMFY_DYNAMICCOMBO_V3`: the chosen key decides which further inputs there are, named `combo.sub`.
+    Combo(Vec<DynamicChoice>),
+    /// `COMFY_AUTOGROW_V3`: a group of inputs named `group.prefixN` or `group.name` that grows as it is filled.
+    Autogrow(Autogrow),
+    /// `COMFY_MATCHTYPE_V3`: a plain socket; the text lists the types it accepts.
+    MatchType(String),
+}
+
+/// One key of a dynamic combo, with the inputs it brings.
+#[derive(Debug, Clone)]
+pub struct DynamicChoice {
+    /// The value that selects it.
+    pub key: String,
+    /// Its inputs, named without the combo's prefix.
+    pub inputs: Vec<InputSpec>,
+}
+
+/// How a growing group of inputs names its members.
+#[derive(Debug, Clone)]
+pub struct Autogrow {
+    /// The inputs of one member; nearly always one.
+    pub inputs: Vec<InputSpec>,
+    /// Names of the members, where they are listed; they also cap the count.
+    pub names: Vec<String>,
+    /// Start of the member's name otherwise.
+    pub prefix: String,
+    /// How many members are there from the start.
+    pub min: usize,
+    /// How many there can be.
+    pub max: usize,
+}
+
+impl Autogrow {
+    /// The input names of member `ordinal`, without the group's name.
+    pub fn member(&self, ordinal: usize) -> impl Iterator<Item = (String, &InputSpec)> {
+        self.inputs.iter().map(move |spec| {
+            let name = match self.names.get(ordinal) {
+                Some(name) => name.clone(),
+                None if self.inputs.len() == 1 => format!("{}{ordinal}", self.prefix),
+                None => format!("{}{ordinal}", spec.name),
+            };
+            (name, spec)
+        })
+    }
 }
 
 /// One output of a class.
@@ -107,20 +161,7 @@ impl NodeClass {
         let entry: JsonObject = serde_json::from_str(text.get()).ok()?;
         let text_of = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let flag = |key: &str| entry.get(key).and_then(Value::as_bool).unwrap_or(false);
-        let mut inputs = Vec::new();
-        for (section, required) in [("required", true), ("optional", false)] {
-            let Some(specs) = entry.get("input").and_then(|i| i.get(section)).and_then(Value::as_object)
-            else {
-                continue;
-            };
-            let order = entry.get("input_order").and_then(|o| o.get(section)).and_then(Value::as_array);
-            let ordered: Vec<&str> = order.into_iter().flatten().filter_map(Value::as_str).collect();
-            let known = |name: &&str| specs.contains_key(*name);
-            let rest = specs.keys().map(String::as_str).filter(|name| !ordered.contains(name));
-            for name in ordered.iter().copied().filter(known).chain(rest) {
-                inputs.extend(specs.get(name).map(|spec| InputSpec::parse(name, required, spec)));
-            }
-        }
+        let inputs = parse_inputs(entry.get("input"), entry.get("input_order"));
         let list = |key: &str| entry.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let outputs = list("output").iter().enumerate().map(|(i, ty)| OutputSpec {
             ty: ty.as_str().unwrap_or("COMBO").to_owned(),
@@ -145,6 +186,66 @@ impl NodeClass {
     }
 }
 
+/// Required, then optional inputs; within a section as `order` says, the rest after.
+fn parse_inputs(input: Option<&Value>, order: Option<&Value>) -> Vec<InputSpec> {
+    let mut inputs = Vec::new();
+    for (section, required) in [("required", true), ("optional", false)] {
+        let Some(specs) = input.and_then(|i| i.get(section)).and_then(Value::as_object) else {
+            continue;
+        };
+        let order = order.and_then(|o| o.get(section)).and_then(Value::as_array);
+        let ordered: Vec<&str> = order.into_iter().flatten().filter_map(Value::as_str).collect();
+        let listed: HashSet<&str> = ordered.iter().copied().collect();
+        let known = |name: &&str| specs.contains_key(*name);
+        let rest = specs.keys().map(String::as_str).filter(|name| !listed.contains(name));
+        for name in ordered.iter().copied().filter(known).chain(rest) {
+            inputs.extend(specs.get(name).map(|spec| InputSpec::parse(name, required, spec)));
+        }
+    }
+    inputs
+}
+
+impl Dynamic {
+    fn parse(ty: &str, options: &JsonObject) -> Option<Self> {
+        match ty {
+            "COMFY_DYNAMICCOMBO_V3" => {
+                let choices = options.get("options").and_then(Value::as_array)?;
+                let choice = |choice: &Value| {
+                    let key = choice.get("key").and_then(Value::as_str)?.to_owned();
+                    Some(DynamicChoice { key, inputs: parse_inputs(choice.get("inputs"), None) })
+                };
+                Some(Self::Combo(choices.iter().filter_map(choice).collect()))
+            }
+            "COMFY_AUTOGROW_V3" => {
+                let template = options.get("template")?;
+                let count = |key: &str| template.get(key).and_then(Value::as_u64).map(clamped);
+                let names: Vec<String> = template
+                    .get("names")
+                    .and_then(Value::as_array)
+                    .map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+                    .unwrap_or_default();
+                Some(Self::Autogrow(Autogrow {
+                    inputs: parse_inputs(template.get("input"), None),
+                    prefix: template.get("prefix").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                    min: count("min").unwrap_or(1),
+                    max: if names.is_empty() { count("max").unwrap_or(100) } else { names.len() },
+                    names,
+                }))
+            }
+            "COMFY_MATCHTYPE_V3" => {
+                let types = options.get("template").and_then(|t| t.get("allowed_types"));
+                Some(Self::MatchType(types.and_then(Value::as_str).unwrap_or("*").to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A count from a catalogue; no node has more inputs than this.
+fn clamped(count: u64) -> usize {
+    usize::try_from(count).map_or(512, |count| count.min(512))
+}
+
 impl InputSpec {
     /// Reads one entry of an `input` section.
     pub(crate) fn parse(name: &str, required: bool, spec: &Value) -> Self {
@@ -158,6 +259,7 @@ impl InputSpec {
             Some(Value::String(ty)) => (ty.clone(), None),
             _ => ("*".to_owned(), None),
         };
-        Self { name: name.to_owned(), required, ty, choices, options }
+        let dynamic = Dynamic::parse(&ty, &options);
+        Self { name: name.to_owned(), required, ty, choices, options, dynamic }
     }
 }

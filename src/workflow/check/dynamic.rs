@@ -76,6 +76,7 @@ fn choose(spec: &InputSpec, inputs: &JsonObject, found: &mut Vec<Spec<'_>>, dept
         options: JsonObject::new(),
         name: spec.name.clone(),
         required: spec.required,
+        dynamic: None,
     };
     found.push(Spec(Cow::Owned(combo)));
     let chosen = inputs.get(&spec.name);
