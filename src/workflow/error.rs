@@ -14,13 +14,13 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     node: Option<String>,
-    details: JsonObject,
+    details: Box<JsonObject>,
 }
 
 impl Error {
     /// An error whose message names the place and the rule.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, node: None, details: JsonObject::new() }
+        Self { message: message.into(), hint: None, node: None, details: Box::default() }
     }
 
     /// Adds what to do next.
@@ -69,7 +69,7 @@ impl From<Error> for error::Error {
         if let Some(node) = error.node {
             outer = outer.detail("node_id", node);
         }
-        for (key, value) in error.details {
+        for (key, value) in *error.details {
             outer = outer.detail(&key, value);
         }
         outer

@@ -141,7 +141,7 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
     ) -> Result<Step> {
         match model.kind {
             NodeKind::Class(_) | NodeKind::Missing => Ok(Step::End(Source::Output { node: at, slot })),
-            NodeKind::Instance(level) => self.into_instance(flat, level, slot),
+            NodeKind::Instance(level) => self.inside_instance(flat, level, slot),
             NodeKind::Reroute | NodeKind::Primitive | NodeKind::Note => {
                 let input = usize::try_from(slot).ok();
                 let link = input.and_then(|slot| model.inputs.get(slot)).and_then(|slot| slot.link.as_ref());
@@ -155,7 +155,7 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         }
     }
 
-    fn into_instance(&self, flat: &FlatNode, level: usize, slot: i64) -> Result<Step> {
+    fn inside_instance(&self, flat: &FlatNode, level: usize, slot: i64) -> Result<Step> {
         let inner = self.expanded.loaded.levels.get(level);
         let port = usize::try_from(slot).ok();
         let port = port.and_then(|port| inner?.subgraph?.outputs.get(port));

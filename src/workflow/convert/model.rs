@@ -190,11 +190,8 @@ impl<'a> NodeModel<'a> {
             "widgets_values is an object: its values were taken by name, as the node's own editor code does"
         };
         let remark = Remark::on(&self.ui.id, message);
-        if core {
-            report.dropped.push(remark)
-        } else {
-            report.assumed.push(remark)
-        }
+        let list = if core { &mut report.dropped } else { &mut report.assumed };
+        list.push(remark);
         let mut at = 0;
         while let Some(widget) = self.widgets.get(at) {
             match named.get(&widget.name) {

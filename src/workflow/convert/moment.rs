@@ -1,5 +1,7 @@
 //! A point in local time, given by the caller: the converter has no clock.
 
+use std::fmt::Write as _;
+
 /// The local date and time for `%date:…%` in file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
@@ -35,7 +37,7 @@ impl Moment {
                 ('y', 2) => result.push_str(self.year.to_string().get(2..).unwrap_or_default()),
                 ('y', 4) => result.push_str(&self.year.to_string()),
                 _ => match self.part(first) {
-                    Some(part) => result.push_str(&format!("{part:0run$}")),
+                    Some(part) => _ = write!(result, "{part:0run$}"),
                     None => result.push_str(token),
                 },
             }

@@ -150,13 +150,10 @@ pub(super) fn replace_patterns(
             continue;
         }
         rest = after.get(1..).unwrap_or_default();
-        match replacement(pattern, loaded, now, node_id, report) {
-            Some(text) => result.push_str(&text),
-            None => {
-                result.push('%');
-                result.push_str(pattern);
-                result.push('%');
-            }
+        if let Some(text) = replacement(pattern, loaded, now, node_id, report) {
+            result.push_str(&text);
+        } else {
+            result.extend(["%", pattern, "%"]);
         }
     }
     result.push_str(rest);
