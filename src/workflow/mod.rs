@@ -1,8 +1,8 @@
 //! Workflows as data: parse, look at, check, change, build, convert. Pure: no I/O, no clock, no async.
 
 pub mod check;
-pub mod edit;
 pub mod convert;
+pub mod edit;
 pub mod error;
 pub mod families;
 pub mod graph;
