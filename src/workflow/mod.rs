@@ -1,5 +1,6 @@
 //! Workflows as data: parse, look at, check, change, build, convert. Pure: no I/O, no clock, no async.
 
+pub mod analyze;
 pub mod check;
 pub mod convert;
 pub mod edit;
@@ -9,10 +10,13 @@ pub mod graph;
 pub mod json;
 pub mod nearest;
 pub mod object_info;
+pub mod order;
+pub mod outline;
 pub mod presets;
 pub mod read;
 #[cfg(test)]
 mod recorded;
+pub mod summary;
 pub mod templates;
 mod ui;
 
