@@ -222,7 +222,8 @@ fn prompts(workflow: &Workflow, side: Side) -> Vec<String> {
         let both = node.inputs.contains_key("positive") && node.inputs.contains_key("negative");
         if node.class_type == "ConditioningZeroOut" {
             continue;
-        } else if both {
+        }
+        if both {
             let way = if link.output == 1 { "negative" } else { "positive" };
             open.extend(node.inputs.get(way).and_then(Link::read));
         } else if holds_text(node) {

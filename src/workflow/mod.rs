@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod check;
 pub mod convert;
+pub mod diff;
 pub mod edit;
 pub mod error;
 pub mod families;

@@ -124,7 +124,8 @@ mod tests {
     fn keeps_to_every_budget() {
         let nodes: Map<String, Value> = (0..3000)
             .map(|i: u32| {
-                let class = if i % 50 == 0 { "KSampler".to_owned() } else { format!("Class{}", i % 97) };
+                let class =
+                    if i.is_multiple_of(50) { "KSampler".to_owned() } else { format!("Class{}", i % 97) };
                 let inputs = json!({"text": "x".repeat(300), "from": [i.saturating_sub(1).to_string(), 0]});
                 (i.to_string(), json!({"class_type": class, "inputs": inputs}))
             })

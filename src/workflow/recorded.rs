@@ -55,3 +55,54 @@ pub(crate) fn any_json() -> impl proptest::strategy::Strategy<Value = serde_json
         ]
     })
 }
+
+/// Workflows with links to present and missing nodes, circles, odd names and odd values.
+pub(crate) fn any_workflow() -> impl proptest::strategy::Strategy<Value = super::Workflow> {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    let id = || prop_oneof![Just("1"), Just("2"), Just("3"), Just("4"), Just("57:12"), Just("a b\"c")];
+    let class = prop_oneof![
+        Just("KSampler".to_owned()),
+        Just("CLIPTextEncode".to_owned()),
+        Just("Load Text File".to_owned()),
+        Just("node".to_owned()),
+        Just("True".to_owned()),
+        Just(String::new()),
+        "\\PC{0,8}"
+    ];
+    let input = prop_oneof![
+        Just("model".to_owned()),
+        Just("positive".to_owned()),
+        Just("images.image0".to_owned()),
+        Just("_id".to_owned()),
+        Just("class".to_owned()),
+        Just("a.".to_owned()),
+        "\\PC{0,6}"
+    ];
+    let value = prop_oneof![
+        (id(), 0..5u32).prop_map(|(id, output)| json!([id, output])),
+        (id(), 0..5u32).prop_map(|(id, output)| json!([id, output])),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        "[\\n\\t\\\\\"'{}#]{0,6}".prop_map(Value::from),
+        any_json(),
+    ];
+    let inputs = proptest::collection::vec((input, value), 0..5);
+    let meta = prop_oneof![
+        Just(None),
+        Just(Some(json!({}))),
+        "\\PC{0,8}".prop_map(|title| Some(json!({"title": title}))),
+        Just(Some(json!({"title": 5, "x": [1]}))),
+    ];
+    let node = (id(), class, inputs, meta);
+    proptest::collection::vec(node, 0..6).prop_map(|nodes| {
+        let mut workflow = super::Workflow::new();
+        for (id, class, inputs, meta) in nodes {
+            let mut node = super::Node::new(class, inputs.into_iter().collect());
+            node.meta = meta.and_then(|meta| meta.as_object().cloned());
+            workflow.insert(id, node);
+        }
+        workflow
+    })
+}
