@@ -110,7 +110,7 @@ impl SimHandle {
         lock(&self.server.files).get(kind, subfolder, name).map(|file| file.bytes.to_vec())
     }
 
-    /// How many WebSockets are open.
+    /// How many sockets are open.
     pub fn sockets(&self) -> usize {
         self.server.sockets.count()
     }

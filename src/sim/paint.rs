@@ -89,7 +89,7 @@ pub(super) fn paint(painting: &Painting<'_>) -> RgbImage {
         .map(|layer| {
             let depth = f64::from(layer) / 4.0;
             let mut wave = |size: f64, length: f64| {
-                (size * dice.roll(), length * (0.5 + dice.roll()), dice.roll() * 6.28)
+                (size * dice.roll(), length * (0.5 + dice.roll()), dice.roll() * std::f64::consts::TAU)
             };
             let waves = [wave(0.07, 5.0), wave(0.04, 11.0), wave(0.015, 29.0)];
             let color = color(hue + 0.3 + 0.06 * depth, 0.45, 0.48 - 0.36 * depth);

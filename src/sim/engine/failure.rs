@@ -42,7 +42,7 @@ pub(super) fn raised(run: &Run, node_id: &str, class: &str, raised: &Raised, inp
         "exception_message": message,
         "exception_type": raised.exception_type,
         "traceback": traceback,
-        "current_inputs": current_inputs(inputs),
+        "current_inputs": current_inputs(run, node_id, class, inputs),
         "current_outputs": run.item.prompt.keys().collect::<Vec<_>>(),
         "timestamp": now_ms(),
     })
@@ -74,11 +74,28 @@ pub(super) fn interrupted(run: &Run, node_id: &str, class: &str) -> Value {
     })
 }
 
-fn current_inputs(inputs: &Inputs) -> JsonObject {
+/// The inputs as Python shows them, with those that ComfyUI adds itself: they hold the whole prompt.
+fn current_inputs(run: &Run, node_id: &str, class: &str, inputs: &Inputs) -> JsonObject {
     let shown = |input: &Input| match input {
         Input::Literal(value @ (Value::Array(_) | Value::Object(_))) => Value::from(python::str(value)),
         Input::Literal(value) => value.clone(),
         Input::Linked(data) => Value::from(data.shown()),
     };
-    inputs.iter().map(|(name, input)| (name.clone(), json!([shown(input)]))).collect()
+    let mut all: JsonObject =
+        inputs.iter().map(|(name, input)| (name.clone(), json!([shown(input)]))).collect();
+    let hidden = run.server.catalogue.raw(class).and_then(|entry| entry.pointer("/input/hidden"));
+    for (name, kind) in hidden.and_then(Value::as_object).into_iter().flatten() {
+        let value = match kind.as_str().or_else(|| kind.get(0).and_then(Value::as_str)) {
+            Some("PROMPT") => python::repr(&Value::Object(run.item.prompt.clone())).into(),
+            Some("EXTRA_PNGINFO") => run
+                .item
+                .extra_data
+                .get("extra_pnginfo")
+                .map_or(Value::Null, |extra| python::str(extra).into()),
+            Some("UNIQUE_ID") => node_id.into(),
+            _ => continue,
+        };
+        all.insert(name.clone(), json!([value]));
+    }
+    all
 }

@@ -52,7 +52,7 @@ pub(super) async fn execute(run: &mut Run, node_id: &str) -> Ended {
     run.begin(node_id);
     let class = run.class(node_id).to_owned();
     let inputs = gather(run, node_id);
-    if let Some(message) = blocked(&inputs) {
+    if let Some(Data::Blocked(message)) = blocked(&inputs) {
         block(run, node_id, &class, message.as_deref());
         return Ended::Done;
     }
@@ -108,10 +108,10 @@ fn gather(run: &Run, node_id: &str) -> Inputs {
     given.iter().filter(|(name, _)| is_known(name)).map(|(name, value)| (name.clone(), read(value))).collect()
 }
 
-/// The message of a blocked input. The inner `None` is a block that was already reported.
-fn blocked(inputs: &Inputs) -> Option<Option<String>> {
+/// A blocked input.
+fn blocked(inputs: &Inputs) -> Option<Data> {
     inputs.values().find_map(|input| match input {
-        Input::Linked(Data::Blocked(message)) => Some(message.clone()),
+        Input::Linked(data @ Data::Blocked(_)) => Some(data.clone()),
         _ => None,
     })
 }

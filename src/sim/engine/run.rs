@@ -74,7 +74,7 @@ impl Run {
     }
 
     /// Runs all nodes. The history entry is what `GET /history/{id}` will answer.
-    pub(super) async fn to_end(mut self) -> Verdict {
+    pub(super) async fn finish_all(mut self) -> Verdict {
         let id = self.item.prompt_id.clone();
         self.message("execution_start", json!({"prompt_id": id, "timestamp": now_ms()}), Otherwise::Nobody);
         let cached: Vec<String> =
@@ -130,7 +130,7 @@ impl Run {
     /// Sends an event that also stands in the history.
     pub(super) fn message(&mut self, kind: &str, data: Value, otherwise: Otherwise) {
         self.send(&events::text(kind, &data), otherwise);
-        self.messages.push(json!([kind, data]));
+        self.messages.push(Value::Array(vec![kind.into(), data]));
     }
 
     /// Sends a frame to the prompt's client.

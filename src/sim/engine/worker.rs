@@ -50,7 +50,7 @@ async fn run(server: &Arc<Server>, item: Arc<Item>) -> bool {
     server.interrupt.forget();
     server.current.set_client(item.client_id());
     let run = Run::new(server.clone(), item.clone());
-    let Verdict::Ended(entry) = run.to_end().await else { return false };
+    let Verdict::Ended(entry) = run.finish_all().await else { return false };
     server.gates.pass(Place::History).await;
     server.queue.finish(&item.prompt_id, entry);
     server.announce_queue();

@@ -29,7 +29,7 @@ pub(super) async fn admit(
     let path =
         raw_path.strip_prefix("/api").filter(|rest| rest.starts_with('/')).unwrap_or(&raw_path).to_owned();
     let read = read(body, server.options.max_body).await;
-    let body = read.as_ref().map_or_else(|_| Bytes::new(), Clone::clone);
+    let body = read.clone().unwrap_or_default();
     server.journal.record(journal::Request {
         method: parts.method.to_string(),
         path: path.clone(),
@@ -43,7 +43,7 @@ pub(super) async fn admit(
     if let Some(refusal) = refusal(&server, &parts.headers) {
         return refusal;
     }
-    if read.is_err() {
+    if read.is_none() {
         return answer::text(413, format!("Maximum request body size {} exceeded.", server.options.max_body));
     }
     let fault = server.faults.take_route(&path).unwrap_or_default();
@@ -59,9 +59,9 @@ pub(super) async fn admit(
     finish(response, &method, &fault).await
 }
 
-/// The whole body, or an error when it is above the limit. The rest is read all the same, so that the
+/// The whole body, or nothing when it is above the limit. The rest is read all the same, so that the
 /// client gets to see the answer.
-async fn read(body: Body, limit: usize) -> Result<Bytes, ()> {
+async fn read(body: Body, limit: usize) -> Option<Bytes> {
     let mut stream = body.into_data_stream();
     let mut bytes = Vec::new();
     let mut total = 0_usize;
@@ -71,7 +71,7 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ()> {
             bytes.extend_from_slice(&part);
         }
     }
-    if total > limit { Err(()) } else { Ok(Bytes::from(bytes)) }
+    (total <= limit).then(|| Bytes::from(bytes))
 }
 
 fn named(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -13,10 +13,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer;
-use crate::sim::{
-    engine, events,
-    server::{Server, lock},
+use crate::{
+    error::JsonObject,
+    sim::{
+        engine, events,
+        server::{Server, lock},
+    },
 };
+
+/// The one batch that tasks belong to.
+const BATCH: &str = "batch_20260101_000000_00000000";
 
 #[derive(Debug, Default)]
 struct Tasks {
@@ -92,23 +98,21 @@ async fn task(State(server): State<Arc<Server>>, body: Bytes) -> Response {
     let missing: Vec<&str> =
         ["ui_id", "client_id", "kind", "params"].into_iter().filter(|key| body.get(*key).is_none()).collect();
     if !missing.is_empty() {
-        let lines: String = missing
-            .iter()
-            .map(|key| {
-                format!(
-                    "\n{key}\n  Field required [type=missing, input_value={}, input_type=dict]\n    For further information visit https://errors.pydantic.dev/2.14/v/missing",
-                    crate::sim::python::repr(&body)
-                )
-            })
-            .collect();
-        let errors = if missing.len() == 1 { "error" } else { "errors" };
-        return answer::text(
-            400,
-            format!("Invalid task data: {} validation {errors} for QueueTaskItem{lines}", missing.len()),
-        );
+        return answer::text(400, complaint(&missing, &body));
     }
     put(&server, body);
     answer::empty(200)
+}
+
+fn complaint(missing: &[&str], body: &Value) -> String {
+    let errors = if missing.len() == 1 { "error" } else { "errors" };
+    let head = format!("Invalid task data: {} validation {errors} for QueueTaskItem", missing.len());
+    let shown = crate::sim::python::repr(body);
+    missing.iter().fold(head, |text, key| {
+        text + &format!(
+            "\n{key}\n  Field required [type=missing, input_value={shown}, input_type=dict]\n    For further information visit https://errors.pydantic.dev/2.14/v/missing"
+        )
+    })
 }
 
 async fn install_model(State(server): State<Arc<Server>>, body: Bytes) -> Response {
@@ -118,7 +122,9 @@ async fn install_model(State(server): State<Arc<Server>>, body: Bytes) -> Respon
             return answer::text(400, format!("Missing required field: {key}"));
         }
     }
-    let ids = json!({"ui_id": body["ui_id"], "client_id": body["client_id"], "kind": "install-model", "params": body});
+    let ids = json!({
+        "ui_id": body.get("ui_id"), "client_id": body.get("client_id"), "kind": "install-model", "params": body,
+    });
     put(&server, ids);
     answer::empty(200)
 }
@@ -129,33 +135,43 @@ fn put(server: &Server, task: Value) {
     tasks.total += 1;
 }
 
-/// Runs what waits: all at once, with the events a real one sends.
+/// Runs what waits, one after the other, with the events a real one sends.
 async fn start(State(server): State<Arc<Server>>) -> Response {
-    let waiting = std::mem::take(&mut lock(&server.tasks.0).waiting);
-    for task in &waiting {
-        run(&server, task);
-    }
+    let mut waiting = std::mem::take(&mut lock(&server.tasks.0).waiting);
     if waiting.is_empty() {
         return answer::empty(201);
     }
-    lock(&server.tasks.0).done += waiting.len();
+    let mut history = JsonObject::new();
+    while !waiting.is_empty() {
+        let task = waiting.remove(0);
+        run(&server, &task, &waiting, &mut history);
+    }
+    lock(&server.tasks.0).done += history.len();
     server.sockets.to_all(&events::text("cm-queue-status", &json!({"status": "all-done"})));
     answer::empty(200)
 }
 
 /// A task whose target has “missing” or “nonexistent” in its name fails; the others succeed.
-fn run(server: &Server, task: &Value) {
-    let (ui_id, kind) = (&task["ui_id"], &task["kind"]);
-    let params = task["params"].to_string();
+fn run(server: &Server, task: &Value, waiting: &[Value], history: &mut JsonObject) {
+    let (ui_id, kind) = (task.get("ui_id"), task.get("kind"));
+    let params = task.get("params").map(Value::to_string).unwrap_or_default();
     let fails = params.contains("missing") || params.contains("nonexistent");
-    let (result, status) = if fails { ("simulated failure", "error") } else { ("success", "success") };
-    let state = json!({"history": {}, "running_queue": [], "pending_queue": [], "installed_packs": {}});
-    server
-        .sockets
-        .to_all(&events::text("cm-task-started", &json!({"ui_id": ui_id, "kind": kind, "state": state})));
+    let (result, status) =
+        if fails { ("Cannot resolve install target", "error") } else { ("success", "success") };
+    let messages = if fails { vec![result] } else { Vec::new() };
+    let status = json!({"status_str": status, "completed": true, "messages": messages});
+    let now = || chrono::Local::now().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+    let state = |history: &JsonObject, running: &[&Value]| json!({"history": history, "running_queue": running, "pending_queue": waiting, "installed_packs": {}});
+    let started = json!({"ui_id": ui_id, "kind": kind, "timestamp": now(), "state": state(history, &[task])});
+    server.sockets.to_all(&events::text("cm-task-started", &started));
+    let entry = json!({
+        "ui_id": ui_id, "client_id": task.get("client_id"), "kind": kind, "timestamp": now(), "result": result,
+        "status": status, "batch_id": BATCH, "end_time": now(),
+    });
+    history.insert(ui_id.map(crate::sim::python::str).unwrap_or_default(), entry);
     let done = json!({
-        "ui_id": ui_id, "result": result, "kind": kind, "state": state,
-        "status": {"status_str": status, "completed": true, "messages": [result]},
+        "ui_id": ui_id, "result": result, "kind": kind, "status": status, "timestamp": now(),
+        "state": state(history, &[]),
     });
     server.sockets.to_all(&events::text("cm-task-completed", &done));
 }
@@ -176,8 +192,7 @@ async fn history(State(server): State<Arc<Server>>, Query(of): Query<OfClient>) 
 }
 
 async fn history_list(State(server): State<Arc<Server>>) -> Response {
-    let ids =
-        if lock(&server.tasks.0).done > 0 { vec!["batch_20260101_000000_00000000"] } else { Vec::new() };
+    let ids = if lock(&server.tasks.0).done > 0 { vec![BATCH] } else { Vec::new() };
     answer::ok(&json!({"ids": ids}))
 }
 

@@ -71,7 +71,8 @@ async fn read(request: Request) -> Form {
     let Ok(mut parts) = Multipart::from_request(request, &()).await else { return form };
     while let Ok(Some(field)) = parts.next_field().await {
         let name = field.name().unwrap_or_default().to_owned();
-        let file_name = field.file_name().map(str::to_owned);
+        // A quoted string may escape a backslash or a quote by a backslash.
+        let file_name = field.file_name().map(|name| name.replace("\\\\", "\\").replace("\\\"", "\""));
         let Ok(bytes) = field.bytes().await else { return form };
         let text = || String::from_utf8_lossy(&bytes).into_owned();
         match name.as_str() {
@@ -155,7 +156,7 @@ fn free_name(
     for number in 1.. {
         match files.get(kind, folder, &candidate) {
             Some(file) if !overwrite && file.bytes != *bytes => {
-                candidate = format!("{stem} ({number}){extension}")
+                candidate = format!("{stem} ({number}){extension}");
             }
             _ => break,
         }

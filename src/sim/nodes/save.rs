@@ -38,22 +38,22 @@ fn target(call: &Call, kind: &str, prefix: &str, size: (u32, u32)) -> Result<Tar
         [("nodes.py", 1656, "save_images"), ("folder_paths.py", 464, "get_save_image_path")];
     let prefix = expand(prefix, size.0, size.1);
     let (folder, name) = prefix.rsplit_once('/').unwrap_or(("", prefix.as_str()));
-    let outside = |full: &str, shared: &str| {
+    let outside = || {
+        // A neutral place: where a prefix really leads is nothing this server knows.
         let message = format!(
-            "**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: {full}\n         output_dir: /srv/comfyui/{kind}\n         commonpath: {shared}"
+            "**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: /srv/outside\n         output_dir: /srv/comfyui/{kind}\n         commonpath: /srv/outside"
         );
         Raised::new("Exception", message).with_frames(&FRAMES)
     };
     if prefix.starts_with('/') {
-        let full = if folder.is_empty() { "/" } else { folder };
-        return Err(outside(full, "/srv"));
+        return Err(outside());
     }
     let mut parts: Vec<&str> = Vec::new();
     for part in folder.split('/').filter(|part| !part.is_empty() && *part != ".") {
         if part != ".." {
             parts.push(part);
         } else if parts.pop().is_none() {
-            return Err(outside("/srv", "/srv"));
+            return Err(outside());
         }
     }
     let subfolder = parts.join("/");

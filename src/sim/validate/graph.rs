@@ -37,10 +37,10 @@ pub(in crate::sim) fn validate(
     server: &Server,
     prompt: JsonObject,
     targets: Option<&[Value]>,
-) -> Result<Accepted, Refused> {
+) -> Result<Accepted, Box<Refused>> {
     let outputs = find_outputs(server, &prompt, targets)?;
     if outputs.is_empty() {
-        return Err(Refused::new(error("prompt_no_outputs", "Prompt has no outputs", "", json!({}))));
+        return Err(Refused::with_error(error("prompt_no_outputs", "Prompt has no outputs", "", json!({}))));
     }
     let mut check = Check { server, prompt, specs: HashMap::new(), results: IndexMap::new() };
     let mut node_errors = JsonObject::new();
@@ -73,7 +73,7 @@ pub(in crate::sim) fn validate(
             &details.join("\n"),
             json!({}),
         );
-        return Err(Refused { error, node_errors: Value::Object(node_errors) });
+        return Err(Box::new(Refused { error, node_errors: Value::Object(node_errors) }));
     }
     Ok(Accepted { prompt: check.prompt, outputs: good, node_errors: Value::Object(node_errors) })
 }
@@ -82,12 +82,12 @@ fn find_outputs(
     server: &Server,
     prompt: &JsonObject,
     targets: Option<&[Value]>,
-) -> Result<Vec<String>, Refused> {
+) -> Result<Vec<String>, Box<Refused>> {
     let mut outputs = Vec::new();
     for (id, node) in prompt {
         let class = node.get("class_type").and_then(Value::as_str);
         let known = class.filter(|class| server.catalogue.raw(class).is_some());
-        let Some(class) = known else { return Err(Refused::new(missing_class(id, node, class))) };
+        let Some(class) = known else { return Err(Refused::with_error(missing_class(id, node, class))) };
         let wanted = targets.is_none_or(|targets| targets.iter().any(|target| target == id.as_str()));
         if wanted && server.catalogue.is_output(class) {
             outputs.push(id.clone());

@@ -10,14 +10,20 @@ pub(in crate::sim) struct Refused {
 }
 
 impl Refused {
-    pub(super) fn new(error: Value) -> Self {
-        Self { error, node_errors: json!({}) }
+    pub(super) fn with_error(error: Value) -> Box<Self> {
+        Box::new(Self { error, node_errors: json!({}) })
     }
 }
 
 /// `{type, message, details, extra_info}`.
 pub(in crate::sim) fn error(kind: &str, message: &str, details: &str, extra_info: Value) -> Value {
-    json!({"type": kind, "message": message, "details": details, "extra_info": extra_info})
+    let entry = [
+        ("type", Value::from(kind)),
+        ("message", message.into()),
+        ("details", details.into()),
+        ("extra_info", extra_info),
+    ];
+    Value::Object(entry.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 /// A line of a Python traceback in the file that does the checks.

@@ -1,5 +1,10 @@
 //! A minimal client for the tests of the simulated server: HTTP, and a socket that collects frames.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot talk to its server has failed")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot talk to its server has failed"
+)]
 
 use comfywarden::sim::SimHandle;
 use futures::{SinkExt, StreamExt};
@@ -23,14 +28,19 @@ pub(super) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     /// Opens a socket under this name, if the server lets us.
-    pub(super) async fn try_open(sim: &SimHandle, name: &str) -> Option<Self> {
-        let url = format!("ws://{}/ws?clientId={name}", sim.address());
+    pub(super) async fn try_open(sim: &SimHandle, path: &str) -> Option<Self> {
+        let url = format!("ws://{}{path}", sim.address());
         tokio_tungstenite::connect_async(url).await.ok().map(|(socket, _)| Self(socket))
+    }
+
+    /// Opens a socket on this path.
+    pub(super) async fn open_path(sim: &SimHandle, path: &str) -> Self {
+        Self::try_open(sim, path).await.expect("socket opens")
     }
 
     /// Opens a socket under this name.
     pub(super) async fn open(sim: &SimHandle, name: &str) -> Self {
-        Self::try_open(sim, name).await.expect("socket opens")
+        Self::open_path(sim, &format!("/ws?clientId={name}")).await
     }
 
     /// Opens a socket and says that it wants metadata with its previews.

@@ -1,4 +1,8 @@
 //! The simulated ComfyUI: compared with recordings of a real one, and its own promises.
 
+mod answers;
 mod behaviour;
 mod client;
+mod recording;
+mod sockets;
+mod transcripts;
