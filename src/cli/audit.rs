@@ -1,11 +1,64 @@
 //! `audit`: check or read the audit log.
 
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
 use super::arguments::Audit;
-use super::failure::Failure;
+use super::failure::{FAILED, Failure};
+use super::output::say;
 use crate::config::Config;
 use crate::error::Error;
+use crate::security::audit::{tail, verify};
 
-pub(super) async fn run(_wanted: &Audit, _config: &Config) -> Result<(), Failure> {
-    std::future::ready(()).await;
-    Err(Error::internal("audit is not there yet").into())
+/// How often a followed log is looked at.
+const PAUSE: Duration = Duration::from_millis(250);
+
+pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), Failure> {
+    let configured = &config.logging.audit_file;
+    match wanted {
+        Audit::Verify { file } => check(file.as_deref().unwrap_or(configured)),
+        Audit::Tail { file, lines, follow } => {
+            let file = file.as_deref().unwrap_or(configured);
+            let (mut reader, records) =
+                tail::Tail::open(file, *lines).map_err(|error| unreadable(file, error))?;
+            print(&records)?;
+            if !*follow {
+                return Ok(());
+            }
+            loop {
+                tokio::time::sleep(PAUSE).await;
+                print(&reader.poll().map_err(|error| unreadable(file, error))?)?;
+            }
+        }
+    }
+}
+
+fn check(file: &Path) -> Result<(), Failure> {
+    let report = verify(file).map_err(|error| unreadable(file, error))?;
+    let names: Vec<String> = report.files.iter().map(|file: &PathBuf| file.display().to_string()).collect();
+    say(&format!("{}: {} records, {} anchors", names.join(", "), report.records, report.anchors))?;
+    for note in &report.notes {
+        say(&format!("note: {note}"))?;
+    }
+    for problem in &report.problems {
+        say(&format!("BROKEN {}:{}: {}", problem.file.display(), problem.line, problem.what))?;
+    }
+    if report.is_ok() {
+        say(&format!("the chain is whole up to record {}, head {}", report.last_seq, report.head))?;
+        return Ok(());
+    }
+    Err(Failure::Answered(FAILED))
+}
+
+fn print(records: &[Value]) -> io::Result<()> {
+    records.iter().try_for_each(|record| say(&tail::render(record)))
+}
+
+fn unreadable(file: &Path, error: io::Error) -> Failure {
+    let missing = error.kind() == io::ErrorKind::NotFound;
+    let error = Error::not_found(format!("{} cannot be read: {error}", file.display())).source(error);
+    Failure::Failed(if missing { error.hint("it is written with the first call of a tool") } else { error })
 }

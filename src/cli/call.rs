@@ -1,11 +1,147 @@
 //! `call`: one tool, through the same gate as every client.
 
-use super::arguments::Call;
-use super::failure::Failure;
-use crate::config::Config;
-use crate::error::Error;
+use std::io::{BufRead, IsTerminal, Read, Write};
+use std::path::Path;
 
-pub(super) async fn run(_wanted: &Call, _config: Config) -> Result<(), Failure> {
-    std::future::ready(()).await;
-    Err(Error::internal("call is not there yet").into())
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::arguments::Call;
+use super::failure::{Failure, code_of};
+use super::output::{complain, say_json};
+use crate::app::{App, Block, CallContext, Caller, Reply, Sink, Update};
+use crate::config::Config;
+use crate::error::{Error, JsonObject, Result};
+
+/// Arguments larger than the largest message of a client are refused before they are read whole.
+const LARGEST_ARGUMENTS: u64 = 96 * 1024 * 1024;
+/// Reports that wait for the terminal.
+const REPORTS: usize = 16;
+
+pub(super) async fn run(wanted: &Call, config: Config) -> std::result::Result<(), Failure> {
+    let arguments = arguments(&wanted.arguments)?;
+    let can_ask = std::io::stdin().is_terminal() && wanted.arguments != "-";
+    let app = App::new(config)?;
+    let mut answer = None;
+    let mut sealed_state = None;
+    loop {
+        let (out, reports) = mpsc::channel(REPORTS);
+        let shown = tokio::spawn(show(reports));
+        let context = CallContext {
+            can_ask,
+            answer,
+            sealed_state,
+            progress: Sink::to(out),
+            ..CallContext::plain(Caller::local())
+        };
+        let replied = app.call(context, &wanted.tool, arguments.clone()).await;
+        let _ = shown.await;
+        match replied {
+            Ok(Reply::Done { structured, blocks }) => {
+                print(&structured)?;
+                keep(&blocks, wanted.out.as_deref())?;
+                return Ok(());
+            }
+            Ok(Reply::Ask { question, sealed_state: state }) => {
+                answer = Some(ask(&question)?);
+                sealed_state = Some(state);
+            }
+            Err(error) => {
+                print(&Value::Object(error.to_json()))?;
+                tracing::debug!(?error, "the call failed");
+                return Err(Failure::Answered(code_of(error.kind())));
+            }
+        }
+    }
+}
+
+fn print(value: &Value) -> Result<()> {
+    say_json(value).map_err(|error| Error::internal("cannot write the answer").source(error))
+}
+
+/// The arguments: JSON text, `@FILE`, or `-`.
+fn arguments(text: &str) -> Result<JsonObject> {
+    let unreadable =
+        |error: std::io::Error| Error::invalid_input(format!("the arguments cannot be read: {error}"));
+    let read = match text.strip_prefix('@') {
+        Some(file) => {
+            let opened = std::fs::File::open(file).map_err(unreadable)?;
+            limited(opened).map_err(unreadable)?
+        }
+        None if text == "-" => limited(std::io::stdin().lock()).map_err(unreadable)?,
+        None => text.to_owned(),
+    };
+    match serde_json::from_str(&read) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(Error::invalid_input("the arguments must be a JSON object")
+            .hint("write them as '{\"name\": value}'")),
+        Err(error) => Err(Error::invalid_input(format!("the arguments are not JSON: {error}"))
+            .hint("write them as '{\"name\": value}', or name a file with @FILE")),
+    }
+}
+
+fn limited(source: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    source.take(LARGEST_ARGUMENTS).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+async fn show(mut reports: mpsc::Receiver<Update>) {
+    while let Some(report) = reports.recv().await {
+        complain(&format!("{:>3.0} %  {}", report.percent, report.message));
+    }
+}
+
+/// Puts a question to the person at the terminal; anything but a clear yes is a no.
+fn ask(question: &str) -> Result<bool> {
+    let failed = |error: std::io::Error| Error::internal("the question could not be asked").source(error);
+    complain(question);
+    let mut stderr = std::io::stderr().lock();
+    stderr.write_all(b"[y/N] ").and_then(|()| stderr.flush()).map_err(failed)?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Writes the pictures of an answer into `folder`, or says that there are some.
+fn keep(blocks: &[Block], folder: Option<&Path>) -> Result<()> {
+    for (number, block) in blocks.iter().enumerate() {
+        match (block, folder) {
+            (Block::Image { bytes, mime_type }, Some(folder)) => {
+                let extension = mime_type.rsplit('/').next().unwrap_or("bin");
+                let file = folder.join(format!("picture-{}.{extension}", number + 1));
+                let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&file);
+                made.and_then(|mut opened| opened.write_all(bytes)).map_err(|error| {
+                    Error::invalid_input(format!("{} cannot be written: {error}", file.display()))
+                })?;
+                complain(&format!("picture: {}", file.display()));
+            }
+            (Block::Image { bytes, mime_type }, None) => {
+                complain(&format!("a picture of {} bytes ({mime_type}); --out FOLDER keeps it", bytes.len()));
+            }
+            (Block::Link { uri, name, .. }, _) => complain(&format!("{name}: {uri}")),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_come_from_text_or_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.json");
+        std::fs::write(&file, r#"{"a": 1}"#).unwrap();
+        assert_eq!(arguments(r#"{"a": 1}"#).unwrap(), arguments(&format!("@{}", file.display())).unwrap());
+    }
+
+    #[test]
+    fn arguments_that_are_no_object_say_how_to_write_them() {
+        for text in ["[1]", "{", "@/nowhere/a.json"] {
+            let error = arguments(text).unwrap_err();
+            assert!(error.message().starts_with("the arguments "), "{error}");
+        }
+    }
 }

@@ -1,11 +1,148 @@
 //! `demo`: one picture, through everything that a client's call goes through.
+//!
+//! A real MCP client speaks to the real server over a pipe inside this process; the server speaks HTTP and WebSocket
+//! to ComfyUI, simulated unless one is named.
+
+mod client;
+mod place;
+mod progress;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::arguments::Demo;
 use super::failure::Failure;
+use super::output::{complain, say};
+use crate::app::App;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Kind, Result};
+use crate::server;
+use crate::sim::Sim;
+use client::Client;
+use progress::Progress;
 
-pub(super) async fn run(_wanted: &Demo, _config: Config, _named: bool) -> Result<(), Failure> {
-    std::future::ready(()).await;
-    Err(Error::internal("demo is not there yet").into())
+/// What the pipe between client and server holds.
+const PIPE_BYTES: usize = 256 * 1024;
+/// How long the simulated sampler takes: long enough to see the bar move.
+const SAMPLING: Duration = Duration::from_millis(1500);
+
+pub(super) async fn run(wanted: &Demo, mut config: Config, named: bool) -> std::result::Result<(), Failure> {
+    let sim = if named {
+        None
+    } else {
+        let sim = Sim::builder().sampling_time(SAMPLING).start().await?;
+        config.comfyui.url = Url::parse(&sim.url()).map_err(|error| Error::internal(error.to_string()))?;
+        config.comfyui.auth = crate::config::Auth::None;
+        Some(sim)
+    };
+    let place = config.comfyui.url.to_string();
+    let audit = config.logging.audit_file.clone();
+    complain(&if sim.is_some() {
+        "No ComfyUI is named, so a simulated one paints a placeholder. (COMFYUI_URL names a real one.)"
+            .to_owned()
+    } else {
+        format!("ComfyUI: {place}")
+    });
+
+    let stop = CancellationToken::new();
+    let app = App::new(config)?;
+    let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+    let (input, output) = tokio::io::split(theirs);
+    let serving = tokio::spawn(server::serve_stream(app, input, output, stop.clone()));
+    let painted = paint(&wanted.prompt, ours).await;
+    stop.cancel();
+    let _ = serving.await;
+    if let Some(sim) = sim {
+        sim.stop().await;
+    }
+    let painted = painted?;
+    let file = place::save(wanted.out.as_deref(), &painted.bytes)?;
+    tell(&painted, &file, named, &audit)?;
+    Ok(())
+}
+
+/// What came out.
+struct Painted {
+    answer: Value,
+    bytes: Vec<u8>,
+    seconds: f64,
+}
+
+async fn paint(prompt: &str, pipe: tokio::io::DuplexStream) -> Result<Painted> {
+    let begun = Instant::now();
+    let progress = Arc::new(Progress::start());
+    let client = Client::connect(pipe, Arc::clone(&progress)).await?;
+    let asked = json!({ "prompt": prompt, "wait": true, "wait_seconds": 3000 });
+    let mut answer = client.call("comfyui_generate_image", asked).await?;
+    while matches!(text(&answer, "/status"), "running" | "submitted") {
+        let look = json!({ "prompt_id": text(&answer, "/prompt_id"), "wait_seconds": 60 });
+        let mut later = client.call("comfyui_get_progress", look).await?;
+        for kept in ["seed", "model", "settings"] {
+            if let (Some(map), Some(value)) = (later.as_object_mut(), answer.get(kept)) {
+                map.insert(kept.to_owned(), value.clone());
+            }
+        }
+        answer = later;
+    }
+    progress.finish();
+    let bytes = client.picture(picture(&answer)?).await?;
+    client.close().await;
+    Ok(Painted { answer, bytes, seconds: begun.elapsed().as_secs_f64() })
+}
+
+/// The picture among the outputs of a finished job.
+fn picture(answer: &Value) -> Result<&Value> {
+    let status = text(answer, "/status");
+    if status != "completed" {
+        let why = text(answer, "/error/message");
+        let error = Error::new(Kind::Upstream, format!("the job ended as `{status}`: {why}"));
+        let hint = text(answer, "/error/hint");
+        return Err(if hint.is_empty() { error } else { error.hint(hint) });
+    }
+    let outputs = answer.get("outputs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let named = |output: &&Value| output.get("filename").is_some_and(Value::is_string);
+    outputs.iter().find(named).ok_or_else(|| Error::new(Kind::Upstream, "the job ended without a picture"))
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn tell(painted: &Painted, file: &Path, named: bool, audit: &Path) -> std::io::Result<()> {
+    let answer = &painted.answer;
+    let number = |pointer: &str| answer.pointer(pointer).map(Value::to_string).unwrap_or_default();
+    let size = image::ImageReader::new(std::io::Cursor::new(&painted.bytes))
+        .with_guessed_format()
+        .ok()
+        .and_then(|reader| reader.into_dimensions().ok())
+        .map(|(width, height)| format!("{width} x {height}, "))
+        .unwrap_or_default();
+    let origin = if named { "" } else { " (simulated: no model was run)" };
+    say("")?;
+    say(&format!("  picture   {}", shown(file).display()))?;
+    say(&format!("            {size}{} bytes, {:.1} s{origin}", painted.bytes.len(), painted.seconds))?;
+    say(&format!("  model     {}", text(answer, "/model")))?;
+    say(&format!("  seed      {}", number("/seed")))?;
+    say(&format!("  audit     {}", audit.display()))?;
+    say("")?;
+    say(
+        "What happened: an MCP client asked for a picture, the gate checked and recorded the call, the workflow was",
+    )?;
+    say("inspected, ComfyUI ran it, and the file came back through the same gate.")?;
+    say("")?;
+    say("Next:")?;
+    say("  comfywarden doctor                                is your own ComfyUI ready?")?;
+    say("  claude mcp add comfyui -- comfywarden serve       Claude Code")?;
+    say("  Claude Desktop, in claude_desktop_config.json:")?;
+    say("  {\"mcpServers\": {\"comfyui\": {\"command\": \"comfywarden\", \"args\": [\"serve\"]}}}")
+}
+
+/// The whole path, so that it can be opened from elsewhere.
+fn shown(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }

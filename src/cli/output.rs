@@ -1,12 +1,37 @@
 //! Printing for people: what comes from elsewhere cannot move the cursor or hide text.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use crate::security::display::sanitize;
+use serde::Serialize;
+
+use crate::security::display::{is_hidden, sanitize};
 
 /// Prints one piece of text and a line break to stdout. A reader that went away is no error.
 pub(super) fn say(text: &str) -> io::Result<()> {
     forgive(write_line(&mut io::stdout().lock(), text))
+}
+
+/// Prints JSON that a program can read: hidden characters become JSON escapes.
+pub(super) fn say_json(value: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    forgive(write_line(&mut io::stdout().lock(), &escaped(&text)))
+}
+
+/// JSON text in which every hidden character is written as `\\uXXXX`; such characters occur in strings only.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for character in json.chars() {
+        if character == '\n' || !is_hidden(character) {
+            out.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
 }
 
 /// The same to stderr, where there is nothing to be done about a failure.
@@ -30,6 +55,14 @@ fn forgive(result: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hidden_characters_in_json_become_escapes_that_mean_the_same() {
+        let value = serde_json::json!({ "name": "a\u{202e}b\u{e0041}\u{1b}" });
+        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.chars().any(|character| character != '\n' && is_hidden(character)), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
 
     #[test]
     fn escape_sequences_are_shown_and_not_obeyed() {

@@ -78,7 +78,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let config = loaded.config;
     match command {
         Command::Serve(_) => serve::run(config, stop).await,
-        Command::Demo(wanted) => until(&stop, demo::run(&wanted, config, named)).await,
+        Command::Demo(wanted) => until(&stop, Box::pin(demo::run(&wanted, config, named))).await,
         Command::Tools(wanted) => tools::run(&wanted, config),
         Command::Call(wanted) => until(&stop, call::run(&wanted, config)).await,
         Command::Inspect(wanted) => inspect::run(&wanted, &config),

@@ -3,10 +3,28 @@
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
+use super::output::complain;
+use crate::app::App;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Kind};
+use crate::server;
 
-pub(super) async fn run(_config: Config, _stop: CancellationToken) -> Result<(), Failure> {
-    std::future::ready(()).await;
-    Err(Error::internal("serve is not there yet").into())
+pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), Failure> {
+    let remote = config.transport.remote.clone();
+    let app = App::new(config)?;
+    if !remote.enabled {
+        return Ok(server::serve_stdio(app, stop).await?);
+    }
+    let bare = remote.host.trim_start_matches('[').trim_end_matches(']');
+    let unknown = |error: std::io::Error| {
+        Error::new(Kind::Unavailable, format!("`transport.remote.host` {bare} is not known: {error}"))
+            .hint("write an address, such as 127.0.0.1")
+    };
+    let mut addresses = tokio::net::lookup_host((bare, remote.port)).await.map_err(unknown)?;
+    let Some(address) = addresses.next() else {
+        return Err(Error::invalid_input(format!("`transport.remote.host` {bare} has no address")).into());
+    };
+    let bound = server::http::HttpServer::bind(app, address).await?;
+    complain(&format!("MCP over HTTP: http://{}/mcp", bound.address()));
+    Ok(bound.serve(stop).await?)
 }

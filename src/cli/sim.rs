@@ -1,12 +1,24 @@
 //! `sim`: a simulated ComfyUI on a port.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Sim;
 use super::failure::Failure;
-use crate::error::Error;
+use super::output::say;
+use crate::sim;
 
-pub(super) async fn run(_wanted: &Sim, _stop: CancellationToken) -> Result<(), Failure> {
-    std::future::ready(()).await;
-    Err(Error::internal("sim is not there yet").into())
+pub(super) async fn run(wanted: &Sim, stop: CancellationToken) -> Result<(), Failure> {
+    let mut builder = sim::Sim::builder().listen(wanted.listen.to_string());
+    if let Some(milliseconds) = wanted.sampling_ms {
+        builder = builder.sampling_time(Duration::from_millis(milliseconds));
+    }
+    let mut running = builder.start().await?;
+    say(&format!("a simulated ComfyUI listens on {}", running.url()))?;
+    tokio::select! {
+        () = running.wait() => {}
+        () = stop.cancelled() => running.stop().await,
+    }
+    Ok(())
 }

@@ -1,10 +1,52 @@
 //! `tools`: what clients see.
 
+use serde_json::{Value, json};
+
 use super::arguments::Tools;
 use super::failure::Failure;
+use super::output::{say, say_json};
+use crate::app::App;
 use crate::config::Config;
-use crate::error::Error;
 
-pub(super) fn run(_wanted: &Tools, _config: Config) -> Result<(), Failure> {
-    Err(Error::internal("tools is not there yet").into())
+/// Descriptions are cut here in the short list; `--json` has them whole.
+const SHORT: usize = 84;
+
+pub(super) fn run(wanted: &Tools, config: Config) -> Result<(), Failure> {
+    let app = App::new(config)?;
+    let tools = app.tools();
+    if wanted.json {
+        let list: Vec<Value> = tools
+            .iter()
+            .map(|tool| {
+                json!({
+                    "name": tool.name(),
+                    "title": tool.title(),
+                    "class": tool.class().as_str(),
+                    "description": tool.description(),
+                    "inputSchema": tool.contract().schema(),
+                    "outputSchema": tool.output_schema(),
+                })
+            })
+            .collect();
+        return Ok(say_json(&list)?);
+    }
+    for tool in tools.iter() {
+        say(&format!(
+            "{:<34} {:<11} {}",
+            tool.name(),
+            tool.class().as_str(),
+            first_sentence(tool.description())
+        ))?;
+    }
+    say("")?;
+    say(&format!("{} tools; --json prints them as clients see them, schemas included", tools.iter().len()))?;
+    Ok(())
+}
+
+fn first_sentence(text: &str) -> String {
+    let sentence = text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.');
+    if sentence.chars().count() <= SHORT {
+        return sentence.to_owned();
+    }
+    sentence.chars().take(SHORT - 1).chain(['…']).collect()
 }

@@ -13,7 +13,6 @@
 //! | [`upload`] | what may be uploaded |
 //! | [`seal`] | the state of a question, sealed |
 
-pub mod address;
 pub mod audit;
 pub mod contract;
 pub mod display;

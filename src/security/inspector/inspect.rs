@@ -3,14 +3,11 @@
 use serde_json::Value;
 
 use super::{
-    classes::Lists,
-    finding::Finding,
-    structure,
+    finding::{Finding, Flag},
     verdict::{Asking, Rules, Verdict, judge},
-    walk::Walk,
 };
 use crate::{
-    config::{self, Mode},
+    config,
     workflow::{ObjectInfo, Workflow},
 };
 
@@ -19,8 +16,7 @@ use crate::{
 pub struct Knowledge<'a> {
     /// The server's node catalogue.
     pub object_info: Option<&'a ObjectInfo>,
-    /// The server's answer about node replacements: `None` when it has no such thing, `Some(Null)` when it could
-    /// not be had.
+    /// The server's answer about node replacements.
     pub replacements: Option<&'a Value>,
 }
 
@@ -28,13 +24,12 @@ pub struct Knowledge<'a> {
 #[derive(Debug)]
 pub struct Inspector {
     rules: Rules,
-    lists: Lists,
 }
 
 impl Inspector {
     /// An inspector with these rules.
     pub fn new(security: &config::Security) -> Self {
-        Self { rules: Rules::new(security), lists: Lists::new(security) }
+        Self { rules: Rules::new(security) }
     }
 
     /// Everything that is wrong with a workflow. Linear in its size.
@@ -43,17 +38,11 @@ impl Inspector {
     }
 
     /// The same for a value that may not be a workflow at all.
-    pub fn inspect_value(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
-        let mut findings = structure::faults(value);
-        if findings.is_empty()
-            && let Err(error) = Workflow::from_value(value)
-        {
-            findings.push(structure::unreadable(&error));
+    pub fn inspect_value(&self, value: &Value, _knowledge: &Knowledge<'_>) -> Vec<Finding> {
+        match Workflow::from_value(value) {
+            Ok(_) => Vec::new(),
+            Err(error) => vec![Finding::new(Flag::Malformed, error.to_string())],
         }
-        let mut walk = Walk::new(&self.lists, *knowledge, self.rules.mode == Mode::Enforce);
-        walk.top(value);
-        findings.extend(walk.into_findings());
-        findings
     }
 
     /// What happens with a workflow that has these findings: the table “What a finding does”.

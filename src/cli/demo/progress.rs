@@ -1,0 +1,62 @@
+//! How far the picture is: a bar on a terminal, lines elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::super::output::complain;
+use crate::security::display::sanitize;
+
+/// Without a terminal a line is written at most every so many percent.
+const LINE_EVERY: u64 = 25;
+
+/// Shows the reports of one call.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    /// The last percentage that became a line.
+    line: Mutex<Option<u64>>,
+}
+
+impl Progress {
+    /// Nothing is shown before the first report.
+    pub(super) fn start() -> Self {
+        let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        let bar = terminal.then(|| {
+            let bar = ProgressBar::new(100);
+            let style = ProgressStyle::with_template("  {bar:36} {percent:>3} %  {elapsed}  {msg}");
+            if let Ok(style) = style {
+                bar.set_style(style.progress_chars("━╸─"));
+            }
+            bar
+        });
+        Self { bar, line: Mutex::new(None) }
+    }
+
+    /// One report: percent of the whole, and what is happening.
+    pub(super) fn report(&self, percent: f64, message: &str) {
+        let percent = whole(percent);
+        if let Some(bar) = &self.bar {
+            bar.set_position(percent);
+            bar.set_message(sanitize(message).into_owned());
+            return;
+        }
+        let Ok(mut last) = self.line.lock() else { return };
+        if last.is_none_or(|last| percent >= last + LINE_EVERY || (percent == 100 && last < 100)) {
+            complain(&format!("  {percent:>3} %  {message}"));
+            *last = Some(percent);
+        }
+    }
+
+    /// The bar stays where it ended.
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish();
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100 before")]
+fn whole(percent: f64) -> u64 {
+    percent.clamp(0.0, 100.0).round() as u64
+}
