@@ -103,6 +103,13 @@ impl Board {
         tracked.hint(Hint::Over);
     }
 
+    /// Tells the watchers of a prompt that it is over, as somebody saw for certain.
+    pub(crate) fn seen_over(&self, id: &PromptId) {
+        if let Some(tracked) = self.lock().prompts.get_mut(id) {
+            tracked.hint(Hint::Over);
+        }
+    }
+
     /// A new watcher of a prompt.
     pub(crate) fn subscribe(&self, id: &PromptId, previews: bool) -> Arc<Subscription> {
         let subscription = Arc::new(Subscription::new(self.buffered_events, previews));

@@ -1,5 +1,6 @@
 //! Stopping prompts, and finding out whether they really stopped. ComfyUI answers every such request with 200.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -82,7 +83,10 @@ impl Client {
         let mut backoff = Backoff::new(pace.history_lag, pace.first_poll);
         loop {
             match self.look(id, true).await {
-                Ok(Look::Over(entry)) => return Ok(after(entry.state)),
+                Ok(Look::Over(entry)) => {
+                    self.inner.board.seen_over(id);
+                    return Ok(after(entry.state));
+                }
                 Ok(Look::Absent) if before == Before::Pending => {
                     self.inner.board.taken_out(id);
                     return Ok(CancelOutcome::verified(CancelState::RemovedFromQueue, None));
@@ -123,7 +127,7 @@ impl Client {
     async fn stop(&self, id: &PromptId, before: Before) -> Result<()> {
         let endpoint = Endpoint::CancelJob(id);
         if self.inner.jobs_route.may_cancel() {
-            let answer = self.inner.transport.post(&endpoint, b"{}".to_vec()).await?;
+            let answer = self.inner.transport.post(&endpoint, Bytes::from_static(b"{}")).await?;
             match answer.status {
                 // 404 may mean the job and not the route, so only 405 is remembered.
                 404 => {}
@@ -143,7 +147,7 @@ impl Client {
     pub async fn interrupt(&self, id: Option<&PromptId>) -> Result<()> {
         let body = id.map_or_else(|| json!({}), |id| json!({ "prompt_id": id.as_str() }));
         let endpoint = Endpoint::Interrupt;
-        let answer = self.inner.transport.post(&endpoint, body.to_string().into_bytes()).await?;
+        let answer = self.inner.transport.post(&endpoint, body.to_string().into()).await?;
         answer.ok(&endpoint).map(drop)
     }
 }

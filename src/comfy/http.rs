@@ -194,7 +194,7 @@ impl Transport {
     }
 
     /// POST of JSON, sent once.
-    pub(crate) async fn post(&self, endpoint: &Endpoint<'_>, body: Vec<u8>) -> Result<Answer> {
+    pub(crate) async fn post(&self, endpoint: &Endpoint<'_>, body: Bytes) -> Result<Answer> {
         let request =
             self.request(Method::POST, endpoint)?.header(header::CONTENT_TYPE, "application/json").body(body);
         self.exchange(endpoint, request, endpoint.answer_limit()).await

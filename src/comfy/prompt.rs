@@ -1,5 +1,6 @@
 //! Submitting: one submit is one job, also when the answer is lost.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -46,7 +47,7 @@ impl Client {
             "client_id": name.as_str(),
             "extra_data": options.extra_data,
         });
-        let body = body.to_string().into_bytes();
+        let body = Bytes::from(body.to_string());
         let outcome = self.submit(&id, &body).await;
         match &outcome {
             Ok(submitted) if submitted.prompt_id != id => {
@@ -60,7 +61,7 @@ impl Client {
         outcome
     }
 
-    async fn submit(&self, id: &PromptId, body: &[u8]) -> Result<Submitted> {
+    async fn submit(&self, id: &PromptId, body: &Bytes) -> Result<Submitted> {
         let reason = match self.attempt(body).await? {
             Attempt::Done(submitted) => return Ok(submitted),
             Attempt::Unanswered(reason) => reason,
@@ -78,9 +79,9 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, body: &[u8]) -> Result<Attempt> {
+    async fn attempt(&self, body: &Bytes) -> Result<Attempt> {
         let endpoint = Endpoint::Submit;
-        let answer = match self.inner.transport.post(&endpoint, body.to_vec()).await {
+        let answer = match self.inner.transport.post(&endpoint, body.clone()).await {
             Ok(answer) => answer,
             // Without a connection nothing was sent.
             Err(

@@ -136,7 +136,7 @@ impl Client {
 
     async fn change_queue(&self, change: &Value) -> Result<()> {
         let endpoint = Endpoint::ChangeQueue;
-        let answer = self.inner.transport.post(&endpoint, change.to_string().into_bytes()).await?;
+        let answer = self.inner.transport.post(&endpoint, change.to_string().into()).await?;
         answer.ok(&endpoint).map(drop)
     }
 }

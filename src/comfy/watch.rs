@@ -68,6 +68,7 @@ struct Watcher {
     pause: Duration,
     /// The socket said that the run is over, and history was asked so many times since.
     over: Option<u32>,
+    told_over: bool,
     /// History was faster than the socket, whose last words are waited for until then.
     held: Option<(Box<HistoryEntry>, Instant)>,
 }
@@ -92,6 +93,7 @@ impl Watcher {
             next_look: now,
             pause,
             over: None,
+            told_over: false,
             held: None,
         }
     }
@@ -189,12 +191,13 @@ impl Watcher {
             }
             self.out.push_back(event);
         }
-        if !self.out.is_empty() && !self.polling {
-            // While the socket talks there is nothing to ask.
+        if !self.out.is_empty() && !self.polling && self.last_look.is_some() && !self.told_over {
+            // While the socket talks of a run there is nothing to ask.
             self.next_look = self.next_look.max(now + self.client.inner.config.pace.longest_poll);
         }
         match hint {
             Some(Hint::Over) => {
+                self.told_over = true;
                 self.over = Some(0);
                 self.next_look = now;
             }
@@ -288,6 +291,11 @@ impl Watcher {
     /// When to look again.
     fn plan(&mut self, now: Instant) {
         let pace = &self.client.inner.config.pace;
+        let saw_end = self.client.inner.board.known(&self.id).saw_end;
+        // The end may have come before this watcher did, and then no hint follows.
+        if saw_end && !std::mem::replace(&mut self.told_over, true) {
+            self.over = Some(0);
+        }
         if let Some(looks) = self.over {
             // The socket was faster than history.
             let pause = pace.history_lag * 2u32.saturating_pow(looks.min(16));
@@ -300,7 +308,7 @@ impl Watcher {
         }
         if matches!(self.stand, Stand::Absent { .. }) {
             self.next_look = now + (pace.lost_after / 3).min(pace.longest_poll);
-        } else if self.polling {
+        } else if self.polling || saw_end {
             self.next_look = now + self.pause;
             self.pause = self.pause.mul_f64(1.5).min(pace.longest_poll);
         } else {

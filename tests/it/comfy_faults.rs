@@ -318,3 +318,18 @@ async fn a_second_watcher_learns_where_the_run_stands() -> TestResult {
     assert_eq!(all_events(second).await?.1.outcome, EndState::Succeeded);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_result_is_there_soon_after_the_last_event() -> TestResult {
+    let sim = sim().await?;
+    // The production pace: nothing here may depend on hasty polling.
+    let client = client(&sim.url(), |config| config.pace = comfywarden::comfy::Pace::default())?;
+    for _ in 0..200 {
+        let submitted = submit(&client, &picture(nonce())).await?;
+        let (_, ending) = watch(&client, &submitted.prompt_id).await?;
+        assert_eq!((ending.outcome, ending.outputs.len()), (EndState::Succeeded, 1));
+        // A wait for the next poll would be a second at least.
+        assert!(ending.elapsed < std::time::Duration::from_millis(900), "{:?}", ending.elapsed);
+    }
+    Ok(())
+}

@@ -2,6 +2,7 @@
 
 mod comfy_client;
 mod comfy_faults;
+mod comfy_prefix;
 mod config;
 mod contract;
 mod layers;
