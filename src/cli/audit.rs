@@ -19,7 +19,12 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), Failure> {
     let configured = &config.logging.audit_file;
     match wanted {
-        Audit::Verify { file } => check(file.as_deref().unwrap_or(configured)),
+        Audit::Verify { file } => {
+            let file = file.clone().unwrap_or_else(|| configured.clone());
+            // A long log takes a while, and Ctrl-C must not wait for it.
+            let checked = tokio::task::spawn_blocking(move || check(&file)).await;
+            checked.map_err(|error| Error::internal("the check did not end").source(error))?
+        }
         Audit::Tail { file, lines, follow } => {
             let file = file.as_deref().unwrap_or(configured);
             let (mut reader, records) =

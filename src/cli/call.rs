@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::arguments::Call;
-use super::failure::{Failure, code_of};
+use super::failure::{Failure, INTERRUPTED, code_of};
 use super::output::{complain, say_json};
 use crate::app::{App, Block, CallContext, Caller, Reply, Sink, Update};
 use crate::config::Config;
@@ -18,8 +19,13 @@ const LARGEST_ARGUMENTS: u64 = 96 * 1024 * 1024;
 /// Reports that wait for the terminal.
 const REPORTS: usize = 16;
 
-pub(super) async fn run(wanted: &Call, config: Config) -> std::result::Result<(), Failure> {
-    let arguments = arguments(&wanted.arguments)?;
+pub(super) async fn run(
+    wanted: &Call,
+    config: Config,
+    stop: CancellationToken,
+) -> std::result::Result<(), Failure> {
+    let given = wanted.arguments.clone();
+    let arguments = patiently(&stop, move || arguments(&given)).await??;
     let can_ask = std::io::stdin().is_terminal() && wanted.arguments != "-";
     let app = App::new(config)?;
     let mut answer = None;
@@ -32,6 +38,7 @@ pub(super) async fn run(wanted: &Call, config: Config) -> std::result::Result<()
             answer,
             sealed_state,
             progress: Sink::to(out),
+            cancel: stop.clone(),
             ..CallContext::plain(Caller::local())
         };
         let replied = app.call(context, &wanted.tool, arguments.clone()).await;
@@ -43,15 +50,29 @@ pub(super) async fn run(wanted: &Call, config: Config) -> std::result::Result<()
                 return Ok(());
             }
             Ok(Reply::Ask { question, sealed_state: state }) => {
-                answer = Some(ask(&question)?);
+                answer = Some(patiently(&stop, move || ask(&question)).await??);
                 sealed_state = Some(state);
             }
+            Err(_) if stop.is_cancelled() => return Err(Failure::Answered(INTERRUPTED)),
             Err(error) => {
                 print(&Value::Object(error.to_json()))?;
                 tracing::debug!(?error, "the call failed");
                 return Err(Failure::Answered(code_of(error.kind())));
             }
         }
+    }
+}
+
+/// Waits for somebody who types, until Ctrl-C.
+async fn patiently<T: Send + 'static>(
+    stop: &CancellationToken,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> std::result::Result<T, Failure> {
+    tokio::select! {
+        read = tokio::task::spawn_blocking(read) => {
+            read.map_err(|error| Error::internal("reading failed").source(error).into())
+        }
+        () = stop.cancelled() => Err(Failure::Answered(INTERRUPTED)),
     }
 }
 

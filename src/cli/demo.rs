@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::arguments::Demo;
-use super::failure::Failure;
+use super::failure::{Failure, INTERRUPTED};
 use super::output::{complain, say};
 use crate::app::App;
 use crate::config::Config;
@@ -31,7 +31,15 @@ const PIPE_BYTES: usize = 256 * 1024;
 /// How long the simulated sampler takes: long enough to see the bar move.
 const SAMPLING: Duration = Duration::from_millis(1500);
 
-pub(super) async fn run(wanted: &Demo, mut config: Config, named: bool) -> std::result::Result<(), Failure> {
+/// A client that goes away has its job taken off ComfyUI; that takes a few requests.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(
+    wanted: &Demo,
+    mut config: Config,
+    named: bool,
+    interrupted: CancellationToken,
+) -> std::result::Result<(), Failure> {
     let sim = if named {
         None
     } else {
@@ -54,9 +62,12 @@ pub(super) async fn run(wanted: &Demo, mut config: Config, named: bool) -> std::
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let (input, output) = tokio::io::split(theirs);
     let serving = tokio::spawn(server::serve_stream(app, input, output, stop.clone()));
-    let painted = paint(&wanted.prompt, ours).await;
+    let painted = tokio::select! {
+        painted = paint(&wanted.prompt, ours) => painted.map_err(Failure::from),
+        () = interrupted.cancelled() => Err(Failure::Answered(INTERRUPTED)),
+    };
+    let _ = tokio::time::timeout(FAREWELL, serving).await;
     stop.cancel();
-    let _ = serving.await;
     if let Some(sim) = sim {
         sim.stop().await;
     }

@@ -78,9 +78,9 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let config = loaded.config;
     match command {
         Command::Serve(_) => serve::run(config, stop).await,
-        Command::Demo(wanted) => until(&stop, Box::pin(demo::run(&wanted, config, named))).await,
+        Command::Demo(wanted) => Box::pin(demo::run(&wanted, config, named, stop)).await,
         Command::Tools(wanted) => tools::run(&wanted, config),
-        Command::Call(wanted) => until(&stop, call::run(&wanted, config)).await,
+        Command::Call(wanted) => Box::pin(call::run(&wanted, config, stop)).await,
         Command::Inspect(wanted) => inspect::run(&wanted, &config),
         Command::Audit(wanted) => until(&stop, audit::run(&wanted, &config)).await,
         Command::Doctor(_) | Command::Sim(_) => Ok(()),

@@ -7,12 +7,14 @@ use super::failure::Failure;
 use super::output::{say, say_json};
 use crate::app::App;
 use crate::config::Config;
+use crate::security::AuditLog;
 
 /// Descriptions are cut here in the short list; `--json` has them whole.
 const SHORT: usize = 84;
 
 pub(super) fn run(wanted: &Tools, config: Config) -> Result<(), Failure> {
-    let app = App::new(config)?;
+    // Looking at the list is no call, and leaves no record.
+    let app = App::with_audit(config, AuditLog::memory())?;
     let tools = app.tools();
     if wanted.json {
         let list: Vec<Value> = tools

@@ -3,6 +3,7 @@
 mod comfy_client;
 mod comfy_faults;
 mod comfy_prefix;
+mod commands;
 mod config;
 mod contract;
 mod layers;

@@ -1,0 +1,218 @@
+//! The commands, run as a user runs them: the built program, its output, its exit code.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use comfywarden::sim::{Sim, SimHandle};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// No command of these tests takes longer, unless it hangs.
+const BOUND: Duration = Duration::from_mins(1);
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// The program in a home of its own, with nothing of the machine's environment.
+fn program(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_comfywarden"));
+    command.args(arguments).env_clear().env("HOME", home).current_dir(home).kill_on_drop(true);
+    command.stdin(Stdio::null());
+    command
+}
+
+async fn run(home: &Path, arguments: &[&str]) -> Result<Output> {
+    Ok(timeout(BOUND, program(home, arguments).output()).await??)
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+async fn sim() -> Result<SimHandle> {
+    Ok(Sim::instant().start().await?)
+}
+
+#[tokio::test]
+async fn version_is_the_one_of_the_package() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(home.path(), &["--version"]).await.unwrap();
+    assert_eq!(stdout(&output), format!("comfywarden {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn every_command_has_a_help_text() {
+    let home = tempfile::tempdir().unwrap();
+    for command in ["serve", "demo", "doctor", "tools", "call", "inspect", "audit", "sim"] {
+        let output = run(home.path(), &[command, "--help"]).await.unwrap();
+        assert_eq!(code(&output), Some(0), "{command}");
+        assert!(stdout(&output).contains("Usage: comfywarden"), "{command}");
+    }
+}
+
+#[tokio::test]
+async fn demo_paints_and_never_overwrites() {
+    let home = tempfile::tempdir().unwrap();
+    let mine = home.path().join("comfywarden-demo.png");
+    std::fs::write(&mine, b"mine").unwrap();
+
+    let output = run(home.path(), &["demo", "a yellow apple"]).await.unwrap();
+
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    assert_eq!(std::fs::read(&mine).unwrap(), b"mine");
+    let picture = std::fs::read(home.path().join("comfywarden-demo-2.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG"));
+    let told = stdout(&output);
+    assert!(told.contains("comfywarden-demo-2.png") && told.contains("simulated"), "{told}");
+    let progress = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(progress.contains("100 %"), "{progress}");
+    let log = run(home.path(), &["audit", "verify"]).await.unwrap();
+    assert_eq!(code(&log), Some(0), "{log:?}");
+}
+
+#[tokio::test]
+async fn demo_uses_the_server_that_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let sim = sim().await.unwrap();
+    let mut command = program(home.path(), &["demo", "--out", "apple.png"]);
+    let output = timeout(BOUND, command.env("COMFYUI_URL", sim.url()).output()).await.unwrap().unwrap();
+
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    assert!(!stdout(&output).contains("simulated"), "{output:?}");
+    assert_eq!(sim.requests("POST", "/prompt").len(), 1);
+    assert!(home.path().join("apple.png").is_file());
+}
+
+#[tokio::test]
+async fn demo_without_a_server_says_so_and_exits_with_5() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(home.path(), &["--comfyui-url", "http://127.0.0.1:9", "demo"]).await.unwrap();
+    assert_eq!(code(&output), Some(5), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("comfyui.url"), "{output:?}");
+}
+
+#[tokio::test]
+async fn call_goes_through_the_gate() {
+    let home = tempfile::tempdir().unwrap();
+    let sim = sim().await.unwrap();
+    let url = sim.url();
+    let called = run(home.path(), &["--comfyui-url", &url, "call", "comfyui_get_queue"]).await.unwrap();
+    let answer: Value = serde_json::from_slice(&called.stdout).unwrap();
+    assert_eq!(answer, json!({ "queue_running": [], "queue_pending": [] }));
+
+    let refused =
+        run(home.path(), &["--comfyui-url", &url, "call", "comfyui_get_queue", r#"{"x": 1}"#]).await.unwrap();
+    assert_eq!(code(&refused), Some(1));
+    let error: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(error["kind"], "invalid_input");
+
+    let tail = stdout(&run(home.path(), &["audit", "tail"]).await.unwrap());
+    assert!(tail.contains("comfyui_get_queue called") && tail.contains("refused"), "{tail}");
+}
+
+#[tokio::test]
+async fn tools_lists_every_tool_with_its_schema() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(home.path(), &["tools", "--json"]).await.unwrap();
+    let tools: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(tools.len() >= 12);
+    assert!(tools.iter().all(|tool| tool["inputSchema"]["type"] == "object" && tool["class"].is_string()));
+    assert!(!home.path().join(".comfywarden").exists(), "looking leaves no record");
+}
+
+#[tokio::test]
+async fn mistakes_in_the_configuration_exit_with_3_and_are_all_named() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("c.yaml");
+    std::fs::write(&file, "comfyui: {ulr: x, timeout_read: 0}\n").unwrap();
+    for command in [vec!["serve"], vec!["doctor"], vec!["call", "comfyui_get_queue"]] {
+        let mut arguments = vec!["--config", file.to_str().unwrap()];
+        arguments.extend(command);
+        let output = run(home.path(), &arguments).await.unwrap();
+        let told = format!("{}{}", stdout(&output), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(code(&output), Some(3), "{told}");
+        assert!(
+            told.contains("did you mean `comfyui.url`?") && told.contains("between 1 and 86400"),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn wide_bind_without_a_token_does_not_start() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(home.path(), &["serve", "--http", "0.0.0.0:0"]).await.unwrap();
+    assert_eq!(code(&output), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("transport.remote.tokens"), "{output:?}");
+}
+
+#[tokio::test]
+async fn doctor_finds_nothing_wrong_with_a_healthy_server() {
+    let home = tempfile::tempdir().unwrap();
+    let sim = sim().await.unwrap();
+    let output = run(home.path(), &["--comfyui-url", &sim.url(), "doctor", "--json"]).await.unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((code(&output), &report["errors"]), (Some(0), &json!(0)), "{report:#}");
+}
+
+#[tokio::test]
+async fn doctor_names_a_server_without_models_and_one_that_refuses() {
+    let home = tempfile::tempdir().unwrap();
+    let empty = Sim::instant().no_models().start().await.unwrap();
+    let output = run(home.path(), &["--comfyui-url", &empty.url(), "doctor"]).await.unwrap();
+    assert_eq!(code(&output), Some(1));
+    assert!(stdout(&output).contains("no checkpoint and no diffusion model is installed"), "{output:?}");
+
+    let guarded = Sim::instant().require_header("X-API-Key", "key").start().await.unwrap();
+    let output = run(home.path(), &["--comfyui-url", &guarded.url(), "doctor"]).await.unwrap();
+    assert_eq!(code(&output), Some(1));
+    assert!(stdout(&output).contains("set `comfyui.auth`"), "{output:?}");
+}
+
+#[tokio::test]
+async fn serve_speaks_mcp_on_its_pipes_and_ends_with_them() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = program(home.path(), &["serve"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } } });
+    input.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
+
+    let line = timeout(BOUND, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let answer: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(answer["result"]["serverInfo"]["name"], "comfywarden");
+    drop(input);
+    assert!(timeout(BOUND, child.wait()).await.unwrap().unwrap().success());
+}
+
+#[tokio::test]
+async fn inspect_names_what_is_dangerous_and_what_is_no_workflow() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("text.json"), "[1, 2]").unwrap();
+    let output = run(home.path(), &["inspect", "text.json", "missing.json"]).await.unwrap();
+    assert_eq!(code(&output), Some(1));
+    assert_eq!(stdout(&output).lines().count(), 2, "{output:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn one_signal_ends_the_simulated_server() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = program(home.path(), &["sim", "--listen", "127.0.0.1:0"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = timeout(BOUND, lines.next_line()).await.unwrap().unwrap().unwrap();
+    assert!(line.contains("http://127.0.0.1:"), "{line}");
+
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+    assert!(timeout(BOUND, child.wait()).await.unwrap().unwrap().success());
+}
