@@ -5,6 +5,7 @@
 //! writes the result (`emit`, `text`). [`to_ui`] goes the other way.
 
 mod api;
+mod drawing;
 mod emit;
 mod expand;
 mod group_nodes;
@@ -19,9 +20,11 @@ mod renames;
 mod report;
 mod sync;
 mod text;
+mod ui;
 mod widgets;
 
 pub use api::{to_api, to_api_at};
 pub use moment::Moment;
 pub(in crate::workflow) use number::{integral, js_text};
 pub use report::{Converted, Remark, Report};
+pub use ui::{Drawn, to_ui};

@@ -59,6 +59,22 @@ pub(in crate::workflow) struct UiNode {
     pub(in crate::workflow) widgets_values: Value,
 }
 
+impl UiNode {
+    /// A node as the editor makes it anew.
+    pub(in crate::workflow) fn blank(id: &str, class_type: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            class_type: class_type.to_owned(),
+            mode: 0,
+            title: None,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            properties: JsonObject::new(),
+            widgets_values: Value::Null,
+        }
+    }
+}
+
 /// One input slot.
 #[derive(Debug, Clone)]
 pub(in crate::workflow) struct UiInput {
