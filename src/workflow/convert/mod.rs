@@ -19,6 +19,8 @@ mod promoted;
 mod renames;
 mod report;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod text;
 mod ui;
 mod widgets;
