@@ -84,7 +84,7 @@ pub(super) fn paint(painting: &Painting<'_>) -> RgbImage {
     let bottom = color(hue + 0.08 + 0.1 * dice.roll(), 0.75, 0.78);
     let (sun_x, sun_y, sun_size) =
         (0.2 + 0.6 * dice.roll(), 0.18 + 0.3 * dice.roll(), 0.07 + 0.09 * dice.roll());
-    let sun = color(hue + 0.45 + 0.1 * dice.roll(), 0.9, 0.72);
+    let sun = color(hue + 0.06 + 0.12 * dice.roll(), 0.95, 0.86);
     let ridges: Vec<Ridge> = (0..4)
         .map(|layer| {
             let depth = f64::from(layer) / 4.0;

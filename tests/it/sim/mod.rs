@@ -3,6 +3,7 @@
 mod answers;
 mod behaviour;
 mod client;
+mod faults;
 mod recording;
 mod sockets;
 mod transcripts;
