@@ -18,6 +18,7 @@ pub mod presets;
 pub mod read;
 #[cfg(test)]
 mod recorded;
+pub mod script;
 pub mod summary;
 pub mod templates;
 mod ui;
