@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use comfywarden::workflow::ObjectInfo;
 use serde_json::{Map, Value};
 
 /// Which cases count.
@@ -54,6 +55,14 @@ pub(crate) fn read(file: &str, tier: Tier) -> Result<Vec<Case>, Box<dyn std::err
     Ok(lines.map(|line| (line.to_owned(), serde_json::from_str(line).ok())).collect())
 }
 
+/// A node catalogue: ComfyUI's answer, or a recording that has it under `body`.
+pub(crate) fn catalogue(file: &str) -> Result<ObjectInfo, Box<dyn std::error::Error>> {
+    let text = std::fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+    let value: Value = serde_json::from_slice(&text)?;
+    let body = value.get("body").unwrap_or(&value);
+    ObjectInfo::parse(body.to_string().as_bytes()).map_err(|error| error.to_string().into())
+}
+
 /// Counts, and one line per wrong case.
 #[derive(Debug, Default)]
 pub(crate) struct Score {
@@ -67,13 +76,18 @@ impl Score {
         Self { counts: names.iter().map(|name| (*name, 0)).collect(), misses: Vec::new() }
     }
 
-    /// Counts one wrong case.
-    pub(crate) fn miss(&mut self, name: &str, detail: impl fmt::Display) {
+    /// Adds one to a counter.
+    pub(crate) fn count(&mut self, name: &str) {
         for (counter, count) in &mut self.counts {
             if *counter == name {
                 *count += 1;
             }
         }
+    }
+
+    /// Counts one wrong case.
+    pub(crate) fn miss(&mut self, name: &str, detail: impl fmt::Display) {
+        self.count(name);
         self.misses.push(format!("{name}: {detail}"));
     }
 

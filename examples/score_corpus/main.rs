@@ -3,12 +3,16 @@
 //! `cargo run --release --example score_corpus -- convert DIR [--misses]`
 //! `cargo run --release --example score_corpus -- paths|urls|workflows|redaction FILE [--tier must|policy|all] [--misses]`
 //!
+//! `workflows` takes `--object-info FILE`, the node catalogue for cases that bring none.
+//!
 //! The last line is one JSON object with the counts.
 
 mod case;
 mod convert;
 mod paths;
 mod redaction;
+mod urls;
+mod workflows;
 
 use std::{
     io::{self, Write as _},
@@ -16,6 +20,9 @@ use std::{
 };
 
 use case::Tier;
+
+/// The node catalogue that the corpus was labelled with.
+const CATALOGUE: &str = "../shared/recordings/http/object_info_full.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,6 +56,15 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     let cases = case::read(file, tier)?;
     let score = match corpus.as_str() {
         "paths" => paths::score(&cases),
+        "workflows" => {
+            let file = value_of("--object-info").map_or(CATALOGUE, String::as_str);
+            let catalogue = case::catalogue(file);
+            if let Err(error) = &catalogue {
+                writeln!(io::stderr(), "scored without a node catalogue: {error}")?;
+            }
+            workflows::score(&cases, catalogue.ok().as_ref())
+        }
+        "urls" => urls::score(&cases),
         "redaction" => redaction::score(&cases),
         other => return Err(format!("no corpus `{other}`: paths, urls, workflows, redaction").into()),
     };

@@ -13,9 +13,11 @@
 //! | [`upload`] | what may be uploaded |
 //! | [`seal`] | the state of a question, sealed |
 
+pub mod address;
 pub mod audit;
 pub mod contract;
 pub mod display;
+pub mod download;
 mod extent;
 pub mod gate;
 pub mod identity;
@@ -25,7 +27,9 @@ pub mod path;
 pub mod permit;
 pub mod redact;
 pub mod seal;
+pub mod strict_url;
 pub mod upload;
+pub mod webhook;
 
 pub use audit::AuditLog;
 pub use contract::{Class, Contract};

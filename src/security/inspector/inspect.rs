@@ -3,11 +3,14 @@
 use serde_json::Value;
 
 use super::{
-    finding::{Finding, Flag},
+    classes::Lists,
+    finding::Finding,
+    structure,
     verdict::{Asking, Rules, Verdict, judge},
+    walk::Walk,
 };
 use crate::{
-    config,
+    config::{self, Mode},
     workflow::{ObjectInfo, Workflow},
 };
 
@@ -16,7 +19,8 @@ use crate::{
 pub struct Knowledge<'a> {
     /// The server's node catalogue.
     pub object_info: Option<&'a ObjectInfo>,
-    /// The server's answer about node replacements.
+    /// The server's answer about node replacements: `None` when it has no such thing, `Some(Null)` when it could
+    /// not be had.
     pub replacements: Option<&'a Value>,
 }
 
@@ -24,12 +28,13 @@ pub struct Knowledge<'a> {
 #[derive(Debug)]
 pub struct Inspector {
     rules: Rules,
+    lists: Lists,
 }
 
 impl Inspector {
     /// An inspector with these rules.
     pub fn new(security: &config::Security) -> Self {
-        Self { rules: Rules::new(security) }
+        Self { rules: Rules::new(security), lists: Lists::new(security) }
     }
 
     /// Everything that is wrong with a workflow. Linear in its size.
@@ -38,11 +43,17 @@ impl Inspector {
     }
 
     /// The same for a value that may not be a workflow at all.
-    pub fn inspect_value(&self, value: &Value, _knowledge: &Knowledge<'_>) -> Vec<Finding> {
-        match Workflow::from_value(value) {
-            Ok(_) => Vec::new(),
-            Err(error) => vec![Finding::new(Flag::Malformed, error.to_string())],
+    pub fn inspect_value(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
+        let mut findings = structure::faults(value);
+        if findings.is_empty()
+            && let Err(error) = Workflow::from_value(value)
+        {
+            findings.push(structure::unreadable(&error));
         }
+        let mut walk = Walk::new(&self.lists, *knowledge, self.rules.mode == Mode::Enforce);
+        walk.top(value);
+        findings.extend(walk.into_findings());
+        findings
     }
 
     /// What happens with a workflow that has these findings: the table “What a finding does”.

@@ -1,8 +1,36 @@
 //! The inspector: what a workflow would do to the host, said before it runs.
+//!
+//! | module | knows |
+//! |---|---|
+//! | [`Inspector`] | the entry: inspect, judge |
+//! | `walk`, `leaf`, `flow` | every value; what one text means where it stands; where text goes |
+//! | `classes`, `names`, `class_name` | what a class is, by list, by the server's data, by its name |
+//! | `code`, `reading` | code in text, through its disguises |
+//! | `inputs`, `places`, `work`, `wording` | purposes of inputs; paths and URLs; sizes; text for the assistant |
+//! | `structure`, `replacements` | what is no workflow; what runs in another class's place |
+//! | `verdict` | the table “What a finding does” |
 
+mod class_name;
+mod class_rules;
+mod classes;
+mod code;
 mod finding;
+mod flow;
+mod inputs;
 mod inspect;
+mod leaf;
+mod names;
+mod place;
+mod places;
+mod reading;
+mod replacements;
+mod structure;
+#[cfg(test)]
+mod tests;
 mod verdict;
+mod walk;
+mod wording;
+mod work;
 
 pub use finding::{Finding, Flag, Severity};
 pub use inspect::{Inspector, Knowledge};

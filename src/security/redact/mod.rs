@@ -11,7 +11,10 @@ mod text;
 mod urls;
 mod value;
 
+pub(crate) use keys::{is_secret_key, words};
+pub(crate) use shapes::has_credential;
 pub use text::redact_text;
+pub(crate) use urls::percent_decoded;
 pub use value::redact;
 
 /// What stands in a secret's place.

@@ -71,6 +71,11 @@ pub(super) static COOKIES: LazyLock<Option<Regex>> = LazyLock::new(|| {
 pub(super) static URL: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s"'<>`\\]+"#).ok());
 
+/// True when the text holds something that has the shape of a credential.
+pub(crate) fn has_credential(text: &str) -> bool {
+    TOKEN.as_ref().is_none_or(|pattern| pattern.is_match(text))
+}
+
 /// True when the text after `Bearer` or `Basic` is a credential and not the next word of a sentence.
 pub(super) fn is_credential(value: &str) -> bool {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();

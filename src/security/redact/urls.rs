@@ -81,7 +81,7 @@ fn redact_parameter(name: &str, value: &str, nesting: usize) -> Option<String> {
 }
 
 /// Percent escapes decoded until nothing changes, at most three times.
-pub(super) fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut current = text.to_owned();
     for _ in 0..3 {
         let decoded = percent_once(&current);

@@ -1,0 +1,171 @@
+//! Class names that are not what they look like.
+
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
+
+use crate::security::display;
+
+/// Longer than any real class name.
+const LONGEST: usize = 200;
+
+/// Cyrillic, Greek and other letters that look like the Latin ones beside them.
+const LOOKALIKES: &[(char, char)] = &[
+    ('а', 'a'),
+    ('в', 'b'),
+    ('с', 'c'),
+    ('ԁ', 'd'),
+    ('е', 'e'),
+    ('һ', 'h'),
+    ('і', 'i'),
+    ('ј', 'j'),
+    ('к', 'k'),
+    ('ӏ', 'l'),
+    ('м', 'm'),
+    ('н', 'h'),
+    ('о', 'o'),
+    ('р', 'p'),
+    ('ԛ', 'q'),
+    ('г', 'r'),
+    ('ѕ', 's'),
+    ('т', 't'),
+    ('ц', 'u'),
+    ('ѵ', 'v'),
+    ('ԝ', 'w'),
+    ('х', 'x'),
+    ('у', 'y'),
+    ('α', 'a'),
+    ('β', 'b'),
+    ('ε', 'e'),
+    ('η', 'n'),
+    ('ι', 'i'),
+    ('κ', 'k'),
+    ('μ', 'm'),
+    ('ν', 'v'),
+    ('ο', 'o'),
+    ('ρ', 'p'),
+    ('τ', 't'),
+    ('υ', 'u'),
+    ('χ', 'x'),
+    ('γ', 'y'),
+    ('ζ', 'z'),
+    ('ո', 'n'),
+    ('ս', 'u'),
+    ('օ', 'o'),
+    ('ց', 'g'),
+    ('հ', 'h'),
+    ('ɑ', 'a'),
+    ('ɡ', 'g'),
+    ('ı', 'i'),
+    ('ɩ', 'i'),
+    ('ʟ', 'l'),
+    ('ꭓ', 'x'),
+];
+
+fn latin(character: char) -> Option<char> {
+    LOOKALIKES.iter().find(|(from, _)| *from == character).map(|(_, to)| *to)
+}
+
+/// The name as the eye reads it: folded, without what cannot be seen, in lower case, look-alikes as Latin letters.
+pub(super) fn skeleton(name: &str) -> String {
+    name.nfkc()
+        .filter(|c| !display::is_hidden(*c) && !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .map(|c| latin(c).unwrap_or(c))
+        .collect()
+}
+
+/// True for a name with hidden characters, folded letters, or letters of another script among Latin ones.
+pub(super) fn is_disguised(name: &str) -> bool {
+    if name.len() > LONGEST || name.trim() != name {
+        return true;
+    }
+    if name.is_ascii() {
+        return name.bytes().any(|b| b.is_ascii_control());
+    }
+    name.chars().any(|c| !c.is_ascii() && c.is_whitespace())
+        || has_loose_marks(name)
+        || hides_characters(name)
+        || name.chars().any(is_folded_letter)
+        || name.split(|c: char| !c.is_alphanumeric()).any(mixes_scripts)
+}
+
+/// Joiners are allowed where emoji and Indic scripts need them.
+fn hides_characters(name: &str) -> bool {
+    let mut before = 'a';
+    name.chars().any(|character| {
+        let joins = matches!(character, '\u{200c}' | '\u{200d}') && !before.is_ascii();
+        before = character;
+        (display::is_hidden(character) && !joins) || character.is_control()
+    })
+}
+
+/// A mark on a Latin letter that no composed letter exists for: strikes and dots that the eye passes over.
+fn has_loose_marks(name: &str) -> bool {
+    let composed: Vec<char> = name.nfc().collect();
+    composed.windows(2).any(
+        |pair| matches!(pair, [letter, mark] if letter.is_ascii_alphanumeric() && is_combining_mark(*mark)),
+    )
+}
+
+/// Full-width, mathematical and enclosed letters that fold to ASCII.
+fn is_folded_letter(character: char) -> bool {
+    matches!(character, '\u{ff01}'..='\u{ff5e}' | '\u{1d400}'..='\u{1d7ff}' | '\u{2460}'..='\u{24ff}' | '\u{2100}'..='\u{214f}')
+        && std::iter::once(character).nfkc().any(|c| c.is_ascii_alphanumeric())
+}
+
+/// Latin letters and look-alikes in one word, or a word of nothing but look-alikes.
+fn mixes_scripts(word: &str) -> bool {
+    let mut ascii = false;
+    let mut foreign = 0;
+    let mut alike = 0;
+    for character in word.chars().filter(|c| c.is_alphabetic()) {
+        let lower = character.to_lowercase().next().unwrap_or(character);
+        ascii |= character.is_ascii();
+        if is_alphabet_with_lookalikes(character) {
+            foreign += 1;
+            alike += usize::from(latin(lower).is_some());
+        } else if latin(lower).is_some() {
+            return true;
+        }
+    }
+    foreign > 0 && (ascii || (foreign == alike && foreign > 3))
+}
+
+fn is_alphabet_with_lookalikes(character: char) -> bool {
+    matches!(character, '\u{370}'..='\u{3ff}' | '\u{400}'..='\u{52f}' | '\u{531}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disguises_are_seen_and_read() {
+        for name in [
+            "\u{422}erminal",
+            "Ter\u{200b}minal",
+            "\u{ff34}erminal",
+            "Save\nTerminal",
+            "Terminal ",
+            "Terminal\u{a0}",
+            "T\u{335}erminal",
+            "Save\u{202e}egamI",
+            "\u{1d413}erminal",
+        ] {
+            assert!(is_disguised(name), "{name:?}");
+        }
+        assert_eq!(skeleton("\u{422}erm\u{200b}inal"), skeleton("Terminal"));
+    }
+
+    #[test]
+    fn names_in_other_scripts_and_with_emoji_are_no_disguise() {
+        for name in [
+            "\u{56fe}\u{50cf}\u{7f29}\u{653e}",
+            "\u{1f50d} CLIPTextEncodeWithBreak",
+            "KSampler (Efficient)",
+            "Загрузчик",
+            "Größe",
+        ] {
+            assert!(!is_disguised(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a class is: core, paid, dangerous by list, by the server's data, or by its name.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use super::{class_name, names};
+use crate::{config, workflow::ObjectInfo};
+
+const CORE: &str = include_str!("lists/core.txt");
+const CLOUD: &str = include_str!("lists/cloud.txt");
+const DANGEROUS: &str = include_str!("lists/dangerous.txt");
+
+/// Core classes; false for those that are core, but not on the built-in allow-list.
+static CORE_CLASSES: LazyLock<HashMap<&str, bool>> = LazyLock::new(|| {
+    lines(CORE).map(|line| line.strip_prefix('-').map_or((line, true), |name| (name, false))).collect()
+});
+static CLOUD_CLASSES: LazyLock<HashSet<&str>> = LazyLock::new(|| lines(CLOUD).collect());
+
+fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Input types that say that their text is run.
+const CODE_TYPES: [&str; 8] =
+    ["CODE", "PYTHON", "PYTHON_CODE", "COMMAND", "COMMANDLINE", "COMMAND_LINE", "SCRIPT_CODE", "SHELL"];
+
+/// Where a class comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// ComfyUI itself.
+    Core,
+    /// Exists only in the editor; never runs.
+    EditorOnly,
+    /// Somebody's extension, or unknown.
+    Custom,
+}
+
+/// The lists of the configuration.
+#[derive(Debug)]
+pub(super) struct Lists {
+    dangerous: HashSet<String>,
+    allowed: Option<HashSet<String>>,
+}
+
+impl Lists {
+    pub(super) fn new(security: &config::Security) -> Self {
+        let own: Vec<String> = match &security.dangerous_nodes.replace {
+            Some(replacement) => replacement.clone(),
+            None => lines(DANGEROUS).map(str::to_owned).collect(),
+        };
+        let names = own.iter().chain(&security.dangerous_nodes.extend);
+        let dangerous = names.map(|name| class_name::skeleton(name)).collect();
+        let allowed =
+            (!security.allowed_nodes.is_empty()).then(|| security.allowed_nodes.iter().cloned().collect());
+        Self { dangerous, allowed }
+    }
+
+    /// True when the list or the name says that the class is dangerous.
+    pub(super) fn is_dangerous(&self, class: &str, info: Option<&ObjectInfo>) -> bool {
+        if self.dangerous.contains(&class_name::skeleton(class)) {
+            return true;
+        }
+        if origin(class, info) != Origin::Custom {
+            return false;
+        }
+        let typed = info.and_then(|info| info.get(class)).is_some_and(|known| {
+            known.inputs.iter().any(|input| CODE_TYPES.contains(&input.ty.to_ascii_uppercase().as_str()))
+        });
+        typed || names::sounds_dangerous(class)
+    }
+
+    /// True when the class may run in mode `enforce`.
+    pub(super) fn is_allowed(&self, class: &str, info: Option<&ObjectInfo>) -> bool {
+        match &self.allowed {
+            Some(allowed) => allowed.contains(class),
+            // An extension may register a class under a core name; the server says where it lives.
+            None => CORE_CLASSES.get(class) == Some(&true) && origin(class, info) != Origin::Custom,
+        }
+    }
+}
+
+/// Where a class comes from: the server knows best, the built-in list stands in.
+pub(super) fn origin(class: &str, info: Option<&ObjectInfo>) -> Origin {
+    if matches!(class, "Note" | "MarkdownNote" | "PrimitiveNode" | "Reroute") {
+        return Origin::EditorOnly;
+    }
+    let module = info.and_then(|info| info.get(class)).map_or("", |known| known.python_module.as_str());
+    let core = match module {
+        "" => CORE_CLASSES.contains_key(class) || CLOUD_CLASSES.contains(class),
+        "nodes" => true,
+        module => module.starts_with("comfy_extras") || module.starts_with("comfy_api_nodes"),
+    };
+    if core { Origin::Core } else { Origin::Custom }
+}
+
+/// True when running the class costs money.
+pub(super) fn is_paid(class: &str, info: Option<&ObjectInfo>) -> bool {
+    match info.and_then(|info| info.get(class)) {
+        Some(known) => known.api_node || known.category.starts_with("api node"),
+        None => CLOUD_CLASSES.contains(class),
+    }
+}

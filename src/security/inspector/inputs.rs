@@ -1,0 +1,148 @@
+//! What an input is for, by its name.
+
+use super::classes::Origin;
+use crate::security::redact::words;
+
+const PROSE: &[&str] = &[
+    "text",
+    "texts",
+    "prompt",
+    "prompts",
+    "positive",
+    "negative",
+    "caption",
+    "captions",
+    "description",
+    "note",
+    "notes",
+    "title",
+    "lyrics",
+    "tags",
+    "instruction",
+    "instructions",
+    "style",
+    "wildcard",
+    "wildcards",
+    "subject",
+    "story",
+    "dialogue",
+    "label",
+    "keyword",
+    "keywords",
+    "comment",
+    "question",
+    "answer",
+];
+const CODE: &[&str] = &[
+    "code",
+    "script",
+    "python",
+    "py",
+    "eval",
+    "exec",
+    "expression",
+    "expr",
+    "formula",
+    "equation",
+    "command",
+    "commands",
+    "cmd",
+    "shell",
+    "bash",
+    "args",
+    "argv",
+    "arguments",
+    "program",
+    "function",
+    "func",
+    "lambda",
+    "javascript",
+    "js",
+    "lua",
+    "sql",
+    "macro",
+    "snippet",
+    "statement",
+    "ffmpeg",
+    "template",
+    "jinja",
+    "hook",
+    "callback",
+    "repo",
+    "source",
+];
+const COMMAND: &[&str] = &["command", "commands", "cmd", "shell", "bash", "argv"];
+const PATH: &[&str] = &[
+    "path",
+    "paths",
+    "file",
+    "files",
+    "filename",
+    "filenames",
+    "filepath",
+    "dir",
+    "directory",
+    "folder",
+    "prefix",
+    "subfolder",
+    "destination",
+    "location",
+    "root",
+];
+const MEDIA: &[&str] = &["image", "audio", "video", "mask", "name", "file", "model", "upload", "latent"];
+const URL: &[&str] = &[
+    "url", "urls", "uri", "endpoint", "host", "hostname", "server", "webhook", "address", "domain", "proxy",
+    "link", "ip", "base", "origin", "site", "callback",
+];
+
+/// What an input is for. Several may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Purpose {
+    /// Words for a model or a reader.
+    pub(super) prose: bool,
+    /// Something that may be run.
+    pub(super) code: bool,
+    /// Something that may be run by a shell.
+    pub(super) command: bool,
+    /// A place in the file system.
+    pub(super) path: bool,
+    /// A place on the network.
+    pub(super) url: bool,
+}
+
+/// What the input `name` of `class` is for.
+pub(super) fn purpose(class: &str, name: &str, origin: Origin) -> Purpose {
+    let words = words(name);
+    let any = |list: &[&str]| {
+        words.iter().any(|word| list.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit())))
+    };
+    let code = any(CODE);
+    let path = any(PATH) || (any(MEDIA) && loads(class));
+    Purpose {
+        prose: any(PROSE) && !code && !path,
+        code,
+        command: any(COMMAND),
+        path,
+        // Core nodes talk to nobody; a `server` there is a word like any other.
+        url: any(URL) && origin != Origin::Core,
+    }
+}
+
+/// True for classes that read a file named in an input.
+fn loads(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    lower.contains("load") || lower.contains("open") || lower.contains("import") || lower.contains("read")
+}
+
+/// True for classes that turn words into conditioning and do nothing else with them.
+pub(super) fn encodes_text(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    let encodes = lower.contains("encode") || lower.contains("conditioning");
+    encodes && ["clip", "text", "prompt", "wildcard", "t5"].iter().any(|word| lower.contains(word))
+}
+
+/// True for classes that show a value to people.
+pub(super) fn shows_text(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    ["show", "preview", "display"].iter().any(|word| lower.contains(word))
+}

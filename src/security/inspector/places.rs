@@ -1,0 +1,229 @@
+//! Paths that leave ComfyUI's folders, and URLs that lead where they should not.
+
+use std::{net::IpAddr, sync::LazyLock};
+
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization as _;
+use url::{Host, Url};
+
+use super::finding::Flag;
+use crate::security::{
+    address::{is_internal_name, is_public},
+    display, redact,
+};
+
+/// Longer text is no path.
+const LONGEST_PATH: usize = 4_096;
+/// What ComfyUI and its editor replace in a prefix; a percent escape begins with a digit or two hexadecimal letters.
+static TOKENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"%(?:year|month|day|hour|minute|second|width|height|batch_num|date(?::[^%/\\]{0,40})?|[A-Za-z_][\w ]{0,60}\.[\w ]{1,60})%")
+        .ok()
+});
+/// Anything with a scheme and two slashes of either kind.
+static URLS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?i)\b[a-z][a-z0-9+.\-]{1,20}:[/\\]{2}[^\s"'<>`|]*"#).ok());
+/// Absolute places that no workflow has a reason to name.
+static ABSOLUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^(?:/(?:etc|root|home|proc|var|usr|tmp|dev|sys|opt|mnt|boot|srv|run|bin|lib|private|users|volumes|library)(?:/|$)|~[a-z0-9_-]*/|[a-z]:/|//[^/])")
+        .ok()
+});
+
+/// True when a path-like value would leave the folder it is relative to.
+pub(super) fn escapes(text: &str) -> bool {
+    text.len() <= LONGEST_PATH
+        && any_reading(text, |path| {
+            path.starts_with('/')
+                || path.starts_with('~') && (path.len() == 1 || path.contains('/'))
+                || has_drive(path)
+                || path.starts_with("file:")
+                || path.starts_with('$') && path.contains('/')
+                || climbs(path)
+                || path.chars().any(char::is_control)
+        })
+}
+
+/// True when a value of an input of unknown purpose is clearly a path to elsewhere.
+pub(super) fn clearly_escapes(text: &str) -> bool {
+    text.len() <= LONGEST_PATH
+        && !text.contains('\n')
+        && any_reading(text, |path| {
+            let lower = path.to_ascii_lowercase();
+            (climbs(path) && path.contains('/'))
+                || ABSOLUTE.as_ref().is_none_or(|absolute| absolute.is_match(&lower))
+        })
+}
+
+fn any_reading(text: &str, test: impl Fn(&str) -> bool) -> bool {
+    let without_tokens = match TOKENS.as_ref().filter(|_| text.contains('%')) {
+        Some(tokens) => tokens.replace_all(text, "token").into_owned(),
+        None => text.to_owned(),
+    };
+    let mut current = without_tokens;
+    for _ in 0..8 {
+        if test(&slashed(&current)) {
+            return true;
+        }
+        let visible: String = current.nfkc().filter(|c| !display::is_hidden(*c) || c.is_control()).collect();
+        if test(&slashed(&visible)) {
+            return true;
+        }
+        let decoded = redact::percent_decoded(&visible);
+        if decoded == current {
+            return false;
+        }
+        current = decoded;
+    }
+    // Encoded more than eight times: nobody does that without a reason.
+    true
+}
+
+fn slashed(text: &str) -> String {
+    text.trim().replace('\\', "/")
+}
+
+fn has_drive(path: &str) -> bool {
+    matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
+}
+
+/// A part of two or more dots, however blanks are spread among them.
+fn climbs(path: &str) -> bool {
+    path.split('/').any(|part| {
+        part.chars().filter(|c| *c == '.').count() > 1 && part.chars().all(|c| c == '.' || c.is_whitespace())
+    })
+}
+
+/// What is wrong with the first bad URL in a text, worst first.
+pub(super) fn bad_url(text: &str, is_url_input: bool) -> Option<(Flag, String)> {
+    let visible: String = text.trim().nfkc().filter(|c| !display::is_hidden(*c)).collect();
+    let mut external = None;
+    for found in URLS.iter().flat_map(|urls| urls.find_iter(&visible)) {
+        match judge_url(found.as_str()) {
+            Some((Flag::SsrfUrl, why)) => return Some((Flag::SsrfUrl, why)),
+            Some(other) => external = external.or(Some(other)),
+            None => {}
+        }
+    }
+    if external.is_some() {
+        return external;
+    }
+    if visible.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:")) {
+        return Some((Flag::SsrfUrl, "a file URL".into()));
+    }
+    is_url_input.then(|| judge_bare_host(&visible)).flatten()
+}
+
+fn judge_url(text: &str) -> Option<(Flag, String)> {
+    let scheme = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    if !matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "s3" | "gs" | "hf") {
+        return Some((Flag::SsrfUrl, format!("a URL of scheme `{scheme}`")));
+    }
+    if text.contains('\\') {
+        return Some((Flag::SsrfUrl, "a URL with backslashes, which programs read differently".into()));
+    }
+    let Ok(url) = Url::parse(text) else {
+        return Some((Flag::SsrfUrl, "a URL that programs read differently".into()));
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some((Flag::SsrfUrl, "a URL with credentials or a disguised host".into()));
+    }
+    url.host().map(|host| judge_host(&host))
+}
+
+fn judge_host(host: &Host<&str>) -> (Flag, String) {
+    let internal = match host {
+        Host::Ipv4(address) => !is_public(IpAddr::V4(*address)),
+        Host::Ipv6(address) => !is_public(IpAddr::V6(*address)),
+        Host::Domain(name) => is_internal_name(name),
+    };
+    if internal {
+        (Flag::SsrfUrl, format!("the internal address `{host}`"))
+    } else {
+        (Flag::ExternalUrl, format!("the external host `{host}`"))
+    }
+}
+
+/// `10.0.0.5:11434/v1` and `localhost` in an input for URLs. Plain words are no hosts.
+fn judge_bare_host(text: &str) -> Option<(Flag, String)> {
+    let looks_like_host = !text.is_empty()
+        && text.len() < 300
+        && !text.contains(char::is_whitespace)
+        && (text.contains(['.', ':']) || text.eq_ignore_ascii_case("localhost"));
+    if !looks_like_host {
+        return None;
+    }
+    // `http:10.0.0.1` and `http:/10.0.0.1` are what browsers and curl make of them.
+    let after_scheme =
+        ["http:", "https:"].iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
+    let url = Url::parse(&format!("http://{}", after_scheme.trim_start_matches(['/', '\\']))).ok()?;
+    let host = url.host()?;
+    // A bare name with a dot may be a file; only addresses and names of internal places count.
+    match judge_host(&host) {
+        (Flag::SsrfUrl, why) => Some((Flag::SsrfUrl, why)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_leave_are_told_from_those_that_stay() {
+        for path in [
+            "../x",
+            "..\\x",
+            "a/%2e%2e/x",
+            "/etc/x",
+            "C:\\x",
+            "~/.ssh/id",
+            "file:///etc",
+            "a/\u{ff0e}\u{ff0e}/x",
+            "a/.. /x",
+            "$HOME/x",
+        ] {
+            assert!(escapes(path), "{path}");
+        }
+        for path in [
+            "video/2026-11/x",
+            "SDXL\\base.safetensors",
+            "%date:yyyy-MM-dd%/x",
+            "%KSampler.seed%_a",
+            "clipspace/mask.png [input]",
+            "50% off",
+            "v1..v2",
+            "~draft.png",
+            "wait....png",
+        ] {
+            assert!(!escapes(path), "{path}");
+        }
+        assert!(
+            clearly_escapes("../../x")
+                && clearly_escapes("/etc/passwd")
+                && !clearly_escapes("1/2")
+                && !clearly_escapes("/")
+        );
+    }
+
+    #[test]
+    fn internal_urls_are_worse_than_external_ones() {
+        let flag = |text: &str, is_url: bool| bad_url(text, is_url).map(|(flag, _)| flag);
+        for text in [
+            "http://169.254.169.254/x",
+            "http://2130706433:8188/",
+            "gopher://x.example/",
+            "http://0x7f.1/",
+            "http://[::ffff:a00:1]/",
+            "http://user:pw@example.com/",
+            "https://evil.example\\@good.example/",
+            "http://127.0.0.1.nip.io/",
+        ] {
+            assert_eq!(flag(text, false), Some(Flag::SsrfUrl), "{text}");
+        }
+        assert_eq!(flag("see https://example.com/a", false), Some(Flag::ExternalUrl));
+        assert_eq!(flag("10.0.0.5:11434", true), Some(Flag::SsrfUrl));
+        assert_eq!(flag("http:/10.0.0.5/x", true), Some(Flag::SsrfUrl));
+        assert_eq!(flag("10.0.0.5", false), None);
+        assert_eq!(flag("model.safetensors", true), None);
+        assert_eq!(flag("plain words", true), None);
+    }
+}
