@@ -110,6 +110,13 @@ impl Board {
         }
     }
 
+    /// A watcher has read how the prompt ended; its graph is not needed any more.
+    pub(crate) fn settled(&self, id: &PromptId, succeeded: bool) {
+        if let Some(tracked) = self.lock().prompts.get_mut(id) {
+            tracked.meter.finish(succeeded);
+        }
+    }
+
     /// A new watcher of a prompt.
     pub(crate) fn subscribe(&self, id: &PromptId, previews: bool) -> Arc<Subscription> {
         let subscription = Arc::new(Subscription::new(self.buffered_events, previews));

@@ -79,7 +79,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { binary_frame: 64 << 20, text_frame: 32 << 20, tracked_prompts: 1024, buffered_events: 256 }
+        Self { binary_frame: 64 << 20, text_frame: 32 << 20, tracked_prompts: 512, buffered_events: 256 }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::workflow::graph::Workflow;
 /// The most steps of one node that count; a node may claim anything.
 const MAX_WEIGHT: f64 = 1_000.0;
 /// Graphs past this size are measured by node counts alone, to keep memory small.
-const MAX_PLANNED: usize = 2_000;
+const MAX_PLANNED: usize = 500;
 
 /// The progress of one run.
 #[derive(Debug, Default)]

@@ -346,6 +346,9 @@ impl Watcher {
             let guessed = entry.blocked.filter(|_| !known.saw_all);
             ending.blocked = ending.blocked.or(guessed);
         }
+        if outcome != EndState::TimedOut {
+            self.client.inner.board.settled(&self.id, outcome == EndState::Succeeded);
+        }
         self.emit(source, EventKind::Ended(ending));
         self.ended = true;
     }
