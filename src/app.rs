@@ -1,9 +1,9 @@
 //! The application and its seam: [`App::call`] is the only way to a tool, from every front door.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use serde_json::json;
 
@@ -29,6 +29,9 @@ pub use crate::{
 
 /// How long a question to the user stays answerable.
 const QUESTION_LIFE_SECONDS: u64 = 600;
+
+/// How long calls in flight may take to end when the application stops; the whole stop stays below 2 s.
+const LAST_MOMENTS: Duration = Duration::from_millis(1500);
 
 /// The tools by name, in a fixed order.
 #[derive(Debug, Default)]
@@ -104,6 +107,8 @@ pub struct App {
     seal: Seal,
     comfy: Client,
     reading: Contract,
+    stopping: CancellationToken,
+    calls: TaskTracker,
 }
 
 impl App {
@@ -121,6 +126,8 @@ impl App {
             inspector: Arc::new(Inspector::new(&config.security)),
             seal: Seal::new(),
             reading: reading(),
+            stopping: CancellationToken::new(),
+            calls: TaskTracker::new(),
             tools: ArcSwap::from_pointee(Catalogue::new(tools::all())?),
             comfy,
             config: Arc::new(config),
@@ -142,13 +149,28 @@ impl App {
         self.comfy.system_stats().await.is_ok()
     }
 
+    /// Stops: calls in flight are cancelled on ComfyUI as if their callers had left, and the audit log is written
+    /// to its end.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        self.calls.close();
+        if tokio::time::timeout(LAST_MOMENTS, self.calls.wait()).await.is_err() {
+            tracing::warn!(
+                calls = self.calls.len(),
+                "calls did not end in time; their jobs may still run on ComfyUI"
+            );
+        }
+        self.gate.audit().flush().await;
+    }
+
     /// Runs one tool: lookup, gate, tool, audit. `sealed_state` and `answer` continue a call that ended in a
     /// question; such a call keeps its id and takes no second token.
     pub async fn call(&self, context: CallContext, name: &str, mut args: JsonObject) -> Result<Reply> {
         let catalogue = self.tools.load_full();
         let Some(tool) = catalogue.get(name) else {
             let known: Vec<&str> = catalogue.iter().map(|tool| tool.name()).collect();
-            return Err(self.gate.refuse_unknown(&context.caller, CallId::new(), name, &args, &known).await);
+            let refusal = self.gate.refuse_unknown(&context.caller, CallId::new(), name, &args, &known).await;
+            return Err(refusal.detail("unknown_tool", true));
         };
         let about = match &context.sealed_state {
             Some(state) => Some(self.seal.open(state, &context.caller, name, &args)?),
@@ -158,17 +180,28 @@ impl App {
         let call_id = about.as_ref().map_or_else(CallId::new, |about| about.call_id);
         let permit =
             self.gate.admit(&context.caller, call_id, about.is_some(), tool.contract(), &mut args).await?;
+        let cancel = self.stopping.child_token();
         let call = Call {
             caller: context.caller.clone(),
             comfy: self.comfy.clone(),
             config: Arc::clone(&self.config),
             progress: context.progress,
-            cancel: context.cancel,
+            cancel: cancel.clone(),
             trail: permit.trail(),
             inspector: Arc::clone(&self.inspector),
             consent: tools::Consent { can_ask: context.can_ask, answer: context.answer, about },
         };
-        match tool.run(permit, call, args).await? {
+        let _in_flight = self.calls.token();
+        let caller_leaves = async {
+            context.cancel.cancelled().await;
+            cancel.cancel();
+            pending().await
+        };
+        let ended = tokio::select! {
+            ended = tool.run(permit, call, args) => ended?,
+            ended = caller_leaves => ended,
+        };
+        match ended {
             Ended::Done { structured, blocks, .. } => Ok(Reply::Done { structured, blocks }),
             Ended::Ask(question) => Ok(self.ask(question, &context.caller, call_id, name, &asked_args)),
         }

@@ -50,6 +50,7 @@ pub struct CancelOutcome {
     /// True when ComfyUI was seen to be in that state afterwards.
     pub verified: bool,
     /// How it ended, where it did so by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<HistoryState>,
 }
 

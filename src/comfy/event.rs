@@ -74,12 +74,16 @@ pub enum EventKind {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Progress {
     /// The running node.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node_id: Option<String>,
     /// Its class.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node_type: Option<String>,
     /// The step of that node.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<u64>,
     /// How many steps that node makes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total_steps: Option<u64>,
     /// Over all nodes, 0 to 100, never falling.
     pub percent: f64,
@@ -165,9 +169,12 @@ pub struct NodeFailure {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocked {
     /// The node that was kept from running, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node_id: Option<String>,
     /// Its class, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node_type: Option<String>,
     /// The blocker's message; absent when only the missing outputs tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

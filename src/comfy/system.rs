@@ -10,10 +10,13 @@ use crate::error::JsonObject;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SystemStats {
     /// ComfyUI's version, where it says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub comfyui_version: Option<String>,
     /// Bytes of main memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ram_total: Option<u64>,
     /// Bytes of it that are free.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ram_free: Option<u64>,
     /// The devices that compute.
     pub devices: Vec<Device>,

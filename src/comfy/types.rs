@@ -60,6 +60,7 @@ pub struct QueueItem {
     /// True when this process submitted it.
     pub ours: bool,
     /// When it was queued, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub create_time: Option<u64>,
 }
 
@@ -109,22 +110,30 @@ pub struct Job {
     /// Its state.
     pub status: JobStatus,
     /// Its place in the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<f64>,
     /// Milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub create_time: Option<u64>,
     /// Milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_start_time: Option<u64>,
     /// Milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_end_time: Option<u64>,
     /// How many outputs ComfyUI counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs_count: Option<u64>,
     /// The editor's id of the workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub workflow_id: Option<String>,
     /// One output to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub preview_output: Option<OutputFile>,
     /// All outputs; a list of jobs does not have them.
     pub outputs: Vec<OutputFile>,
     /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<NodeFailure>,
 }
 
@@ -173,6 +182,7 @@ pub struct JobPage {
     /// How many were skipped.
     pub offset: u64,
     /// How many were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// How many match in all.
     pub total: u64,
@@ -198,6 +208,7 @@ pub struct HistoryEntry {
     /// Its id.
     pub prompt_id: String,
     /// Its place in the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<f64>,
     /// How it ended.
     pub state: HistoryState,
@@ -208,14 +219,19 @@ pub struct HistoryEntry {
     /// How many nodes its graph has.
     pub node_count: usize,
     /// The node that raised.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<NodeFailure>,
     /// An output node without a result although the run succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Blocked>,
     /// Milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub create_time: Option<u64>,
     /// Milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<u64>,
     /// Milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub end_time: Option<u64>,
 }
 

@@ -72,7 +72,18 @@ impl Trail {
 
 /// Proof that one call passed the gate. Only [`super::gate::Gate::admit`] makes one; it names its tool.
 ///
-/// Dropping it writes the outcome `cancelled`.
+/// Dropping it writes the outcome `cancelled`. It cannot be made elsewhere, and it cannot be kept for a second call:
+///
+/// ```compile_fail,E0451
+/// fn forge(trail: comfywarden::security::Trail) -> comfywarden::security::Permit {
+///     comfywarden::security::Permit { trail, started: tokio::time::Instant::now(), open: true }
+/// }
+/// ```
+/// ```compile_fail,E0599
+/// fn keep(permit: &comfywarden::security::Permit) -> comfywarden::security::Permit {
+///     permit.clone()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Permit {
     trail: Trail,

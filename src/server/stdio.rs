@@ -26,7 +26,7 @@ where
 {
     let longest = app.config().limits.max_message_bytes();
     let transport = AsyncRwTransport::new_server(input, output).with_max_line_length(longest);
-    let starting = Mcp::local(app).serve_with_ct(transport, stop.clone());
+    let starting = Mcp::local(Arc::clone(&app)).serve_with_ct(transport, stop.clone());
     let running = tokio::select! {
         started = starting => match started {
             Ok(running) => running,
@@ -36,7 +36,9 @@ where
         },
         () = stop.cancelled() => return Ok(()),
     };
-    running.waiting().await.map_err(|e| Error::internal("the MCP session ended badly").source(e))?;
+    let ended = running.waiting().await;
+    app.stop().await;
+    ended.map_err(|e| Error::internal("the MCP session ended badly").source(e))?;
     Ok(())
 }
 

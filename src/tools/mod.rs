@@ -25,6 +25,9 @@ pub(crate) use call::Consent;
 pub use reply::{Answer, Block, Handled, Reply, Stop};
 pub use tool::{Hints, Tool};
 
+#[cfg(test)]
+mod tests;
+
 /// Every built-in tool.
 pub fn all() -> Vec<Tool> {
     [generate::tools(), workflows::tools(), images::tools(), models::tools(), queue::tools(), system::tools()]

@@ -36,6 +36,7 @@ struct ListModels {
     limit: u32,
     /// Items to skip
     #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
     offset: u32,
 }
 

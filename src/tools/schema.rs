@@ -42,7 +42,8 @@ fn generate<T: JsonSchema>(input: bool) -> JsonObject {
 }
 
 /// Removes what costs bytes and says nothing: `$schema`, titles of types, number formats that validators do
-/// not know, and (for arguments, where absence means absence) null branches and null defaults.
+/// not know, null branches and null defaults (absence means absence, in arguments and in results: an optional
+/// field is left out, never null), and the words on results, which models do not get to see.
 fn slim(value: &mut Value, input: bool, root: bool) {
     let Value::Object(schema) = value else {
         if let Value::Array(items) = value {
@@ -53,14 +54,13 @@ fn slim(value: &mut Value, input: bool, root: bool) {
     for noise in ["$schema", "title", "format"] {
         schema.remove(noise);
     }
-    if root {
+    if root || !input {
         schema.remove("description");
     }
-    if input {
-        drop_null_branch(schema);
-        if schema.get("default").is_some_and(Value::is_null) {
-            schema.remove("default");
-        }
+    join_constants(schema);
+    drop_null_branch(schema);
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
     }
     for (key, child) in schema.iter_mut() {
         match (key.as_str(), child) {
@@ -71,6 +71,19 @@ fn slim(value: &mut Value, input: bool, root: bool) {
             (_, child) => slim(child, input, false),
         }
     }
+}
+
+/// A choice of documented constants becomes a plain list of values.
+fn join_constants(schema: &mut JsonObject) {
+    let Some(Value::Array(branches)) = schema.get("oneOf") else { return };
+    let constant = |branch: &Value| match branch.get("const") {
+        Some(Value::String(text)) => Some(Value::from(text.as_str())),
+        _ => None,
+    };
+    let Some(values) = branches.iter().map(constant).collect::<Option<Vec<Value>>>() else { return };
+    schema.remove("oneOf");
+    schema.insert("type".into(), "string".into());
+    schema.insert("enum".into(), Value::Array(values));
 }
 
 /// `{"anyOf": [X, null]}` becomes X, and `["integer", "null"]` becomes `integer`.

@@ -26,6 +26,7 @@ struct NoParams {}
 /// The server, without what identifies its machine.
 #[derive(Debug, Serialize, JsonSchema)]
 struct SystemInfo {
+    #[serde(skip_serializing_if = "Option::is_none")]
     comfyui_version: Option<String>,
     devices: Vec<Device>,
     queue: QueueCounts,

@@ -37,7 +37,18 @@ pub enum Verdict {
     Refused(Error),
 }
 
-/// A workflow that may be submitted. Only the inspector makes one.
+/// A workflow that may be submitted. Only the inspector makes one, and only such a one is posted to ComfyUI:
+///
+/// ```compile_fail,E0451
+/// fn forge(workflow: comfywarden::workflow::Workflow) -> comfywarden::security::VettedWorkflow {
+///     comfywarden::security::VettedWorkflow { workflow, hash: String::new(), findings: Vec::new() }
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// async fn smuggle(comfy: &comfywarden::comfy::Client, workflow: comfywarden::workflow::Workflow) {
+///     comfy.queue_prompt(&workflow, &comfywarden::comfy::SubmitOptions::default()).await.ok();
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct VettedWorkflow {
     workflow: Workflow,

@@ -59,8 +59,10 @@ impl HttpServer {
         self.address
     }
 
-    /// Serves until `stop` fires; then lets open answers finish for a moment.
+    /// Serves until `stop` fires. Then no new request is taken, calls in flight are cancelled on ComfyUI, and the
+    /// server ends within 2 s whatever its clients do.
     pub async fn serve(self, stop: CancellationToken) -> Result<()> {
+        let app = Arc::clone(&self.app);
         let router = router(self.app, self.access, self.address, &stop);
         let graceful = {
             let stop = stop.clone();
@@ -71,7 +73,7 @@ impl HttpServer {
             served = async { serving.await } => {
                 served.map_err(|e| Error::internal("the HTTP server stopped").source(e))
             }
-            () = async { stop.cancelled().await; tokio::time::sleep(Duration::from_millis(1500)).await } => Ok(()),
+            () = async { stop.cancelled().await; app.stop().await } => Ok(()),
         }
     }
 }

@@ -1,0 +1,49 @@
+//! What the compiler cannot show from outside: a permit starts the tool it names, and no other.
+
+use std::sync::Arc;
+
+use super::{Call, Consent, all, progress::Sink};
+use crate::{
+    comfy,
+    config::Config,
+    error::{JsonObject, Kind},
+    security::{AuditLog, CallId, Caller, Class, Contract, Gate, Inspector, Permit},
+};
+
+/// A permit for a tool that takes no arguments and is in no catalogue.
+async fn permit_for(gate: &Arc<Gate>, name: &str) -> Permit {
+    let contract = Contract::new(name, Class::Read, JsonObject::new());
+    gate.admit(&Caller::local(), CallId::new(), false, &contract, &mut JsonObject::new()).await.unwrap()
+}
+
+#[tokio::test]
+async fn no_tool_runs_with_a_permit_for_another() {
+    let config = Config::default();
+    let audit = AuditLog::memory();
+    let gate = Gate::new(&config.security, &config.rate_limits, &config.limits, audit.clone());
+    let tools = all();
+    assert!(tools.len() >= 12);
+    for tool in tools {
+        let permit = permit_for(&gate, "some_other_tool").await;
+        let call = Call {
+            caller: Caller::local(),
+            comfy: comfy::Client::new(comfy::ClientConfig::default()).unwrap(),
+            config: Arc::new(config.clone()),
+            progress: Sink::none(),
+            cancel: tokio_util::sync::CancellationToken::new(),
+            trail: permit.trail(),
+            inspector: Arc::new(Inspector::new(&config.security)),
+            consent: Consent::default(),
+        };
+
+        let error = tool.run(permit, call, JsonObject::new()).await.unwrap_err();
+
+        assert_eq!(error.kind(), Kind::Internal, "{}", tool.name());
+        assert!(error.message().contains(tool.name()), "{error}");
+    }
+    let records = audit.records();
+    assert!(
+        records.iter().all(|record| record["tool"] == "some_other_tool"),
+        "a tool wrote under its own name"
+    );
+}
