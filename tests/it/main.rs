@@ -1,12 +1,16 @@
 //! Integration tests.
 
+mod catalogue;
 mod comfy_client;
 mod comfy_faults;
 mod comfy_prefix;
 mod commands;
 mod config;
 mod contract;
+mod http;
 mod layers;
+mod mcp;
 mod sim;
+mod support;
 mod throwaway;
 mod watch;

@@ -1,0 +1,109 @@
+//! An MCP client with a person behind it: counts progress, and answers questions the way it is told to.
+
+use std::sync::{Arc, Mutex};
+
+use rmcp::{
+    ClientHandler, ErrorData, RoleClient,
+    model::{
+        ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
+        ElicitationCapability, FormElicitationCapability, Implementation, ProgressNotificationParam,
+    },
+    service::{NotificationContext, RequestContext},
+};
+use serde_json::json;
+use tokio::sync::Notify;
+
+/// How the person answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Accepts with true.
+    Yes,
+    /// Accepts with false.
+    No,
+    /// Declines.
+    Decline,
+    /// Closes the dialog.
+    Cancel,
+}
+
+/// The client; clones share what they saw.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    answer: Option<Answer>,
+    seen: Arc<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    questions: Mutex<Vec<String>>,
+    progress: Mutex<Vec<(f64, String)>>,
+    news: Notify,
+}
+
+impl Person {
+    /// A client that can be asked.
+    pub(crate) fn who(answer: Answer) -> Self {
+        Self { answer: Some(answer), seen: Arc::default() }
+    }
+
+    /// A client that cannot be asked.
+    pub(crate) fn silent() -> Self {
+        Self { answer: None, seen: Arc::default() }
+    }
+
+    /// The questions so far.
+    pub(crate) fn questions(&self) -> Vec<String> {
+        self.seen.questions.lock().map(|seen| seen.clone()).unwrap_or_default()
+    }
+
+    /// The progress so far: percent and message.
+    pub(crate) fn progress(&self) -> Vec<(f64, String)> {
+        self.seen.progress.lock().map(|seen| seen.clone()).unwrap_or_default()
+    }
+
+    /// Waits until the first progress report is there.
+    pub(crate) async fn first_progress(&self) {
+        loop {
+            let news = self.seen.news.notified();
+            if !self.progress().is_empty() {
+                return;
+            }
+            news.await;
+        }
+    }
+}
+
+impl ClientHandler for Person {
+    fn get_info(&self) -> ClientConfig {
+        let mut capabilities = ClientCapabilities::default();
+        capabilities.elicitation =
+            self.answer.map(|_| ElicitationCapability::new().with_form(FormElicitationCapability::default()));
+        ClientConfig::new(capabilities, Implementation::new("a person", "1"))
+    }
+
+    async fn create_elicitation(
+        &self,
+        request: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        if let (ElicitRequestParams::FormElicitationParams { message, .. }, Ok(mut seen)) =
+            (request, self.seen.questions.lock())
+        {
+            seen.push(message);
+        }
+        let accept = ElicitResult::new(ElicitationAction::Accept);
+        Ok(match self.answer {
+            Some(Answer::Yes) => accept.with_content(json!({ "value": true })),
+            Some(Answer::No) => accept.with_content(json!({ "value": false })),
+            Some(Answer::Decline) => ElicitResult::new(ElicitationAction::Decline),
+            Some(Answer::Cancel) | None => ElicitResult::new(ElicitationAction::Cancel),
+        })
+    }
+
+    async fn on_progress(&self, note: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
+        if let Ok(mut seen) = self.seen.progress.lock() {
+            seen.push((note.progress, note.message.unwrap_or_default()));
+        }
+        self.seen.news.notify_waiters();
+    }
+}
