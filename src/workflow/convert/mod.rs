@@ -18,6 +18,7 @@ mod primitive;
 mod promoted;
 mod renames;
 mod report;
+mod shared_text;
 mod sync;
 #[cfg(test)]
 mod tests;

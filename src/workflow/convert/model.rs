@@ -207,6 +207,7 @@ impl<'a> NodeModel<'a> {
     pub(super) fn assign(&mut self, at: usize, value: Option<Value>) {
         let Some(widget) = self.widgets.get_mut(at) else { return };
         widget.set(value);
+        widget.given = true;
         if matches!(widget.kind, WidgetKind::Dynamic(_)) {
             self.rebuild_choice(at, false);
         }

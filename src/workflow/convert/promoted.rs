@@ -35,7 +35,11 @@ pub(super) fn instance<'a>(
         let link = saved.get(port.name.as_str()).and_then(|slot| slot.link.clone());
         let name = widget.is_some().then(|| port.name.clone());
         inputs.push(Slot { name: port.name.clone(), ty: port.ty.clone(), link, widget: name });
-        widgets.extend(widget.map(|widget| Widget { name: port.name.clone(), ..widget.clone() }));
+        widgets.extend(widget.map(|widget| Widget {
+            name: port.name.clone(),
+            given: false,
+            ..widget.clone()
+        }));
     }
     model.inputs = inputs;
     model.widgets = widgets;
@@ -48,16 +52,21 @@ fn assign_values(model: &mut NodeModel<'_>) {
     let proxies = model.ui.properties.get("proxyWidgets").and_then(proxy_entries);
     let Some(proxies) = proxies else {
         for (widget, value) in model.widgets.iter_mut().zip(values) {
-            widget.set(Some(value.clone()));
+            give(widget, value);
         }
         return;
     };
     for ((node, name), value) in proxies.iter().zip(values) {
         let own = model.widgets.iter_mut().find(|widget| widget.name == *name);
         if let Some(widget) = own.filter(|_| node == "-1") {
-            widget.set(Some(value.clone()));
+            give(widget, value);
         }
     }
+}
+
+fn give(widget: &mut Widget<'_>, value: &Value) {
+    widget.set(Some(value.clone()));
+    widget.given = true;
 }
 
 /// `[[node, widget], …]`, also as JSON text in a string.

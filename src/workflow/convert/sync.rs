@@ -9,16 +9,18 @@ use super::{
     loaded::Loaded,
     model::NodeKind,
     number::{number_value, round_half_up, to_fixed},
-    primitive,
+    primitive, shared_text,
     widgets::{Widget, WidgetKind},
 };
 use crate::workflow::object_info::InputSpec;
 
 /// Applies primitives on all levels, then carries promoted values inwards.
 pub(super) fn apply(loaded: &mut Loaded<'_>, report: &mut Report) {
+    shared_text::unify(loaded, report);
     for level in 0..loaded.levels.len() {
         primitive::apply(loaded, level, report);
     }
+    shared_text::unify(loaded, report);
     // An instance's definition stands before it, except that the top is the first of all.
     let count = loaded.levels.len();
     for outer in std::iter::once(0).chain((1..count).rev()) {

@@ -39,6 +39,8 @@ pub(super) struct Widget<'a> {
     pub(super) spec: Option<&'a InputSpec>,
     /// True when the text is cut and chosen from before it is sent.
     pub(super) dynamic_prompts: bool,
+    /// True when the file or a primitive gave the value.
+    pub(super) given: bool,
 }
 
 /// What a widget does with a value.
@@ -70,7 +72,7 @@ impl<'a> Widget<'a> {
         let kind = kind_of_widget(spec);
         let dynamic_prompts =
             widget_type(spec) == "STRING" && spec.options.get("dynamicPrompts") == Some(&true.into());
-        let mut widget = Self { name, value: None, kind, spec: Some(spec), dynamic_prompts };
+        let mut widget = Self { name, value: None, kind, spec: Some(spec), dynamic_prompts, given: false };
         widget.set(default_value(spec));
         widget
     }
@@ -83,6 +85,7 @@ impl<'a> Widget<'a> {
             kind: WidgetKind::Silent,
             spec: None,
             dynamic_prompts: false,
+            given: false,
         }
     }
 

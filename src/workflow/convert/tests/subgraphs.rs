@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{convert, inputs, linked, mode, node, ui, with};
+use super::{convert, converted, inputs, linked, mode, node, ui, with};
 
 /// A definition with one sampler: promotes `steps`, passes `latent`, gives the sampler's output.
 fn sampler_definition() -> Value {
@@ -56,6 +56,28 @@ fn proxy_entries_of_other_nodes_take_a_value_but_not_its_place() {
     let workflow = with_definitions(ui(json!([instance]), json!([])), json!([sampler_definition()]));
     let sampler = inputs(&workflow, "57:3");
     assert_eq!((&sampler["seed"], &sampler["steps"]), (&json!(5), &json!(7)));
+}
+
+#[test]
+fn all_uses_of_a_subgraph_share_a_promoted_text_and_the_report_says_so() {
+    let definition = json!({
+        "id": "tttt", "name": "Text", "version": 1,
+        "nodes": [linked(1, "CLIPTextEncode", &[("text", "STRING", 1)], &["text"], json!(["inner"]))],
+        "links": [{ "id": 1, "origin_id": -10, "origin_slot": 0, "target_id": 1, "target_slot": 1 }],
+        "inputs": [{ "name": "text", "type": "STRING", "linkIds": [1] }],
+        "outputs": [],
+    });
+    let nodes = json!([
+        node(5, "tttt", json!(["first"])),
+        node(6, "tttt", json!(["second"])),
+        node(7, "tttt", json!(null))
+    ]);
+    let workflow = with_definitions(ui(nodes, json!([])), json!([definition]));
+    let (result, report) = converted(&workflow);
+    for id in ["5:1", "6:1", "7:1"] {
+        assert_eq!(result[id]["inputs"]["text"], "second");
+    }
+    assert_eq!((report.dropped.len(), report.dropped[0].node_id.as_deref()), (1, Some("5")));
 }
 
 #[test]
