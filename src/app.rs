@@ -128,7 +128,7 @@ impl App {
             reading: reading(),
             stopping: CancellationToken::new(),
             calls: TaskTracker::new(),
-            tools: ArcSwap::from_pointee(Catalogue::new(tools::all())?),
+            tools: ArcSwap::from_pointee(Catalogue::new(tools::select(tools::all(), &config.tools)?)?),
             comfy,
             config: Arc::new(config),
         }))

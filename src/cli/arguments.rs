@@ -81,7 +81,7 @@ pub(super) enum Command {
 Examples:
   comfywarden serve
   comfywarden serve --http 127.0.0.1:8080
-  comfywarden serve --profile core --read-only")]
+  comfywarden serve --read-only --exclude-tools comfyui_get_image")]
 pub(super) struct Serve {
     /// Serve Streamable HTTP at /mcp on this address in place of stdio; other than loopback needs a token
     #[arg(long, value_name = "ADDR")]

@@ -147,10 +147,15 @@ fn tell(painted: &Painted, file: &Path, named: bool, audit: &Path) -> std::io::R
     say("inspected, ComfyUI ran it, and the file came back through the same gate.")?;
     say("")?;
     say("Next:")?;
-    say("  comfywarden doctor                                is your own ComfyUI ready?")?;
-    say("  claude mcp add comfyui -- comfywarden serve       Claude Code")?;
-    say("  Claude Desktop, in claude_desktop_config.json:")?;
-    say("  {\"mcpServers\": {\"comfyui\": {\"command\": \"comfywarden\", \"args\": [\"serve\"]}}}")
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("comfywarden"));
+    let program = program.display();
+    say("  is your own ComfyUI ready?")?;
+    say(&format!("    {program} doctor"))?;
+    say("  use it from Claude Code:")?;
+    say(&format!("    claude mcp add comfyui -- {program} serve"))?;
+    say("  or from Claude Desktop, in claude_desktop_config.json:")?;
+    let entry = json!({ "mcpServers": { "comfyui": { "command": program.to_string(), "args": ["serve"] } } });
+    say(&format!("    {entry}"))
 }
 
 /// The whole path, so that it can be opened from elsewhere.

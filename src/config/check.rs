@@ -99,15 +99,22 @@ fn remote(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<Strin
             problems.push(Problem::new(key, "takes no `*`").hint("list the values one by one"));
         }
     }
+    if remote.oauth.is_some() {
+        // Read and ignored, it would leave the door open that the operator believes shut.
+        problems.push(
+            Problem::new("transport.remote.oauth", "is not supported in this version")
+                .hint("use `transport.remote.tokens`"),
+        );
+    }
     if !remote.enabled {
         return;
     }
-    if !is_loopback(&remote.host) && remote.tokens.is_empty() && remote.oauth.is_none() {
+    if !is_loopback(&remote.host) && remote.tokens.is_empty() {
         problems.push(
             Problem::new("transport.remote.host", "is not loopback, and nobody has to prove who they are")
-                .hint("set `transport.remote.tokens` or `transport.remote.oauth`, or listen on 127.0.0.1"),
+                .hint("set `transport.remote.tokens`, or listen on 127.0.0.1"),
         );
-    } else if remote.tokens.is_empty() && remote.oauth.is_none() {
+    } else if remote.tokens.is_empty() {
         warnings.push("`transport.remote` has no token: every program on this machine can use it".to_owned());
     }
     if same_place(&remote.host, remote.port, &config.comfyui.url) {

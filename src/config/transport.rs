@@ -21,7 +21,7 @@ pub struct Transport {
 pub struct Remote {
     /// Serve Streamable HTTP in place of stdio.
     pub enabled: bool,
-    /// Address to listen on; anything but loopback needs `tokens` or `oauth`.
+    /// Address to listen on; anything but loopback needs `tokens`.
     #[schemars(length(min = 1))]
     pub host: String,
     /// Port to listen on; 0 takes a free one.
@@ -36,7 +36,7 @@ pub struct Remote {
     #[serde(serialize_with = "secret::masked_list")]
     #[schemars(with = "Vec<String>", inner(length(min = 16)))]
     pub tokens: Vec<SecretString>,
-    /// Tokens issued by an OAuth server.
+    /// Tokens issued by an OAuth server; refused while nothing checks them.
     pub oauth: Option<OAuth>,
 }
 

@@ -16,6 +16,7 @@ mod models;
 mod preview;
 mod queue;
 pub mod resources;
+mod selection;
 mod submit;
 mod system;
 mod workflows;
@@ -23,6 +24,7 @@ mod workflows;
 pub use call::Call;
 pub(crate) use call::Consent;
 pub use reply::{Answer, Block, Handled, Reply, Stop};
+pub use selection::select;
 pub use tool::{Hints, Tool};
 
 #[cfg(test)]

@@ -37,8 +37,8 @@ impl Progress {
     pub(super) fn report(&self, percent: f64, message: &str) {
         let percent = whole(percent);
         if let Some(bar) = &self.bar {
-            bar.set_position(percent);
             bar.set_message(sanitize(message).into_owned());
+            bar.set_position(percent);
             return;
         }
         let Ok(mut last) = self.line.lock() else { return };

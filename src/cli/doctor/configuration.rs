@@ -124,12 +124,6 @@ fn door(config: &Config) -> Vec<Check> {
             );
         }
     }
-    if remote.oauth.as_ref().is_some_and(|oauth| oauth.jwks_url.scheme() != "https") {
-        add(
-            "`transport.remote.oauth.jwks_url` is not https: keys can be exchanged on the way".into(),
-            "use https",
-        );
-    }
     checks
 }
 
