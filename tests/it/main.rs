@@ -10,6 +10,7 @@ mod contract;
 mod http;
 mod layers;
 mod mcp;
+mod security;
 mod sim;
 mod support;
 mod throwaway;

@@ -200,3 +200,6 @@ fn changed() -> Error {
     Error::denied("the workflow is not the one the user agreed to")
         .hint("submit it again, so that the user can be asked about what it is now")
 }
+
+#[cfg(test)]
+mod tests;
