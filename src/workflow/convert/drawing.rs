@@ -64,27 +64,7 @@ impl<'w> Drawing<'w> {
         let blank = UiNode::blank(id, &node.class_type);
         let mut model = NodeModel::of_class(&blank, class, &mut Report::default());
         let links: HashMap<&str, Link> = node.links().collect();
-        let mut used: HashSet<&str> = HashSet::new();
-        let mut at = 0;
-        while let Some(widget) = model.widgets.get(at) {
-            let given = node
-                .inputs
-                .get_key_value(&widget.name)
-                .filter(|_| !matches!(widget.kind, WidgetKind::Silent));
-            match given {
-                Some((name, value)) if !links.contains_key(name.as_str()) => {
-                    used.insert(name);
-                    let value = typed(widget, value, id, report);
-                    model.assign(at, Some(value));
-                }
-                None if widget.spec.is_some() && widget.value.is_some() => {
-                    let message = "the input is absent; the editor shows and sends its default";
-                    report.assumed.push(Remark::on(id, message).input(&widget.name));
-                }
-                _ => {}
-            }
-            at += 1;
-        }
+        let used = fill(&mut model, node, &links, id, report);
         let mut slots: Vec<DrawnSlot> = model
             .inputs
             .iter()
@@ -153,12 +133,24 @@ impl<'w> Drawing<'w> {
         }
     }
 
-    /// The type of an output; outputs that the class does not list are added.
-    pub(super) fn output_type(&mut self, output: usize) -> &str {
+    /// The type of an output; outputs that the class does not list are added while there is room.
+    pub(super) fn output_type(&mut self, output: usize, room: &mut usize) -> Option<&str> {
+        let added = (output + 1).saturating_sub(self.outputs.len());
+        *room = room.checked_sub(added)?;
         while self.outputs.len() <= output {
             self.outputs.push((format!("output_{}", self.outputs.len()), "*".to_owned()));
         }
-        self.outputs.get(output).map_or("*", |(_, ty)| ty.as_str())
+        self.outputs.get(output).map(|(_, ty)| ty.as_str())
+    }
+
+    /// For each slot, how many are shown before it.
+    pub(super) fn shown_slots(&self) -> Vec<usize> {
+        let count = |shown: &mut usize, slot: &DrawnSlot| {
+            let before = *shown;
+            *shown += usize::from(slot.is_shown());
+            Some(before)
+        };
+        self.slots.iter().scan(0, count).collect()
     }
 
     /// Takes a slot's link away.
@@ -218,6 +210,35 @@ impl<'w> Drawing<'w> {
         object.insert("widgets_values".into(), self.values.clone().into());
         object
     }
+}
+
+/// Types the node's values into the widgets; gives the inputs that found one.
+fn fill<'n>(
+    model: &mut NodeModel<'_>,
+    node: &'n Node,
+    links: &HashMap<&str, Link>,
+    id: &str,
+    report: &mut Report,
+) -> HashSet<&'n str> {
+    let mut used = HashSet::new();
+    let mut at = 0;
+    while let Some(widget) = model.widgets.get(at) {
+        let silent = matches!(widget.kind, WidgetKind::Silent);
+        match node.inputs.get_key_value(&widget.name).filter(|_| !silent) {
+            Some((name, value)) if !links.contains_key(name.as_str()) => {
+                used.insert(name.as_str());
+                let value = typed(widget, value, id, report);
+                model.assign(at, Some(value));
+            }
+            None if widget.spec.is_some() && widget.value.is_some() => {
+                let message = "the input is absent; the editor shows and sends its default";
+                report.assumed.push(Remark::on(id, message).input(&widget.name));
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    used
 }
 
 fn extra_slot(name: &str, link: &Link) -> DrawnSlot {

@@ -26,7 +26,7 @@ mod text;
 mod ui;
 mod widgets;
 
-pub use api::{to_api, to_api_at};
+pub use api::{found_to_api, to_api, to_api_at};
 pub use moment::Moment;
 pub(in crate::workflow) use number::{integral, js_text};
 pub use report::{Converted, Remark, Report};

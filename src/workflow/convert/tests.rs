@@ -1,4 +1,5 @@
 //! The rules, one graph each, made by hand.
+#![expect(clippy::needless_pass_by_value, reason = "graphs read best when their parts are written in place")]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

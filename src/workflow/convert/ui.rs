@@ -10,6 +10,9 @@ use super::{
 };
 use crate::workflow::{Link, ObjectInfo, Result, UiWorkflow, Workflow, layout::layered};
 
+/// How many outputs may be added that no class lists, over all nodes.
+const MAX_ADDED_OUTPUTS: usize = 100_000;
+
 /// A workflow for the editor, and what it could not take over.
 #[derive(Debug, Clone)]
 pub struct Drawn {
@@ -37,52 +40,77 @@ pub fn to_ui(workflow: &Workflow, info: Option<&ObjectInfo>) -> Result<Drawn> {
     let edges: Vec<(usize, usize)> = joints.iter().map(|joint| (joint.from, joint.to)).collect();
     let corners = layered(&sizes, &edges);
 
-    let mut links = Vec::with_capacity(joints.len());
-    let mut linked: Vec<HashMap<usize, usize>> = vec![HashMap::new(); drawings.len()];
-    let mut given: Vec<HashMap<usize, Vec<usize>>> = vec![HashMap::new(); drawings.len()];
-    for (number, joint) in (1..).zip(&joints) {
-        if let (Some(slots), Some(outputs)) = (linked.get_mut(joint.to), given.get_mut(joint.from)) {
-            slots.insert(joint.slot, number);
-            outputs.entry(joint.output).or_default().push(number);
-        }
-        let (from, to) = (ids.value(joint.from), ids.value(joint.to));
-        links.push(json!([number, from, joint.output, to, joint.shown_slot, joint.ty]));
-    }
-    let mut order: Vec<usize> = (0..drawings.len()).collect();
-    let x = |at: &usize| corners.get(*at).copied().unwrap_or_default();
-    order.sort_by(|one, other| x(one).0.total_cmp(&x(other).0).then(one.cmp(other)));
-    let mut place = vec![0; drawings.len()];
-    for (rank, at) in order.into_iter().enumerate() {
-        if let Some(place) = place.get_mut(at) {
-            *place = rank;
-        }
-    }
+    let wires = Wires::new(&joints, &ids, drawings.len());
+    let ranks = ranks(&corners);
+    let places = corners.iter().zip(ranks).zip(wires.linked.iter().zip(&wires.given));
     let nodes: Vec<Value> = drawings
         .iter()
         .enumerate()
-        .zip(linked.iter().zip(&given))
-        .map(|((at, drawing), (linked, given))| {
+        .zip(places)
+        .map(|((at, drawing), ((corner, rank), (linked, given)))| {
             let mut node = drawing.to_json(linked, given);
-            let corner = x(&at);
             let size = drawing.size();
             node.insert("id".into(), ids.value(at));
             node.insert("pos".into(), json!([corner.0, corner.1]));
             node.insert("size".into(), json!([size.0, size.1]));
-            node.insert("order".into(), place.get(at).copied().unwrap_or(0).into());
+            node.insert("order".into(), rank.into());
             Value::Object(node)
         })
         .collect();
     let value = json!({
         "last_node_id": ids.last,
-        "last_link_id": links.len(),
+        "last_link_id": wires.links.len(),
         "nodes": nodes,
-        "links": links,
+        "links": wires.links,
         "groups": [],
         "config": {},
         "extra": { "ds": { "scale": 1, "offset": [0, 0] } },
         "version": 0.4,
     });
     Ok(Drawn { workflow: UiWorkflow::from_value(value)?, report })
+}
+
+/// The nodes' places in an order that runs from left to right.
+fn ranks(corners: &[(f64, f64)]) -> Vec<usize> {
+    let mut order: Vec<(f64, usize)> = corners.iter().map(|corner| corner.0).zip(0..).collect();
+    order.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+    let mut ranks = vec![0; corners.len()];
+    for (rank, (_, at)) in order.into_iter().enumerate() {
+        if let Some(place) = ranks.get_mut(at) {
+            *place = rank;
+        }
+    }
+    ranks
+}
+
+/// The numbered links, and which of them end and begin where.
+struct Wires {
+    links: Vec<Value>,
+    /// For each node: the link of a slot.
+    linked: Vec<HashMap<usize, usize>>,
+    /// For each node: the links of an output.
+    given: Vec<HashMap<usize, Vec<usize>>>,
+}
+
+impl Wires {
+    fn new(joints: &[Joint], ids: &Ids, nodes: usize) -> Self {
+        let mut wires = Self {
+            links: Vec::with_capacity(joints.len()),
+            linked: vec![HashMap::new(); nodes],
+            given: vec![HashMap::new(); nodes],
+        };
+        for (number, joint) in (1..).zip(joints) {
+            if let Some(slots) = wires.linked.get_mut(joint.to) {
+                slots.insert(joint.slot, number);
+            }
+            if let Some(outputs) = wires.given.get_mut(joint.from) {
+                outputs.entry(joint.output).or_default().push(number);
+            }
+            let (from, to) = (ids.value(joint.from), ids.value(joint.to));
+            wires.links.push(json!([number, from, joint.output, to, joint.shown_slot, joint.ty]));
+        }
+        wires
+    }
 }
 
 /// One link between two drawings.
@@ -104,12 +132,13 @@ fn joints(drawings: &mut [Drawing<'_>], ids: &Ids, report: &mut Report) -> Vec<J
         wanted.extend(slots.filter_map(|(slot, s)| Some((to, slot, s.name.clone(), s.link.clone()?))));
     }
     let mut joints = Vec::with_capacity(wanted.len());
+    let mut room = MAX_ADDED_OUTPUTS;
     for (to, slot, name, link) in wanted {
         let from = ids.by_id.get(link.node_id.as_str()).copied();
         let output = usize::try_from(link.output).ok().filter(|output| *output < 512);
-        let output_type = from
-            .zip(output)
-            .and_then(|(from, output)| Some(drawings.get_mut(from)?.output_type(output).to_owned()));
+        let output_type = from.zip(output).and_then(|(from, output)| {
+            drawings.get_mut(from)?.output_type(output, &mut room).map(str::to_owned)
+        });
         let (Some(from), Some(output), Some(given)) = (from, output, output_type) else {
             if let Some(drawing) = drawings.get_mut(to) {
                 let message = format!("the link to `{}` leads nowhere and is left out", link.node_id);
@@ -122,10 +151,9 @@ fn joints(drawings: &mut [Drawing<'_>], ids: &Ids, report: &mut Report) -> Vec<J
         let ty = if given == "*" { asked.to_owned() } else { given };
         joints.push(Joint { from, output, to, slot, shown_slot: 0, ty });
     }
+    let shown: Vec<Vec<usize>> = drawings.iter().map(Drawing::shown_slots).collect();
     for joint in &mut joints {
-        let slots = drawings.get(joint.to).map_or(&[][..], |drawing| &drawing.slots);
-        let shown = slots.iter().take(joint.slot).filter(|slot| slot.is_shown());
-        joint.shown_slot = shown.count();
+        joint.shown_slot = shown.get(joint.to).and_then(|slots| slots.get(joint.slot)).copied().unwrap_or(0);
     }
     joints
 }

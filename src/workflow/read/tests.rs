@@ -27,12 +27,12 @@ fn saved_files() -> Vec<(Source, &'static [u8])> {
 
 const PROMPT: &str = r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#;
 
-fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
-    crc.update(kind);
+    crc.update(&kind);
     crc.update(data);
     let mut bytes = u32::try_from(data.len()).unwrap().to_be_bytes().to_vec();
-    bytes.extend_from_slice(kind);
+    bytes.extend_from_slice(&kind);
     bytes.extend_from_slice(data);
     bytes.extend_from_slice(&crc.sum().to_be_bytes());
     bytes
@@ -43,12 +43,12 @@ fn png_of(chunks: &[Vec<u8>]) -> Vec<u8> {
     for chunk in chunks {
         file.extend_from_slice(chunk);
     }
-    file.extend_from_slice(&chunk(b"IEND", b""));
+    file.extend_from_slice(&chunk(*b"IEND", b""));
     file
 }
 
 fn text_chunk(key: &str, text: &[u8]) -> Vec<u8> {
-    chunk(b"tEXt", &[key.as_bytes(), b"\0", text].concat())
+    chunk(*b"tEXt", &[key.as_bytes(), b"\0", text].concat())
 }
 
 fn deflated(text: &[u8]) -> Vec<u8> {
@@ -72,9 +72,9 @@ fn reads_both_formats_from_every_kind_of_file_that_comfyui_saves() {
 fn reads_packed_and_international_text_chunks() {
     let packed = deflated(PROMPT.as_bytes());
     let chunks = [
-        chunk(b"zTXt", &[b"prompt\0\0".as_slice(), &packed].concat()),
-        chunk(b"iTXt", &[b"prompt\0\0\0en\0\0".as_slice(), PROMPT.as_bytes()].concat()),
-        chunk(b"iTXt", &[b"prompt\0\x01\0en\0Aufgabe\0".as_slice(), &packed].concat()),
+        chunk(*b"zTXt", &[b"prompt\0\0".as_slice(), &packed].concat()),
+        chunk(*b"iTXt", &[b"prompt\0\0\0en\0\0".as_slice(), PROMPT.as_bytes()].concat()),
+        chunk(*b"iTXt", &[b"prompt\0\x01\0en\0Aufgabe\0".as_slice(), &packed].concat()),
     ];
     for chunk in chunks {
         assert_eq!(read(&png_of(&[chunk])).unwrap().prompt.unwrap().len(), 1);
@@ -96,7 +96,7 @@ fn refuses_a_png_with_two_prompts_or_a_wrong_checksum_or_too_many_texts() {
 fn stops_inflating_a_bomb() {
     let bomb = deflated(&vec![b' '; 30_000_000]);
     assert!(bomb.len() < 50_000);
-    let file = png_of(&[chunk(b"zTXt", &[b"prompt\0\0".as_slice(), &bomb].concat())]);
+    let file = png_of(&[chunk(*b"zTXt", &[b"prompt\0\0".as_slice(), &bomb].concat())]);
     assert!(read(&file).unwrap_err().to_string().contains("inflates to more"));
 }
 
