@@ -88,7 +88,7 @@ impl<'a> Printer<'a> {
         if let Some(meta) = &node.meta {
             match meta.get("title") {
                 Some(Value::String(title)) if meta.len() == 1 => {
-                    parts.push(format!("_title={}", quoted(title)))
+                    parts.push(format!("_title={}", quoted(title)));
                 }
                 _ => parts.push(format!("_meta={}", literal(&Value::Object(meta.clone())))),
             }

@@ -182,16 +182,16 @@ fn ids(calls: &[Call]) -> Result<Vec<String>> {
         }
     }
     let mut spare = calls.len();
-    let ids = calls.iter().enumerate().map(|(at, call)| match &call.id {
-        Some((_, id)) => id.clone(),
-        None => {
-            let mut id = (at + 1).to_string();
-            while taken.contains(id.as_str()) {
-                spare += 1;
-                id = spare.to_string();
-            }
-            id
+    let ids = calls.iter().enumerate().map(|(at, call)| {
+        if let Some((_, id)) = &call.id {
+            return id.clone();
         }
+        let mut id = (at + 1).to_string();
+        while taken.contains(id.as_str()) {
+            spare += 1;
+            id = spare.to_string();
+        }
+        id
     });
     Ok(ids.collect())
 }
