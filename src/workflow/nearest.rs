@@ -10,14 +10,14 @@ pub fn nearest<'a, I>(name: &str, known: I, count: usize) -> Vec<&'a str>
 where
     I: IntoIterator<Item = &'a str>,
 {
-    let wanted = fold(name);
+    let wanted = fold(stem(name));
     if wanted.is_empty() || wanted.len() > MAX_NAME {
         return Vec::new();
     }
     let mut found: Vec<(f64, &str)> = known
         .into_iter()
         .filter(|candidate| candidate.len() <= 2 * MAX_NAME)
-        .map(|candidate| (likeness(&wanted, &fold(candidate)), candidate))
+        .map(|candidate| (likeness(&wanted, &fold(stem(candidate))), candidate))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
@@ -47,6 +47,12 @@ pub fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
 /// Lower case without separators: what two spellings of one name share.
 pub(crate) fn fold(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// A model file's name without its extension, which would make all of them look alike.
+fn stem(name: &str) -> &str {
+    let model = |extension: &str| matches!(extension, "safetensors" | "ckpt" | "pt" | "pth" | "sft" | "bin");
+    name.rsplit_once('.').filter(|(_, extension)| model(extension)).map_or(name, |(stem, _)| stem)
 }
 
 fn likeness(wanted: &str, candidate: &str) -> f64 {

@@ -43,8 +43,10 @@ pub(super) fn describe(spec: &InputSpec) -> String {
     match (&spec.choices, bound("min"), bound("max")) {
         (Some(choices), _, _) => format!("one of {} values", choices.len()),
         (None, Some(min), Some(max)) => format!("{} from {min} to {max}", spec.ty),
-        _ if LINK_TYPES.contains(&spec.ty.as_str()) => format!("a link to an output of type {}", spec.ty),
-        _ => format!("a value of type {}", spec.ty),
+        _ if matches!(spec.ty.as_str(), "INT" | "FLOAT" | "STRING" | "BOOLEAN" | "COMBO") => {
+            format!("a value of type {}", spec.ty)
+        }
+        _ => format!("a link to an output of type {}", spec.ty),
     }
 }
 
@@ -121,14 +123,7 @@ impl<'a> Checker<'a> {
         let choices = wanted.choices.as_deref().unwrap_or_default();
         let uploads = wanted.options.keys().any(|key| key.ends_with("_upload"));
         if uploads || is_left_to_server(&place.node.class_type, name) {
-            if value.as_str().is_some_and(|text| !text.starts_with('/') && !text.contains(']')) {
-                let message = format!(
-                    "`{name}`: {} is not among the listed files; ComfyUI looks when it is submitted",
-                    shown(value)
-                );
-                let problem = Problem::of_node(ProblemKind::UnlistedFile, place, &message);
-                self.problems.push(problem.input(name).received(value).warning());
-            }
+            self.unlisted_file(place, name, value);
             return;
         }
         let texts = || choices.iter().filter_map(Value::as_str);
@@ -156,6 +151,21 @@ impl<'a> Checker<'a> {
         };
         let problem = Problem::of_node(kind, place, &text).input(name);
         self.problems.push(problem.received(value).accepted(accepted(wanted)));
+    }
+
+    /// Whether a file exists is for ComfyUI to say: it may lie in a subfolder or be newer than the catalogue.
+    fn unlisted_file(&mut self, place: Place<'a>, name: &str, value: &Value) {
+        let problem = if value.is_string() {
+            let message = format!(
+                "`{name}`: {} is not among the listed files; ComfyUI looks when it is submitted",
+                shown(value)
+            );
+            Problem::of_node(ProblemKind::UnlistedFile, place, &message).warning()
+        } else {
+            let message = format!("`{name}` is {}, not the name of a file", shown(value));
+            Problem::of_node(ProblemKind::InvalidInputType, place, &message)
+        };
+        self.problems.push(problem.input(name).received(value));
     }
 
     /// The exact spelling when only case or separators differ, otherwise near names.

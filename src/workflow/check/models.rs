@@ -25,6 +25,7 @@ pub fn folder(class_type: &str, input: &str) -> Option<&'static str> {
         {
             Some(TEXT_ENCODERS)
         }
+        ("LTXAVTextEncoderLoader", "text_encoder") => Some(TEXT_ENCODERS),
         ("CLIPVisionLoader", "clip_name") => Some("clip_vision"),
         ("StyleModelLoader", "style_model_name") => Some("style_models"),
         ("GLIGENLoader", "gligen_name") => Some("gligen"),

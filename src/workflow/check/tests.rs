@@ -80,6 +80,18 @@ fn an_unlisted_image_is_a_warning_because_the_server_decides() {
 }
 
 #[test]
+fn a_file_input_without_a_name_is_an_error() {
+    let graph = json!({
+        "1": {"class_type": "LoadImage", "inputs": {"image": 3.7}},
+        "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+    });
+    assert_eq!(
+        kinds(&graph),
+        [(Severity::Error, "invalid_input_type".into(), Some("1".into()), Some("image".into()))]
+    );
+}
+
+#[test]
 fn names_the_nearest_class_model_and_input() {
     let graph = json!({
         "1": {"class_type": "CheckpointLoaderSimpel", "inputs": {}},
