@@ -13,8 +13,6 @@ use super::{
 
 /// The longest that one look may take, so that a hanging server does not blind the watcher.
 const LONGEST_LOOK: Duration = Duration::from_secs(30);
-/// The shortest pause between two looks because of a changing queue.
-const LEAST_PAUSE: Duration = Duration::from_millis(200);
 
 /// What a watcher wants beside the ending.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -202,7 +200,9 @@ impl Watcher {
                 self.next_look = now;
             }
             Some(Hint::Changed) => {
-                let earliest = self.last_look.map_or(now, |last| last + LEAST_PAUSE);
+                // A busy queue changes often, and every waiting prompt hears of it.
+                let pause = self.client.inner.config.pace.first_poll;
+                let earliest = self.last_look.map_or(now, |last| last + pause);
                 self.next_look = self.next_look.min(earliest.max(now));
             }
             None => {}
