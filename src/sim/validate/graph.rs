@@ -239,10 +239,8 @@ impl Check<'_> {
         let id = from.as_str().ok_or_else(|| missing(crate::sim::python::repr(from)))?;
         let class = self.class(id).ok_or_else(|| missing(crate::sim::python::repr(from)))?;
         let outputs = self.server.catalogue.outputs(&class);
-        let received = slot
-            .as_u64()
-            .and_then(|slot| outputs.get(usize::try_from(slot).ok()?))
-            .ok_or(Exception { kind: "IndexError", message: "tuple index out of range".into(), line: 834 })?;
+        let received =
+            types::index(outputs, slot).map_err(|(kind, message)| Exception { kind, message, line: 834 })?;
         if !types::fits(received, &spec.kind) {
             let details = format!(
                 "{}, received_type({}) mismatch input_type({})",

@@ -7,8 +7,8 @@ use crate::sim::python;
 /// Whether an output of one type may feed an input of another. Both may be unions, written with commas.
 pub(super) fn fits(received: &Value, wanted: &Value) -> bool {
     let (Some(received), Some(wanted)) = (received.as_str(), wanted.as_str()) else {
-        // A list of choices takes whatever is linked to it.
-        return true;
+        // A list of choices takes an output with the very same list, or one that may be anything.
+        return received == wanted || received == "*";
     };
     if received == wanted
         || received == "*"
@@ -49,12 +49,32 @@ fn truth(value: &Value) -> bool {
     }
 }
 
+/// Python's name for the kind of a value.
 fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::String(_) => "str",
         Value::Array(_) => "list",
-        _ => "dict",
+        Value::Object(_) => "dict",
     }
+}
+
+/// Indexes as Python does: from the end when negative, `true` as 1. An error is type and text of the exception.
+pub(super) fn index<'a>(outputs: &'a [Value], slot: &Value) -> Result<&'a Value, (&'static str, String)> {
+    let number = slot.as_i64().or_else(|| slot.as_bool().map(i64::from));
+    let whole = slot.is_i64() || slot.is_u64() || slot.is_boolean();
+    if !whole {
+        let message = format!("tuple indices must be integers or slices, not {}", type_name(slot));
+        return Err(("TypeError", message));
+    }
+    let at = number.and_then(|number| {
+        let length = i64::try_from(outputs.len()).ok()?;
+        usize::try_from(if number < 0 { number + length } else { number }).ok()
+    });
+    at.and_then(|at| outputs.get(at)).ok_or(("IndexError", "tuple index out of range".to_owned()))
 }
 
 fn whole(value: &Value) -> Result<Value, String> {
@@ -135,6 +155,14 @@ mod tests {
     fn seeds_at_the_upper_end_are_not_too_big() {
         assert!(!is_less(&json!(u64::MAX), &json!(u64::MAX)));
         assert!(is_less(&json!(u64::MAX - 1), &json!(u64::MAX)));
+    }
+
+    #[test]
+    fn slots_count_from_either_end() {
+        let outputs = [json!("A"), json!("B")];
+        assert_eq!(index(&outputs, &json!(-1)), Ok(&json!("B")));
+        assert_eq!(index(&outputs, &json!(2)).unwrap_err().0, "IndexError");
+        assert_eq!(index(&outputs, &json!("0")).unwrap_err().0, "TypeError");
     }
 
     #[test]

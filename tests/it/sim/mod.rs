@@ -4,6 +4,8 @@ mod answers;
 mod behaviour;
 mod client;
 mod faults;
+mod live;
 mod recording;
 mod sockets;
+mod templates;
 mod transcripts;
