@@ -7,6 +7,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde_json::Value;
+
 use crate::workflow::{Link, Node, NodeId, Workflow};
 
 /// How far the finest fingerprint looks.
@@ -15,11 +17,19 @@ const REACH: usize = 5;
 /// Matched ids, from the first workflow to the second.
 pub(super) fn pair<'a>(before: &'a Workflow, after: &'a Workflow) -> HashMap<NodeId, &'a NodeId> {
     let mut pairs = Pairs { before, after, matched: HashMap::new(), taken: HashSet::new() };
+    let (old, new) = (Surroundings::new(before), Surroundings::new(after));
     for with_values in [true, false] {
-        let (old, new) = (fingerprints(before, with_values), fingerprints(after, with_values));
-        for (old, new) in old.iter().rev().zip(new.iter().rev()) {
-            // Coarse fingerprints say little: there only what is unique counts.
-            pairs.by_key(|id, _| old.get(id).copied(), |id, _| new.get(id).copied(), with_values);
+        let rounds = old.fingerprints(with_values).into_iter().zip(new.fingerprints(with_values));
+        for (was, is) in rounds.collect::<Vec<_>>().iter().rev() {
+            if pairs.matched.len() == before.len().min(after.len()) {
+                break;
+            }
+            // Without values a fingerprint says little: there only groups of equal size are paired.
+            pairs.by_key(
+                |id, _| was.get(old.place(id)?).copied(),
+                |id, _| is.get(new.place(id)?).copied(),
+                with_values,
+            );
         }
     }
     pairs.along_links();
@@ -157,50 +167,78 @@ fn takers(workflow: &Workflow) -> Takers<'_> {
     found
 }
 
-/// Fingerprints of every node, by how far they look: index 0 is the class (and values) alone.
-fn fingerprints(workflow: &Workflow, with_values: bool) -> Vec<HashMap<&str, u64>> {
-    let hash = |parts: &mut dyn FnMut(&mut DefaultHasher)| {
-        let mut hasher = DefaultHasher::new();
-        parts(&mut hasher);
-        hasher.finish()
-    };
-    let own = |node: &Node| {
-        hash(&mut |hasher| {
-            node.class_type.hash(hasher);
-            if with_values {
-                let mut names: Vec<&String> = node.inputs.keys().collect();
-                names.sort();
-                for name in names {
-                    let value = node.inputs.get(name).filter(|value| Link::read(value).is_none());
-                    (name, value.map(ToString::to_string)).hash(hasher);
+/// A graph by position, with a label on every link, for fingerprints.
+struct Surroundings<'a> {
+    places: HashMap<&'a str, usize>,
+    nodes: Vec<&'a Node>,
+    /// For each node its links in both directions: what the link is, and the node at the other end.
+    links: Vec<Vec<(u64, usize)>>,
+}
+
+impl<'a> Surroundings<'a> {
+    fn new(workflow: &'a Workflow) -> Self {
+        let places: HashMap<&str, usize> =
+            workflow.iter().enumerate().map(|(place, (id, _))| (id.as_str(), place)).collect();
+        let mut links: Vec<Vec<(u64, usize)>> = vec![Vec::new(); workflow.len()];
+        for (place, (_, node)) in workflow.iter().enumerate() {
+            for (name, link) in node.links() {
+                let Some(source) = places.get(link.node_id.as_str()).copied() else { continue };
+                let label = hash(&(name, link.output));
+                let ends = [(place, label, source), (source, label.rotate_left(1), place)];
+                for (here, label, there) in ends {
+                    if let Some(links) = links.get_mut(here) {
+                        links.push((label, there));
+                    }
                 }
             }
-        })
-    };
-    let mut rounds =
-        vec![workflow.iter().map(|(id, node)| (id.as_str(), own(node))).collect::<HashMap<_, _>>()];
-    let takers = takers(workflow);
-    for _ in 0..REACH {
-        let Some(last) = rounds.last() else { break };
-        let next = workflow
-            .iter()
-            .map(|(id, node)| {
-                let of = |other: &str| last.get(other).copied().unwrap_or_default();
-                let mut near: Vec<u64> = node
-                    .links()
-                    .map(|(name, link)| {
-                        hash(&mut |h| ("from", name, link.output, of(link.node_id.as_str())).hash(h))
-                    })
-                    .collect();
-                let given = takers.get(id.as_str()).map_or(&[][..], Vec::as_slice);
-                near.extend(given.iter().map(|(taker, (name, output))| {
-                    hash(&mut |h| ("to", name, output, of(taker.as_str())).hash(h))
-                }));
-                near.sort_unstable();
-                (id.as_str(), hash(&mut |h| (of(id.as_str()), &near).hash(h)))
-            })
-            .collect();
-        rounds.push(next);
+        }
+        Self { places, nodes: workflow.iter().map(|(_, node)| node).collect(), links }
     }
-    rounds
+
+    fn place(&self, id: &str) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+
+    /// Fingerprints of every node, by how far they look: index 0 is the class (and values) alone.
+    fn fingerprints(&self, with_values: bool) -> Vec<Vec<u64>> {
+        let mut rounds = vec![self.nodes.iter().map(|node| own(node, with_values)).collect::<Vec<u64>>()];
+        for _ in 0..REACH {
+            let Some(last) = rounds.last() else { break };
+            let of = |place: usize| last.get(place).copied().unwrap_or_default();
+            let next = self.links.iter().enumerate().map(|(place, links)| {
+                let mut near: Vec<u64> =
+                    links.iter().map(|(label, there)| hash(&(label, of(*there)))).collect();
+                near.sort_unstable();
+                hash(&(of(place), near))
+            });
+            let next = next.collect();
+            rounds.push(next);
+        }
+        rounds
+    }
+}
+
+/// A node by itself: its class and, if wanted, the values it has.
+fn own(node: &Node, with_values: bool) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    node.class_type.hash(&mut hasher);
+    if with_values {
+        let mut inputs: Vec<(&String, Option<&Value>)> = node
+            .inputs
+            .iter()
+            .map(|(name, value)| (name, Link::read(value).is_none().then_some(value)))
+            .collect();
+        inputs.sort_unstable_by_key(|(name, _)| *name);
+        for (name, value) in inputs {
+            name.hash(&mut hasher);
+            value.map(ToString::to_string).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
