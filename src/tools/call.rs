@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     error::JsonObject,
     security::{Asking, Caller, Finding, Inspector, Knowledge, SealedState, Trail, Verdict, VettedWorkflow},
-    workflow::Workflow,
+    workflow::{ObjectInfo, Workflow},
 };
 
 /// One admitted call.
@@ -36,6 +36,15 @@ pub struct Call {
     pub(crate) consent: Consent,
 }
 
+/// What the policy thinks of a workflow.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// One sentence per finding.
+    pub(crate) warnings: Vec<String>,
+    /// Why it would be refused whatever the user says.
+    pub(crate) refusal: Option<String>,
+}
+
 /// What is known of the user's will.
 #[derive(Debug, Default)]
 pub(crate) struct Consent {
@@ -51,6 +60,20 @@ impl Call {
     /// The seed that was drawn in the round before the user was asked.
     pub(crate) fn resumed_seed(&self) -> Option<u64> {
         self.consent.about.as_ref()?.seed
+    }
+
+    /// What the policy would say to this workflow, without a question and without a record of its own.
+    pub(crate) async fn look(&self, workflow: Workflow, object_info: Option<&ObjectInfo>) -> Policy {
+        let replacements = self.comfy.node_replacements().await.ok().flatten();
+        let knowledge = Knowledge { object_info, replacements: replacements.as_ref() };
+        let findings = self.inspector.inspect(&workflow, &knowledge);
+        let warnings = findings.iter().map(|finding| finding.message.clone()).collect();
+        let asking = Asking { can_ask: true, approved_hash: None, answer_was_no: false };
+        let refusal = match self.inspector.judge(workflow, findings, &asking) {
+            Verdict::Refused(error) => Some(error.message().to_owned()),
+            Verdict::Approved(_) | Verdict::Ask { .. } => None,
+        };
+        Policy { warnings, refusal }
     }
 
     /// Inspects the workflow and applies the operator's policy. Only its answer reaches `POST /prompt`.

@@ -1,14 +1,17 @@
 //! The tool catalogue: one file per domain, one flat list.
 
+mod authoring;
 pub mod call;
 mod clamp;
 pub mod params;
 pub mod progress;
+mod reading;
 pub mod reply;
 mod schema;
 pub mod tool;
 
 mod envelope;
+mod examine;
 mod follow;
 mod generate;
 mod images;
@@ -32,8 +35,17 @@ mod tests;
 
 /// Every built-in tool.
 pub fn all() -> Vec<Tool> {
-    [generate::tools(), workflows::tools(), images::tools(), models::tools(), queue::tools(), system::tools()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        generate::tools(),
+        workflows::tools(),
+        authoring::tools(),
+        examine::tools(),
+        images::tools(),
+        models::tools(),
+        queue::tools(),
+        system::tools(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

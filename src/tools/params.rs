@@ -6,29 +6,17 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
-use crate::{
-    error::{Error, Result},
-    workflow::Workflow,
-};
-
 /// The largest workflow that is accepted as text, in bytes (`shared/spec/tools.md`, tool 1).
 pub const MAX_WORKFLOW_BYTES: usize = 10 * 1024 * 1024;
 
-/// A workflow as a JSON object or as JSON text. Reading it is the tool's business.
+/// A workflow as a JSON object or as JSON text. Reading it is the business of `reading`.
 #[derive(Debug, Clone)]
 pub struct WorkflowArg(Value);
 
 impl WorkflowArg {
-    /// The workflow in API format.
-    pub fn read(self) -> Result<Workflow> {
-        let value = match self.0 {
-            Value::String(text) => serde_json::from_str(&text).map_err(|e| {
-                Error::invalid_input(format!("`workflow` is not JSON: {e}"))
-                    .hint("give the API format as an object, or as its JSON text")
-            })?,
-            other => other,
-        };
-        Ok(Workflow::from_value(&value)?)
+    /// The object or text as it was given.
+    pub(crate) fn into_value(self) -> Value {
+        self.0
     }
 }
 

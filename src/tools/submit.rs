@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     comfy::{SubmitOptions, Submitted},
-    workflow::Workflow,
+    workflow::{
+        Workflow,
+        check::{ProblemKind, check},
+    },
 };
 
 /// How to submit.
@@ -28,8 +31,10 @@ pub(crate) struct Submit {
 
 /// Vets and submits `workflow`, and follows it when asked to.
 pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Result<Answer<Envelope>, Stop> {
+    let missing = missing_models(call, &workflow).await;
     let vetted = call.vet(workflow, how.seed).await?;
     let mut warnings: Vec<String> = vetted.findings().iter().map(|finding| finding.message.clone()).collect();
+    warnings.extend(missing);
     if call.cancel.is_cancelled() {
         return Err(Stop::Cancelled);
     }
@@ -51,6 +56,14 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     envelope.error = envelope.error.map(|error| error.with_node_errors(submitted.node_errors));
     envelope.next = envelope.next_step();
     Ok(links.into_iter().fold(Answer::from(envelope).prompt(id.as_str()), Answer::block))
+}
+
+/// Loaders that name a file which is not installed. ComfyUI's own catalogue lists what is.
+async fn missing_models(call: &Call, workflow: &Workflow) -> Vec<String> {
+    let Ok(object_info) = call.comfy.object_info().await else { return Vec::new() };
+    let problems = check(workflow, Some(&object_info));
+    let missing = problems.into_iter().filter(|problem| problem.kind == ProblemKind::MissingModel);
+    missing.map(|problem| format!("Missing model: {}", problem.message)).collect()
 }
 
 /// ComfyUI runs what is valid and drops the rest in silence; the caller must know.

@@ -28,8 +28,31 @@ struct NoParams {}
 struct SystemInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     comfyui_version: Option<String>,
-    devices: Vec<Device>,
+    devices: Vec<DeviceInfo>,
     queue: QueueCounts,
+}
+
+/// One device; sizes in MiB.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DeviceInfo {
+    name: String,
+    vram_total_mb: u64,
+    vram_free_mb: u64,
+    torch_vram_total_mb: u64,
+    torch_vram_free_mb: u64,
+}
+
+impl From<Device> for DeviceInfo {
+    fn from(device: Device) -> Self {
+        let mebibytes = |bytes: u64| bytes / (1024 * 1024);
+        Self {
+            name: device.name,
+            vram_total_mb: mebibytes(device.vram_total),
+            vram_free_mb: mebibytes(device.vram_free),
+            torch_vram_total_mb: mebibytes(device.torch_vram_total),
+            torch_vram_free_mb: mebibytes(device.torch_vram_free),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -43,7 +66,7 @@ async fn get_system_info(call: Call, _: NoParams) -> Handled<SystemInfo> {
     let (system, queue) = (system?, queue?);
     Ok(SystemInfo {
         comfyui_version: system.comfyui_version,
-        devices: system.devices,
+        devices: system.devices.into_iter().map(DeviceInfo::from).collect(),
         queue: QueueCounts { running: queue.running.len(), pending: queue.pending.len() },
     }
     .into())

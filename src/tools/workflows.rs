@@ -9,6 +9,7 @@ use super::{
     Call, Handled, Hints, Tool,
     envelope::Envelope,
     params::WorkflowArg,
+    reading::{self, Readable},
     submit::{Submit, submit},
 };
 use crate::security::Class;
@@ -21,8 +22,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_run_workflow",
             Class::Generation,
             "Run a workflow",
-            "Runs a workflow in API format and returns its prompt_id, or its outputs with wait. For a plain \
-             picture from text use comfyui_generate_image.",
+            "Runs a workflow and returns its prompt_id, or its outputs with wait. Takes the API format, the \
+             editor's format or a script. For a picture from text use comfyui_generate_image.",
             run_workflow,
         )
         .hints(RUN)
@@ -41,7 +42,7 @@ pub(super) fn tools() -> Vec<Tool> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RunWorkflow {
-    /// API format, as an object or its JSON text
+    /// Any readable form: object, JSON text or script
     workflow: WorkflowArg,
     /// Wait for the end
     #[serde(default)]
@@ -53,15 +54,15 @@ struct RunWorkflow {
 }
 
 async fn run_workflow(call: Call, params: RunWorkflow) -> Handled<Envelope> {
-    let workflow = params.workflow.read()?;
+    let readable = reading::read(&call, params.workflow).await?;
     let wait = params.wait.then(|| wait_time(&call, params.wait_seconds));
-    submit(&call, workflow, Submit { wait, ..Submit::default() }).await
+    run(&call, readable, Submit { wait, ..Submit::default() }).await
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RunWorkflowStream {
-    /// API format, as an object or its JSON text
+    /// Any readable form: object, JSON text or script
     workflow: WorkflowArg,
     /// Longest wait, then status running (default 50)
     #[serde(default)]
@@ -70,9 +71,18 @@ struct RunWorkflowStream {
 }
 
 async fn run_workflow_stream(call: Call, params: RunWorkflowStream) -> Handled<Envelope> {
-    let workflow = params.workflow.read()?;
+    let readable = reading::read(&call, params.workflow).await?;
     let wait = Some(wait_time(&call, params.wait_seconds));
-    submit(&call, workflow, Submit { wait, keep_events: true, ..Submit::default() }).await
+    run(&call, readable, Submit { wait, keep_events: true, ..Submit::default() }).await
+}
+
+/// Submits what was read; what a conversion lost is said first.
+async fn run(call: &Call, readable: Readable, how: Submit) -> Handled<Envelope> {
+    let mut warnings = readable.warnings();
+    let mut answer = submit(call, readable.workflow, how).await?;
+    warnings.append(&mut answer.output.warnings);
+    answer.output.warnings = warnings;
+    Ok(answer)
 }
 
 /// The wait a caller asked for, or the operator's.

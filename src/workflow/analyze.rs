@@ -10,7 +10,7 @@ use super::{Link, Node, NodeId, ObjectInfo, Workflow, order};
 use crate::error::JsonObject;
 
 /// A workflow in structured words.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Analysis {
     /// How many nodes there are.
     pub node_count: usize,
@@ -31,7 +31,7 @@ pub struct Analysis {
 }
 
 /// One node of the flow.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Step {
     /// Its id.
     pub node_id: String,
@@ -44,7 +44,7 @@ pub struct Step {
 }
 
 /// A model file that a workflow names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ModelUse {
     /// The file.
     pub name: String,

@@ -20,7 +20,7 @@ use super::object_info::{InputSpec, NodeClass};
 use super::{Node, NodeId, ObjectInfo, Workflow, nearest};
 
 /// How bad a problem is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// ComfyUI refuses the workflow, or the branch, or the run must fail.
@@ -30,7 +30,7 @@ pub enum Severity {
 }
 
 /// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are ComfyUI's error types and speak for themselves")]
 pub enum ProblemKind {
@@ -58,7 +58,7 @@ pub enum ProblemKind {
 }
 
 /// One thing that is wrong with a workflow.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Problem {
     /// Error or warning.
     pub severity: Severity,

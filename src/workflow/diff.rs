@@ -13,7 +13,7 @@ use super::{Link, Node, NodeId, Workflow};
 pub use render::{mermaid, text};
 
 /// The differences of two workflows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Diff {
     /// Nodes only in the second.
     pub added: Vec<NodeName>,
@@ -28,7 +28,7 @@ pub struct Diff {
 }
 
 /// A node, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct NodeName {
     /// Its id in the workflow it belongs to.
     pub node_id: String,
@@ -40,7 +40,7 @@ pub struct NodeName {
 }
 
 /// A node that is in both workflows and differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct NodeChange {
     /// Its id in the first.
     pub before_id: String,
@@ -59,7 +59,7 @@ pub struct NodeChange {
 }
 
 /// A value that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct InputChange {
     /// The input.
     pub input: String,
@@ -72,7 +72,7 @@ pub struct InputChange {
 }
 
 /// An input that is fed from elsewhere.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Rewired {
     /// The node's id in the second workflow.
     pub node_id: String,
@@ -89,7 +89,7 @@ pub struct Rewired {
 }
 
 /// What feeds an input.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// An output of a node.

@@ -18,6 +18,16 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_get_image" => json!({"filename": "example.png", "type": "input"}),
         "comfyui_upload_image" => json!({"filename": "dot.png", "image_data": PIXEL}),
         "comfyui_get_job" | "comfyui_get_progress" | "comfyui_cancel_job" => json!({"prompt_id": id}),
+        "comfyui_create_workflow" => json!({"template": "txt2img"}),
+        "comfyui_modify_workflow" => json!({
+            "workflow": tiny_workflow(),
+            "operations": [{"op": "set_input", "node_id": "1", "input_name": "width", "value": 128}],
+        }),
+        "comfyui_convert_workflow" | "comfyui_summarize_workflow" => json!({"workflow": tiny_workflow()}),
+        "comfyui_analyze_workflow" | "comfyui_validate_workflow" => json!({"workflow": tiny_workflow()}),
+        "comfyui_diff_workflows" => {
+            json!({"before": tiny_workflow(), "after": crate::support::sleeping_workflow(3)})
+        }
         "comfyui_get_queue" | "comfyui_get_system_info" | "comfyui_interrupt" | "comfyui_list_models" => {
             json!({})
         }

@@ -14,4 +14,8 @@ mod security;
 mod sim;
 mod support;
 mod throwaway;
+mod tools_generate;
+mod tools_images;
+mod tools_queue;
+mod tools_workflows;
 mod watch;

@@ -1,0 +1,188 @@
+//! Workflows looked at: what they do, what is wrong with them, how two differ.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Handled, Hints, Tool, params::WorkflowArg, reading};
+use crate::{
+    security::Class,
+    workflow::{
+        analyze::{self, Analysis},
+        check::{self, Problem},
+        diff::{self, Diff},
+        summary,
+    },
+};
+
+const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
+
+pub(super) fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "comfyui_summarize_workflow",
+            Class::Read,
+            "Summarize a workflow",
+            "Tells in words, or as a Mermaid flowchart, what a workflow does. For data use \
+             comfyui_analyze_workflow.",
+            summarize_workflow,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_analyze_workflow",
+            Class::Read,
+            "Analyze a workflow",
+            "Returns the structure of a workflow: nodes in order, models, sampling parameters, prompt nodes.",
+            analyze_workflow,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_validate_workflow",
+            Class::Read,
+            "Validate a workflow",
+            "Says before a run whether ComfyUI would accept a workflow and whether the policy would: classes, \
+             links, values, models, and what the inspector finds.",
+            validate_workflow,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_diff_workflows",
+            Class::Read,
+            "Compare workflows",
+            "Compares two workflows by what their nodes do, not by their ids: added, removed, changed, rewired.",
+            diff_workflows,
+        )
+        .hints(LOOK),
+    ]
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum SummaryFormat {
+    #[default]
+    Text,
+    Mermaid,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SummarizeWorkflow {
+    /// Any readable form
+    workflow: WorkflowArg,
+    /// Words or a flowchart
+    #[serde(default)]
+    output_format: SummaryFormat,
+}
+
+/// A summary.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Summary {
+    result: String,
+}
+
+async fn summarize_workflow(call: Call, params: SummarizeWorkflow) -> Handled<Summary> {
+    let workflow = reading::read(&call, params.workflow).await?.workflow;
+    let object_info = call.comfy.object_info().await.ok();
+    let result = match params.output_format {
+        SummaryFormat::Text => summary::text(&workflow, object_info.as_deref()),
+        SummaryFormat::Mermaid => summary::mermaid(&workflow, object_info.as_deref()),
+    };
+    Ok(Summary { result }.into())
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OneWorkflow {
+    /// Any readable form
+    workflow: WorkflowArg,
+}
+
+async fn analyze_workflow(call: Call, params: OneWorkflow) -> Handled<Analysis> {
+    let workflow = reading::read(&call, params.workflow).await?.workflow;
+    let object_info = call.comfy.object_info().await.ok();
+    Ok(analyze::analyze(&workflow, object_info.as_deref()).into())
+}
+
+/// What a run would come up against.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Validation {
+    valid: bool,
+    errors: Vec<String>,
+    warnings: Vec<String>,
+    node_count: usize,
+    pipeline: String,
+    /// The same, by node and input.
+    problems: Vec<Problem>,
+}
+
+async fn validate_workflow(call: Call, params: OneWorkflow) -> Handled<Validation> {
+    let readable = reading::read(&call, params.workflow).await?;
+    let mut warnings = readable.warnings();
+    let workflow = readable.workflow;
+    let object_info = match call.comfy.object_info().await {
+        Ok(object_info) => Some(object_info),
+        Err(error) => {
+            warnings.push(format!("classes, values and models were not checked: {error}"));
+            None
+        }
+    };
+    let report = check::examine(&workflow, object_info.as_deref());
+    let mut errors: Vec<String> = report.errors().map(|problem| problem.message.clone()).collect();
+    warnings.extend(report.warnings().map(|problem| problem.message.clone()));
+    let class_types: Vec<String> = workflow.iter().map(|(_, node)| node.class_type.clone()).collect();
+    let (node_count, pipeline) = (workflow.len(), analyze::pipeline(&class_types));
+    let policy = call.look(workflow, object_info.as_deref()).await;
+    warnings.extend(policy.warnings);
+    errors.extend(policy.refusal.map(|why| format!("Security: {why}")));
+    Ok(Validation {
+        valid: errors.is_empty(),
+        errors,
+        warnings,
+        node_count,
+        pipeline,
+        problems: report.problems,
+    }
+    .into())
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum DiffFormat {
+    #[default]
+    Json,
+    Mermaid,
+    Text,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DiffWorkflows {
+    /// Any readable form
+    before: WorkflowArg,
+    /// Any readable form
+    after: WorkflowArg,
+    /// json: lists; mermaid or text: one string more
+    #[serde(default)]
+    output_format: DiffFormat,
+}
+
+/// How two workflows differ.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Difference {
+    equal: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+    #[serde(flatten)]
+    diff: Diff,
+}
+
+async fn diff_workflows(call: Call, params: DiffWorkflows) -> Handled<Difference> {
+    let before = reading::read(&call, params.before).await?.workflow;
+    let after = reading::read(&call, params.after).await?.workflow;
+    let found = diff::diff(&before, &after);
+    let result = match params.output_format {
+        DiffFormat::Json => None,
+        DiffFormat::Text => Some(diff::text(&found)),
+        DiffFormat::Mermaid => Some(diff::mermaid(&before, &after)),
+    };
+    Ok(Difference { equal: found.is_empty(), result, diff: found }.into())
+}

@@ -1,0 +1,80 @@
+//! Workflows from callers, in any form that can be read: API format, the editor's format, a script, or a file that
+//! ComfyUI saved.
+
+use serde_json::Value;
+
+use super::{Call, Stop, params::WorkflowArg, resources};
+use crate::{
+    error::Error,
+    workflow::{
+        Workflow,
+        convert::{Remark, Report, to_api},
+        read::{self, Found},
+        script,
+    },
+};
+
+/// A workflow and where it came from.
+#[derive(Debug)]
+pub(crate) struct Readable {
+    /// In API format.
+    pub(crate) workflow: Workflow,
+    /// `api`, `ui`, `script`, `png`, …
+    pub(crate) format: &'static str,
+    /// What the conversion from the editor's format dropped or assumed.
+    pub(crate) report: Report,
+}
+
+impl Readable {
+    /// The report as warnings.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let lost = self.report.dropped.iter().map(|remark| said("dropped", remark));
+        lost.chain(self.report.assumed.iter().map(|remark| said("assumed", remark))).collect()
+    }
+}
+
+fn said(what: &str, remark: &Remark) -> String {
+    match &remark.node_id {
+        Some(node) => format!("Conversion {what} in node {node}: {}", remark.message),
+        None => format!("Conversion {what}: {}", remark.message),
+    }
+}
+
+/// Reads the argument. Only the editor's format and a file on the server need ComfyUI to answer.
+pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable, Stop> {
+    let text = match argument.into_value() {
+        Value::String(text) => text,
+        value => return api_of(call, read::read_value(value)?).await,
+    };
+    let start = text.trim_start();
+    if start.starts_with("comfyui://") {
+        let file = resources::read(&call.comfy, start.trim_end()).await?;
+        return api_of(call, read::read(&file.bytes)?).await;
+    }
+    if start.starts_with(['{', '[', '"']) {
+        return api_of(call, read::read(text.as_bytes())?).await;
+    }
+    let object_info = call.comfy.object_info().await.ok();
+    let parsed = match &object_info {
+        Some(object_info) => script::parse_checked(&text, object_info),
+        None => script::parse(&text, None),
+    };
+    let parsed = parsed.map_err(|error| Error::from(crate::workflow::Error::from(error)))?;
+    Ok(Readable { workflow: parsed.workflow, format: "script", report: Report::default() })
+}
+
+async fn api_of(call: &Call, found: Found) -> Result<Readable, Stop> {
+    let format = found.format.as_str();
+    // What ran is what a file's `prompt` says; the editor's format is second best, since it must be converted.
+    if let Some(workflow) = found.prompt {
+        return Ok(Readable { workflow, format, report: Report { notes: found.notes, ..Report::default() } });
+    }
+    let Some(editor) = found.workflow else {
+        return Err(Error::invalid_input("there is no workflow in it").into());
+    };
+    let object_info = call.comfy.object_info().await?;
+    let converted = to_api(&editor, &object_info)?;
+    let mut report = converted.report;
+    report.notes.extend(found.notes);
+    Ok(Readable { workflow: converted.workflow, format, report })
+}
