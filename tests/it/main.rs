@@ -1,5 +1,14 @@
 //! Integration tests.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::float_cmp,
+    clippy::cast_possible_truncation,
+    reason = "a broken expectation must stop the test, in its helpers too"
+)]
+
 mod catalogue;
 mod comfy_client;
 mod comfy_faults;
