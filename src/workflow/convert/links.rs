@@ -1,6 +1,6 @@
 //! Where an input's value comes from: through reroutes, bypassed nodes, into and out of subgraphs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -29,31 +29,42 @@ enum Place {
     Output { node: usize, slot: i64 },
 }
 
-/// Follows links; holds how many steps are left, so that no file takes more than linear time.
+/// Follows links. It remembers where ways led and counts its steps, so that no file takes more than linear time.
 pub(super) struct Resolver<'x, 'l, 'a> {
     expanded: &'x Expanded<'l, 'a>,
     steps_left: usize,
+    known: Known<'l>,
 }
 
 impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
     /// A resolver for one conversion.
     pub(super) fn new(expanded: &'x Expanded<'l, 'a>) -> Self {
-        Self { expanded, steps_left: 1_000_000 + 200 * expanded.nodes.len() }
+        Self { expanded, steps_left: 500_000 + 50 * expanded.nodes.len(), known: Known::default() }
     }
 
     /// What the input at `slot` of `node` receives.
     pub(super) fn source(&mut self, node: usize, slot: usize) -> Result<Source> {
         let mut place = Place::Input { node, slot };
-        let mut asked_type: Option<&str> = None;
-        let mut walk = Walk { seen: HashSet::new(), bypassed: false };
+        let mut asked_type: Option<&'l str> = None;
+        let mut walk = Walk::default();
         loop {
             let (at, flat, model) = self.enter(place)?;
-            if !walk.first_visit(flat, model, place) {
+            walk.crossed |= matches!(model.kind, NodeKind::Instance(_));
+            if let (Place::Output { slot, .. }, false) = (place, walk.crossed) {
+                let asked = asked_type.unwrap_or_default();
+                if let Some(end) = self.known.end(at, slot, asked) {
+                    self.known.remember(walk, end);
+                    return Ok(Source::from_end(end));
+                }
+                walk.trail.push((at, slot, asked));
+            }
+            if !walk.first_visit(flat, place) {
                 return walk.circle(flat);
             }
             let step = match place {
                 Place::Input { slot, .. } => self.through_input(flat, model, slot, &mut asked_type)?,
                 Place::Output { slot, .. } if model.ui.mode == 4 => {
+                    walk.bypasses = walk.trail.len();
                     walk.bypassed = true;
                     let input = self.bypass_slot(flat, model, slot, asked_type.unwrap_or_default())?;
                     asked_type = None;
@@ -62,8 +73,15 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
                 Place::Output { slot, .. } => self.through_output(at, flat, model, slot)?,
             };
             match step {
-                Step::End(source) => return Ok(source),
                 Step::Go(next) => place = next,
+                Step::End(source) => {
+                    match &source {
+                        Source::Nothing => self.known.remember(walk, None),
+                        Source::Output { node, slot } => self.known.remember(walk, Some((*node, *slot))),
+                        Source::Widget(_) => {}
+                    }
+                    return Ok(source);
+                }
             }
         }
     }
@@ -211,25 +229,83 @@ enum Step {
     End(Source),
 }
 
-/// The places of one walk. A node of a subgraph is the same place in every instance, as in the editor.
-struct Walk {
-    seen: HashSet<(usize, usize, Place)>,
-    bypassed: bool,
+/// Where a way ended: an output, or nothing.
+type End = Option<(usize, i64)>;
+
+impl Source {
+    fn from_end(end: End) -> Self {
+        end.map_or(Self::Nothing, |(node, slot)| Self::Output { node, slot })
+    }
 }
 
-impl Walk {
-    fn first_visit(&mut self, flat: &FlatNode, model: &NodeModel<'_>, place: Place) -> bool {
-        self.bypassed |= matches!(model.kind, NodeKind::Instance(_));
+/// Ways that were followed to their end before.
+#[derive(Debug, Default)]
+struct Known<'l> {
+    /// Through reroutes alone: whatever is asked for comes from there.
+    plain: HashMap<(usize, i64), End>,
+    /// Through bypassed nodes: it depends on the type asked for.
+    typed: HashMap<(usize, i64, &'l str), End>,
+}
+
+impl<'l> Known<'l> {
+    fn end(&self, node: usize, slot: i64, asked: &'l str) -> Option<End> {
+        self.plain.get(&(node, slot)).or_else(|| self.typed.get(&(node, slot, asked))).copied()
+    }
+
+    /// Keeps the outputs that a walk passed. Walks through subgraphs are not kept: whether one is a circle
+    /// depends on where it began.
+    fn remember(&mut self, walk: Walk<'l>, end: End) {
+        if walk.crossed {
+            return;
+        }
+        for (at, (node, slot, asked)) in walk.trail.into_iter().enumerate() {
+            if at < walk.bypasses {
+                self.typed.insert((node, slot, asked), end);
+            } else {
+                self.plain.insert((node, slot), end);
+            }
+        }
+    }
+}
+
+/// The places of one walk. A node of a subgraph is the same place in every instance, as in the editor.
+#[derive(Debug, Default)]
+struct Walk<'l> {
+    /// The first few places; most walks are this short.
+    few: Vec<Visit>,
+    many: HashSet<Visit>,
+    /// The outputs passed, with the type asked for.
+    trail: Vec<(usize, i64, &'l str)>,
+    /// How many outputs of the trail lie at or before the last bypassed node.
+    bypasses: usize,
+    bypassed: bool,
+    /// True once the walk went into or out of a subgraph.
+    crossed: bool,
+}
+
+/// Level, node of the level, and the slot there.
+type Visit = (usize, usize, Place);
+
+impl Walk<'_> {
+    fn first_visit(&mut self, flat: &FlatNode, place: Place) -> bool {
         let anywhere = match place {
             Place::Input { slot, .. } => Place::Input { node: 0, slot },
             Place::Output { slot, .. } => Place::Output { node: 0, slot },
         };
-        self.seen.insert((flat.level, flat.node, anywhere))
+        let visit = (flat.level, flat.node, anywhere);
+        if self.few.contains(&visit) {
+            return false;
+        }
+        if self.few.len() < 12 {
+            self.few.push(visit);
+            return true;
+        }
+        self.many.insert(visit)
     }
 
     /// A circle of reroutes carries nothing; one with bypassed nodes stops the editor.
     fn circle(&self, flat: &FlatNode) -> Result<Source> {
-        if self.bypassed {
+        if self.bypassed || self.crossed {
             return Err(Error::new(format!("the links through node `{}` come back to themselves", flat.id))
                 .node(&flat.id)
                 .hint("the editor cannot run this either; disconnect one of the bypassed nodes"));

@@ -129,18 +129,36 @@ fn a_chain_of_ten_thousand_reroutes_is_followed_in_linear_time() {
     assert_eq!(inputs(&ui(nodes.into(), links.into()), "10000")["images"], json!(["0", 0]));
 }
 
-#[test]
-fn many_ways_through_one_chain_are_refused_instead_of_followed() {
+/// A chain of reroutes or bypassed nodes, and a node of its own type at every joint.
+fn comb(class: &str, state: u32, types: &[&str]) -> Value {
     let mut nodes = vec![node(0, "EmptyImage", json!([]))];
     let mut links = Vec::new();
-    for at in 1..9_000_u32 {
-        nodes.push(linked(at, "Reroute", &[("", "*", at)], &[], Value::Null));
+    for at in 1..3_000_u32 {
+        nodes.push(mode(linked(at, class, &[("image", "*", at)], &[], Value::Null), state));
         links.push(json!([at, at - 1, 0, at, 0, "*"]));
-        let (saver, link) = (at + 10_000, at + 10_000);
-        nodes.push(linked(saver, "SaveImage", &[("images", "IMAGE", link)], &[], json!(["x"])));
-        links.push(json!([link, at, 0, saver, 0, "*"]));
+        let (tooth, link) = (at + 10_000, at + 10_000);
+        let ty = types[at as usize % types.len()];
+        nodes.push(linked(tooth, "PreviewAny", &[("other", ty, link)], &[], json!([])));
+        links.push(json!([link, at, 0, tooth, 0, ty]));
     }
-    let error = convert(&ui(nodes.into(), links.into())).unwrap_err();
+    ui(nodes.into(), links.into())
+}
+
+#[test]
+fn many_ways_through_one_chain_are_followed_in_linear_time() {
+    for (class, state) in [("Reroute", 0), ("ImageInvert", 4)] {
+        let result = converted(&comb(class, state, &["IMAGE", "*"])).0;
+        assert_eq!(result["12999"]["inputs"]["other"], json!(["0", 0]), "{class}");
+    }
+}
+
+#[test]
+fn a_chain_that_every_type_must_walk_anew_is_refused() {
+    let types: Vec<String> = (0..3_000).map(|at| format!("IMAGE,T{at}")).collect();
+    let types: Vec<&str> = types.iter().map(String::as_str).collect();
+    let mut workflow = comb("Reroute", 0, &types);
+    workflow["nodes"][1] = mode(linked(1, "ImageInvert", &[("image", "IMAGE", 1)], &[], json!([])), 4);
+    let error = convert(&workflow).unwrap_err();
     assert!(error.to_string().contains("too many reroutes"), "{error}");
 }
 
