@@ -31,7 +31,7 @@ const PIPE_BYTES: usize = 256 * 1024;
 /// How long the simulated sampler takes: long enough to see the bar move.
 const SAMPLING: Duration = Duration::from_millis(1500);
 
-/// A client that goes away has its job taken off ComfyUI; that takes a few requests.
+/// The server has nothing left to do; if it thinks otherwise, nobody waits longer than this.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(
@@ -61,13 +61,17 @@ pub(super) async fn run(
     let app = App::new(config)?;
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let (input, output) = tokio::io::split(theirs);
-    let serving = tokio::spawn(server::serve_stream(app, input, output, stop.clone()));
+    let serving = tokio::spawn(server::serve_stream(Arc::clone(&app), input, output, stop.clone()));
     let painted = tokio::select! {
         painted = paint(&wanted.prompt, ours) => painted.map_err(Failure::from),
-        () = interrupted.cancelled() => Err(Failure::Answered(INTERRUPTED)),
+        () = interrupted.cancelled() => {
+            // Takes the job off ComfyUI, which would go on painting for nobody.
+            app.stop().await;
+            Err(Failure::Answered(INTERRUPTED))
+        }
     };
-    let _ = tokio::time::timeout(FAREWELL, serving).await;
     stop.cancel();
+    let _ = tokio::time::timeout(FAREWELL, serving).await;
     if let Some(sim) = sim {
         sim.stop().await;
     }

@@ -216,3 +216,28 @@ async fn one_signal_ends_the_simulated_server() {
     assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
     assert!(timeout(BOUND, child.wait()).await.unwrap().unwrap().success());
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn one_signal_ends_the_demo_and_its_job() {
+    let home = tempfile::tempdir().unwrap();
+    let sim = sim().await.unwrap();
+    let held = sim.hold("KSampler");
+    let mut command = program(home.path(), &["demo"]);
+    let mut child =
+        command.env("COMFYUI_URL", sim.url()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
+    while let Some(line) = timeout(BOUND, progress.next_line()).await.unwrap().unwrap() {
+        if line.contains('%') {
+            break;
+        }
+    }
+
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+    let status = timeout(BOUND, child.wait()).await.unwrap().unwrap();
+
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(sim.requests("POST", "/interrupt").len(), 1);
+    drop(held);
+}
