@@ -83,6 +83,11 @@ pub fn choose_model(installed: Installed<'_>, requested: Option<&str>) -> Result
 
 fn named(installed: Installed<'_>, name: &str) -> Result<Model> {
     if let Some(found) = find(installed.checkpoints, name)? {
+        if let Some(family) = Family::of_file(found).filter(|family| family.medium() != Medium::Image) {
+            return Err(Error::new(format!("`{found}` ({}) makes no pictures", family.as_str())).hint(
+                "build a video or sound template with it (comfyui_create_workflow), or name a picture model",
+            ));
+        }
         return Ok(Model::Checkpoint { name: found.to_owned() });
     }
     if let Some(found) = find(installed.diffusion_models, name)? {

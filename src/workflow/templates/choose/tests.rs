@@ -97,3 +97,10 @@ fn an_empty_server_names_both_folders() {
     let error = choose(&[], &[], None).expect_err("nothing installed");
     assert_eq!(error.hint_text(), Some("checkpoints: none; diffusion_models: none"));
 }
+
+#[test]
+fn refuses_a_video_model_for_a_picture() {
+    let error =
+        choose(&["ltx-video-2b-v0.9.5.safetensors"], &[], Some("ltx-video-2b-v0.9.5")).expect_err("video");
+    assert_eq!(error.to_string(), "`ltx-video-2b-v0.9.5.safetensors` (ltxv) makes no pictures");
+}
