@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
@@ -10,6 +10,8 @@ use tokio::sync::watch;
 
 /// Older requests than this many are forgotten.
 const KEPT: usize = 10_000;
+/// The bodies that are kept have at most this many bytes together; the oldest requests go first.
+const KEPT_BYTES: usize = 64 << 20;
 
 /// One request that arrived.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +44,7 @@ impl Request {
 /// The requests so far.
 #[derive(Debug)]
 pub(super) struct Journal {
-    requests: Mutex<VecDeque<Request>>,
+    requests: Mutex<(VecDeque<Request>, usize)>,
     total: watch::Sender<u64>,
 }
 
@@ -54,21 +56,29 @@ impl Default for Journal {
 
 impl Journal {
     pub(super) fn record(&self, request: Request) {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        if requests.len() == KEPT {
-            requests.pop_front();
-        }
+        let kept_bytes = |request: &Request| request.json.as_ref().map_or(0, |_| request.body_bytes);
+        let mut guard = self.lock();
+        let (requests, bytes) = &mut *guard;
+        *bytes += kept_bytes(&request);
         requests.push_back(request);
-        drop(requests);
+        while requests.len() > KEPT || (*bytes > KEPT_BYTES && requests.len() > 1) {
+            let Some(gone) = requests.pop_front() else { break };
+            *bytes -= kept_bytes(&gone);
+        }
+        drop(guard);
         self.total.send_modify(|total| *total += 1);
     }
 
     pub(super) fn all(&self) -> Vec<Request> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.lock().0.iter().cloned().collect()
     }
 
     pub(super) fn clear(&self) {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.lock() = (VecDeque::new(), 0);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (VecDeque<Request>, usize)> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns once a request matches, among those that came and those that come.
