@@ -12,6 +12,10 @@ use super::{
 impl Walk<'_> {
     /// What the class itself says.
     pub(super) fn class(&mut self, place: Place<'_>) {
+        if self.plain.contains(place.class) {
+            return;
+        }
+        let before = self.count();
         let info = self.knowledge.object_info;
         let shown = short(place.class);
         if class_name::is_disguised(place.class) {
@@ -41,6 +45,9 @@ impl Walk<'_> {
             );
         }
         self.replaced(place, &shown);
+        if self.count() == before {
+            self.plain.insert(place.class.to_owned());
+        }
     }
 
     fn replaced(&mut self, place: Place<'_>, shown: &str) {

@@ -1,12 +1,12 @@
 //! Where text goes: constants followed through text nodes to the inputs that use them.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use serde_json::Value;
 
 use super::{
     classes::{Origin, origin},
-    inputs::{encodes_text, purpose, shows_text},
+    inputs::{Name, Purpose, encodes_text, shows_text},
 };
 use crate::{
     error::JsonObject,
@@ -24,6 +24,7 @@ pub(super) struct Flow<'a> {
     takers: HashMap<String, Vec<(&'a str, &'a str)>>,
     info: Option<&'a ObjectInfo>,
     harmless: RefCell<HashMap<&'a str, bool>>,
+    names: RefCell<HashMap<String, Rc<Name>>>,
 }
 
 impl<'a> Flow<'a> {
@@ -45,7 +46,22 @@ impl<'a> Flow<'a> {
                 }
             }
         }
-        Self { nodes, takers, info, harmless: RefCell::default() }
+        Self { nodes, takers, info, harmless: RefCell::default(), names: RefCell::default() }
+    }
+
+    /// What a name says.
+    pub(super) fn name(&self, name: &str) -> Rc<Name> {
+        if let Some(known) = self.names.borrow().get(name) {
+            return Rc::clone(known);
+        }
+        let read = Rc::new(Name::read(name));
+        self.names.borrow_mut().insert(name.to_owned(), Rc::clone(&read));
+        read
+    }
+
+    /// What the input `name` of `class` is for.
+    pub(super) fn purpose(&self, class: &str, name: &str, origin: Origin) -> Purpose {
+        self.name(name).purpose(class, origin)
     }
 
     /// True when every use of the node's output is words for a model or for a reader.
@@ -73,7 +89,7 @@ impl<'a> Flow<'a> {
     fn takes_words(&self, taker: &str, input: &str, hops: usize) -> bool {
         let Some((class, _)) = self.nodes.get(taker) else { return false };
         let origin = origin(class, self.info);
-        let purpose = purpose(class, input, origin);
+        let purpose = self.purpose(class, input, origin);
         if purpose.path || purpose.code || purpose.url {
             return false;
         }

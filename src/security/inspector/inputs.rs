@@ -110,21 +110,42 @@ pub(super) struct Purpose {
     pub(super) url: bool,
 }
 
-/// What the input `name` of `class` is for.
-pub(super) fn purpose(class: &str, name: &str, origin: Origin) -> Purpose {
-    let words = words(name);
-    let any = |list: &[&str]| {
-        words.iter().any(|word| list.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit())))
-    };
-    let code = any(CODE);
-    let path = any(PATH) || (any(MEDIA) && loads(class));
-    Purpose {
-        prose: any(PROSE) && !code && !path,
-        code,
-        command: any(COMMAND),
-        path,
-        // Core nodes talk to nobody; a `server` there is a word like any other.
-        url: any(URL) && origin != Origin::Core,
+/// What a name says by itself. Worked out once per name: a graph repeats few names many times.
+#[derive(Debug)]
+pub(super) struct Name {
+    /// Its lower-case words.
+    pub(super) words: Vec<String>,
+    prose: bool,
+    code: bool,
+    command: bool,
+    path: bool,
+    media: bool,
+    url: bool,
+}
+
+impl Name {
+    /// Reads a name.
+    pub(super) fn read(name: &str) -> Self {
+        let words = words(name);
+        let any = |list: &[&str]| {
+            words.iter().any(|word| list.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit())))
+        };
+        let (prose, code, command) = (any(PROSE), any(CODE), any(COMMAND));
+        let (path, media, url) = (any(PATH), any(MEDIA), any(URL));
+        Self { prose, code, command, path, media, url, words }
+    }
+
+    /// What an input of this name is for in `class`.
+    pub(super) fn purpose(&self, class: &str, origin: Origin) -> Purpose {
+        let path = self.path || (self.media && loads(class));
+        Purpose {
+            prose: self.prose && !self.code && !path,
+            code: self.code,
+            command: self.command,
+            path,
+            // Core nodes talk to nobody; a `server` there is a word like any other.
+            url: self.url && origin != Origin::Core,
+        }
     }
 }
 

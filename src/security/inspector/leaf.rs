@@ -7,7 +7,7 @@ use super::{
     code::{Doubt, is_code},
     finding::Flag,
     flow::Flow,
-    inputs::{Purpose, encodes_text, purpose},
+    inputs::{Purpose, encodes_text},
     place::{Place, Step},
     places, wording,
 };
@@ -66,7 +66,7 @@ pub(super) fn judge(
     place: Place<'_>,
     flow: &Flow<'_>,
 ) -> Vec<(Flag, Option<String>)> {
-    let purpose = of_place(step, place);
+    let purpose = of_place(step, place, flow);
     let mut found = Vec::new();
     match leaf {
         Leaf::List(items) => {
@@ -116,9 +116,12 @@ fn names_host_files(text: &str) -> bool {
 }
 
 /// The purpose of the innermost name, joined with that of the input it lies in.
-fn of_place(step: Step<'_>, place: Place<'_>) -> Purpose {
-    let outer = purpose(place.class, step.input(), place.origin);
-    let inner = purpose(place.class, step.name(), place.origin);
+fn of_place(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> Purpose {
+    let outer = flow.purpose(place.class, step.input(), place.origin);
+    if matches!(step, Step::Root(_)) {
+        return outer;
+    }
+    let inner = flow.purpose(place.class, step.name(), place.origin);
     Purpose {
         prose: inner.prose && !outer.code,
         code: outer.code || inner.code,

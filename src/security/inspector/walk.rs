@@ -1,12 +1,13 @@
 //! Walks every value of a graph: every node at every depth, every key, every text.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{
     classes::{Lists, Origin, origin},
     finding::{Finding, Flag, short},
     flow::Flow,
-    inputs::purpose,
     inspect::Knowledge,
     leaf::{self, Leaf},
     place::{Place, Step},
@@ -27,11 +28,19 @@ pub(super) struct Walk<'a> {
     pub(super) knowledge: Knowledge<'a>,
     pub(super) enforce: bool,
     findings: Vec<Finding>,
+    found: usize,
+    /// Classes about which there is nothing to say.
+    pub(super) plain: HashSet<String>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(lists: &'a Lists, knowledge: Knowledge<'a>, enforce: bool) -> Self {
-        Self { lists, knowledge, enforce, findings: Vec::new() }
+        Self { lists, knowledge, enforce, findings: Vec::new(), found: 0, plain: HashSet::new() }
+    }
+
+    /// How often something was found so far, also where the list is full.
+    pub(super) fn count(&self) -> usize {
+        self.found
     }
 
     pub(super) fn into_findings(self) -> Vec<Finding> {
@@ -112,7 +121,7 @@ impl<'a> Walk<'a> {
     }
 
     fn inputs(&mut self, inputs: &JsonObject, place: Place<'_>, flow: &Flow<'_>) -> usize {
-        for (name, why) in work::excesses(inputs, place.origin) {
+        for (name, why) in work::excesses(inputs, place.origin, flow) {
             self.suspicious(place, Flag::ResourceAbuse, &name, Some(&why));
         }
         self.joined(inputs, None, place, flow);
@@ -204,7 +213,7 @@ impl<'a> Walk<'a> {
         let pieces: Vec<Value> = map
             .iter()
             .filter(|(name, value)| {
-                value.is_string() && (whole || purpose(place.class, name, place.origin).code)
+                value.is_string() && (whole || flow.purpose(place.class, name, place.origin).code)
             })
             .map(|(_, value)| value.clone())
             .collect();
@@ -287,6 +296,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn push(&mut self, place: Place<'_>, flag: Flag, input: &str, message: String) {
+        self.found += 1;
         if self.findings.len() >= MOST_FINDINGS {
             return;
         }

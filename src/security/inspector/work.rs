@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::classes::Origin;
-use crate::{error::JsonObject, security::redact::words};
+use super::{classes::Origin, flow::Flow};
+use crate::error::JsonObject;
 
 /// The largest side of a picture; ComfyUI's own limit.
 const MOST_SIDE: f64 = 16_384.0;
@@ -23,13 +23,14 @@ const MOST_PIXELS: f64 = 8e9;
 const MOST_REPEATS: f64 = 10_000.0;
 
 /// The inputs that ask for too much, and why.
-pub(super) fn excesses(inputs: &JsonObject, origin: Origin) -> Vec<(String, String)> {
+pub(super) fn excesses(inputs: &JsonObject, origin: Origin, flow: &Flow<'_>) -> Vec<(String, String)> {
     let mut excesses = Vec::new();
     let mut pixels = 1.0;
     let mut sides = 0;
     for (name, value) in inputs {
         let Some(number) = number(value) else { continue };
-        let words = words(name);
+        let known = flow.name(name);
+        let words = &known.words;
         let whole = words.len() == 1;
         let last = words.last().map(String::as_str).unwrap_or_default();
         let most = match last {
@@ -38,7 +39,7 @@ pub(super) fn excesses(inputs: &JsonObject, origin: Origin) -> Vec<(String, Stri
                 MOST_SIDE
             }
             "steps" => MOST_STEPS,
-            "size" | "amount" | "count" | "num" | "images" | "batch" if is_batch(&words) => MOST_BATCH,
+            "size" | "amount" | "count" | "num" | "images" | "batch" if is_batch(words) => MOST_BATCH,
             "by" | "factor" | "multiplier" | "scale"
                 if words.iter().any(|w| w.contains("scale") || w == "resize") =>
             {
@@ -61,7 +62,7 @@ pub(super) fn excesses(inputs: &JsonObject, origin: Origin) -> Vec<(String, Stri
         {
             excesses.push((name.clone(), format!("{number} is less than nothing")));
         }
-        if (whole && matches!(last, "width" | "height" | "length" | "frames")) || is_batch(&words) {
+        if (whole && matches!(last, "width" | "height" | "length" | "frames")) || is_batch(words) {
             pixels *= number.max(1.0);
         }
     }
@@ -95,7 +96,8 @@ mod tests {
     use super::*;
 
     fn count(inputs: &Value) -> usize {
-        excesses(inputs.as_object().unwrap(), Origin::Core).len()
+        let none = JsonObject::new();
+        excesses(inputs.as_object().unwrap(), Origin::Core, &Flow::new(&none, None)).len()
     }
 
     #[test]

@@ -50,6 +50,10 @@ const HEADS: &[&str] = &[
     "sid",
 ];
 
+/// Endings of words that are secrets, for names in one case: `PGPASSWORD`, `hftoken`.
+const HEAD_ENDINGS: &[&str] =
+    &["password", "passwd", "passphrase", "apikey", "token", "clientsecret", "secretkey"];
+
 /// Pairs of words that are secrets wherever they stand, such as `api key` in `api_key_comfy_org`.
 const PAIRS: &[(&str, &str)] = &[
     ("api", "key"),
@@ -220,7 +224,8 @@ pub(crate) fn is_secret_key(name: &str) -> bool {
     words.iter().enumerate().any(|(at, word)| {
         let rest = words.get(at + 1..).unwrap_or_default();
         let plain = word.trim_end_matches(|c: char| c.is_ascii_digit());
-        if HEADS.contains(&plain) && rest.iter().all(|word| STILL.contains(word) || is_number(word)) {
+        let head = HEADS.contains(&plain) || HEAD_ENDINGS.iter().any(|ending| plain.ends_with(ending));
+        if head && rest.iter().all(|word| STILL.contains(word) || is_number(word)) {
             return true;
         }
         let next = rest.first().copied().unwrap_or_default();

@@ -30,6 +30,10 @@ const SHAPES: &str = r"(?x)
   | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}
   | \bdop_v1_[a-f0-9]{32,}
   | \bshp(?:at|ss|ca|pa)_[a-fA-F0-9]{32}
+  | \bdckr_pat_[A-Za-z0-9_-]{20,}
+  | \bhv[sb]\.[A-Za-z0-9_-]{20,}
+  | \b(?:lin_api|sntrys|pat|key)_[A-Za-z0-9]{32,}
+  | \s-u\s+[^\s:]+:\S+
   | \bAGE-SECRET-KEY-1[0-9A-Z]{20,}
   | hooks\.slack\.com/services/[A-Za-z0-9/_-]+
   | /api/webhooks/[0-9]{5,}/[A-Za-z0-9_-]{20,}
@@ -45,7 +49,7 @@ pub(super) static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r#"(?ix)
         (?P<name> \b (?: (?:api|access|secret|private|session|auth|client) \x20 (?:key|token|id|secret)
                        | [a-z%] [a-z0-9_.%\-\u{200b}-\u{200d}\u{2060}\u{feff}]{1,63} ) )
-        (?P<between> ["']? \s{0,4} [=:] \s{0,4} )
+        (?P<between> \\{0,3} ["']? \s{0,4} [=:] \s{0,4} \\{0,3} )
         (?P<value> (?: (?:bearer|basic|token|digest|apikey) \x20+ )? (?: "[^"]*" | '[^']*' | [^\s&;,"'<>]+ ) )
         "#,
     )
@@ -60,6 +64,11 @@ pub(super) static SCHEME: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// `--api-key VALUE` inside one string.
 pub(super) static OPTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)(?P<name>--?[a-z][a-z0-9_-]{1,40})(?P<between>\s+)(?P<value>[^\s-][^\s]*)").ok()
+});
+
+/// `<password>VALUE</password>`, and “the password is VALUE”.
+pub(super) static SPOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?P<name>[a-z][\w-]{2,40})(?P<between>>|\s+(?:is|was)\s+)(?P<value>[^<>\s]{4,})").ok()
 });
 
 /// A cookie header up to the end of its line.

@@ -24,6 +24,8 @@ fn names_of_secrets_are_whole_words() {
         "API Key",
         "x-amz-security-token",
         "token2",
+        "PGPASSWORD",
+        "hftoken",
     ] {
         assert!(is_secret_key(name), "{name}");
     }
@@ -52,9 +54,15 @@ fn names_of_secrets_are_whole_words() {
 
 #[test]
 fn every_pattern_compiles() {
-    for pattern in
-        [&shapes::TOKEN, &shapes::PAIR, &shapes::SCHEME, &shapes::OPTION, &shapes::COOKIES, &shapes::URL]
-    {
+    for pattern in [
+        &shapes::TOKEN,
+        &shapes::PAIR,
+        &shapes::SCHEME,
+        &shapes::OPTION,
+        &shapes::COOKIES,
+        &shapes::URL,
+        &shapes::SPOKEN,
+    ] {
         assert!(pattern.is_some());
     }
 }
@@ -105,6 +113,9 @@ fn text_inside_text_is_opened() {
     assert_eq!(redact_text("user=bob&password=v1&x=1"), "user=bob&password=[redacted]&x=1");
     assert_eq!(redact_text("model: sdxl\napi_key: v1\n"), "model: sdxl\napi_key: [redacted]\n");
     assert_eq!(redact_text("note: token=v1 end"), "note: token=[redacted] end");
+    assert_eq!(redact_text("<password>v1x2</password>"), "<password>[redacted]</password>");
+    assert_eq!(redact_text("my password is hunter22"), "my password is [redacted]");
+    assert_eq!(redact_text(r#"said {\"token\":\"v1\"} and"#), r#"said {\"token\":\[redacted]} and"#);
     assert_eq!(redact_text("run --jwt-secret v1 --port 80"), "run --jwt-secret [redacted] --port 80");
 }
 

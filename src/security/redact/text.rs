@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     MOST_NESTING, REDACTED,
     keys::is_secret_key,
-    shapes::{COOKIES, OPTION, PAIR, SCHEME, TOKEN, URL, is_credential},
+    shapes::{COOKIES, OPTION, PAIR, SCHEME, SPOKEN, TOKEN, URL, is_credential},
     urls,
     value::redact_nested,
 };
@@ -40,6 +40,12 @@ pub(super) fn redact_at(text: &str, nesting: usize) -> Cow<'_, str> {
         let value = found.name("value")?.as_str();
         let decoded = if name.contains('%') { urls::percent_decoded(name) } else { name.to_owned() };
         keep_name(found, is_secret_key(&decoded) && !is_harmless(value))
+    });
+    let text = replace(text, SPOKEN.as_ref(), |found| {
+        let value = found.name("value")?.as_str();
+        let tagged = found.name("between")?.as_str() == ">";
+        let spoken = value.bytes().any(|b| b.is_ascii_digit());
+        keep_name(found, (tagged || spoken) && is_secret_key(found.name("name")?.as_str()))
     });
     replace(text, OPTION.as_ref(), |found| {
         let name = found.name("name")?.as_str().trim_start_matches('-');
