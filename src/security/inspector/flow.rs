@@ -8,10 +8,7 @@ use super::{
     classes::{Origin, origin},
     inputs::{Name, Purpose, encodes_text, shows_text},
 };
-use crate::{
-    error::JsonObject,
-    workflow::{Link, ObjectInfo},
-};
+use crate::{error::JsonObject, workflow::ObjectInfo};
 
 /// How many nodes a text is followed through.
 const MOST_HOPS: usize = 12;
@@ -21,7 +18,7 @@ const LONGEST: usize = 64 << 10;
 /// The nodes of one map, and who takes whose output.
 pub(super) struct Flow<'a> {
     nodes: HashMap<&'a str, (&'a str, &'a JsonObject)>,
-    takers: HashMap<String, Vec<(&'a str, &'a str)>>,
+    takers: HashMap<&'a str, Vec<(&'a str, &'a str)>>,
     info: Option<&'a ObjectInfo>,
     harmless: RefCell<HashMap<&'a str, bool>>,
     names: RefCell<HashMap<String, Rc<Name>>>,
@@ -31,18 +28,15 @@ impl<'a> Flow<'a> {
     /// Reads the links of a map of nodes. What is not a node is passed over.
     pub(super) fn new(map: &'a JsonObject, info: Option<&'a ObjectInfo>) -> Self {
         let mut nodes = HashMap::new();
-        let mut takers: HashMap<String, Vec<(&str, &str)>> = HashMap::new();
+        let mut takers: HashMap<&str, Vec<(&str, &str)>> = HashMap::new();
         for (id, value) in map {
             let class = value.get("class_type").and_then(Value::as_str);
             let inputs = value.get("inputs").and_then(Value::as_object);
             let (Some(class), Some(inputs)) = (class, inputs) else { continue };
             nodes.insert(id.as_str(), (class, inputs));
             for (name, value) in inputs {
-                if let Some(link) = Link::read(value) {
-                    takers
-                        .entry(link.node_id.as_str().to_owned())
-                        .or_default()
-                        .push((id.as_str(), name.as_str()));
+                if let Some(source) = source_of(value) {
+                    takers.entry(source).or_default().push((id.as_str(), name.as_str()));
                 }
             }
         }
@@ -106,8 +100,8 @@ impl<'a> Flow<'a> {
     /// The texts that a link may bring, as far as they are constants of the graph.
     pub(super) fn texts(&self, value: &Value) -> Vec<String> {
         let mut texts = Vec::new();
-        if let Some(link) = Link::read(value) {
-            self.collect(link.node_id.as_str(), 0, &mut texts);
+        if let Some(source) = source_of(value) {
+            self.collect(source, 0, &mut texts);
         }
         texts
     }
@@ -152,13 +146,21 @@ impl<'a> Flow<'a> {
             Value::String(text) => text.clone(),
             Value::Array(_) => {
                 let mut texts = Vec::new();
-                if let Some(link) = Link::read(value) {
-                    self.collect(link.node_id.as_str(), hops + 1, &mut texts);
+                if let Some(source) = source_of(value) {
+                    self.collect(source, hops + 1, &mut texts);
                 }
                 texts.concat()
             }
             _ => String::new(),
         }
+    }
+}
+
+/// The node that a link names.
+fn source_of(value: &Value) -> Option<&str> {
+    match value.as_array()?.as_slice() {
+        [Value::String(id), Value::Number(_)] => Some(id),
+        _ => None,
     }
 }
 

@@ -132,7 +132,7 @@ impl Name {
         };
         let (prose, code, command) = (any(PROSE), any(CODE), any(COMMAND));
         let (path, media, url) = (any(PATH), any(MEDIA), any(URL));
-        Self { prose, code, command, path, media, url, words }
+        Self { words, prose, code, command, path, media, url }
     }
 
     /// What an input of this name is for in `class`.

@@ -45,11 +45,6 @@ impl Inspector {
     /// The same for a value that may not be a workflow at all.
     pub fn inspect_value(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
         let mut findings = structure::faults(value);
-        if findings.is_empty()
-            && let Err(error) = Workflow::from_value(value)
-        {
-            findings.push(structure::unreadable(&error));
-        }
         let mut walk = Walk::new(&self.lists, *knowledge, self.rules.mode == Mode::Enforce);
         walk.top(value);
         findings.extend(walk.into_findings());

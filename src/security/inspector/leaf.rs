@@ -239,7 +239,7 @@ fn is_credential_value(text: &str) -> bool {
 
 fn is_pickle(text: &str) -> bool {
     let name = text.trim_end();
-    name.len() < 512 && !name.contains('\n') && {
+    name.len() < 512 && name.contains('.') && !name.contains('\n') && {
         let lower = name.to_ascii_lowercase();
         PICKLES.iter().any(|extension| lower.ends_with(extension) && lower.len() > extension.len())
     }

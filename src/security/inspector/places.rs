@@ -54,6 +54,10 @@ pub(super) fn clearly_escapes(text: &str) -> bool {
 }
 
 fn any_reading(text: &str, test: impl Fn(&str) -> bool) -> bool {
+    if text.is_ascii() && !text.contains(['%', '\\']) {
+        // Nothing to decode or to fold: most names are like this.
+        return test(text.trim());
+    }
     let without_tokens = match TOKENS.as_ref().filter(|_| text.contains('%')) {
         Some(tokens) => tokens.replace_all(text, "token").into_owned(),
         None => text.to_owned(),
@@ -94,6 +98,9 @@ fn climbs(path: &str) -> bool {
 
 /// What is wrong with the first bad URL in a text, worst first.
 pub(super) fn bad_url(text: &str, is_url_input: bool) -> Option<(Flag, String)> {
+    if !is_url_input && text.is_ascii() && !text.contains(':') {
+        return None;
+    }
     let visible: String = text.trim().nfkc().filter(|c| !display::is_hidden(*c)).collect();
     let mut external = None;
     for found in URLS.iter().flat_map(|urls| urls.find_iter(&visible)) {

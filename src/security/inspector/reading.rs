@@ -29,6 +29,9 @@ pub(super) struct Reading {
 
 /// Every reading of `text`.
 pub(super) fn readings(text: &str) -> Vec<Reading> {
+    if is_undisguised(text) {
+        return vec![Reading { text: tighten(&text.to_lowercase()), decoded: false }];
+    }
     let mut readings: Vec<Reading> = Vec::new();
     let mut pending = vec![(text.to_owned(), 0)];
     // Each level of decoding shrinks what it decodes, so the sum stays within a few times the text.
@@ -52,6 +55,27 @@ pub(super) fn readings(text: &str) -> Vec<Reading> {
         }
     }
     readings
+}
+
+/// True when a text has nothing that could be unescaped, put together or decoded.
+fn is_undisguised(text: &str) -> bool {
+    let mut run = 0;
+    for byte in text.bytes() {
+        if !byte.is_ascii() || matches!(byte, b'\\' | b'%' | b'#' | b'\'' | b'"' | b',' | b'&') {
+            return false;
+        }
+        run = if is_base64(char::from(byte)) { run + 1 } else { 0 };
+        if run >= SHORTEST_RUN {
+            return false;
+        }
+    }
+    !(text.contains("::-1") || text.contains("rever") || has_numbers(text))
+}
+
+/// Four numbers in a row may be character codes; a single one may be the argument of `chr`.
+fn has_numbers(text: &str) -> bool {
+    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).count();
+    numbers > 3 || (numbers > 0 && text.to_ascii_lowercase().contains("ch"))
 }
 
 /// Compatibility characters folded, invisible ones gone, `\x41`, `\u0041` and `\101` as letters.

@@ -3,10 +3,7 @@
 use serde_json::Value;
 
 use super::finding::{Finding, Flag};
-use crate::workflow::{
-    error::Error,
-    graph::{MAX_INPUTS, MAX_NODES},
-};
+use crate::workflow::graph::{MAX_INPUTS, MAX_NODES};
 
 /// Everything about the outermost map that ComfyUI would not take, or would take differently.
 pub(super) fn faults(value: &Value) -> Vec<Finding> {
@@ -46,11 +43,6 @@ fn fault(id: &str, node: &Value) -> Option<Finding> {
         Some(_) => Some(malformed(Some(id), "its inputs are not an object")),
         None => Some(malformed(Some(id), "it has no inputs")),
     }
-}
-
-/// The finding for a workflow that cannot be read at all.
-pub(super) fn unreadable(error: &Error) -> Finding {
-    Finding::new(Flag::Malformed, format!("Malformed workflow: {error}"))
 }
 
 fn malformed(id: Option<&str>, why: &str) -> Finding {

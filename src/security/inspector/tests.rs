@@ -149,6 +149,26 @@ fn findings_keep_the_sentences_that_hooks_search_for() {
 }
 
 #[test]
+fn whatever_cannot_be_read_as_a_workflow_is_malformed() {
+    let many: serde_json::Map<String, Value> = (0..600).map(|n| (n.to_string(), json!(n))).collect();
+    for value in [
+        json!(null),
+        json!([]),
+        json!("x"),
+        json!({"1": null}),
+        json!({"1": {}}),
+        json!({"1": {"class_type": "A"}}),
+        json!({"1": {"class_type": 5, "inputs": {}}}),
+        json!({"1": {"class_type": "A", "inputs": []}}),
+        node("A", &Value::Object(many)),
+        json!({"prompt": node("A", &json!({}))}),
+    ] {
+        assert!(crate::workflow::Workflow::from_value(&value).is_err(), "{value}");
+        assert!(flags(&value).contains(&Flag::Malformed), "{value}");
+    }
+}
+
+#[test]
 fn credentials_titles_and_sizes() {
     assert_eq!(flags(&node("MyLlm", &json!({"api_key": "abcdef123"}))), [Flag::SecretInInput]);
     assert_eq!(flags(&node("MyLlm", &json!({"api_key": "", "token_normalization": "length+mean"}))), []);

@@ -232,7 +232,7 @@ impl<'a> Walk<'a> {
         flow: &Flow<'_>,
         depth: usize,
     ) -> usize {
-        if items.len() == 2 && matches!(step, Step::Root(_)) {
+        if items.len() == 2 && matches!(step, Step::Root(_)) && takes_text(step, place, flow) {
             for text in flow.texts(value) {
                 self.leaf(Leaf::Linked(&text), step, place, flow);
             }
@@ -306,6 +306,11 @@ impl<'a> Walk<'a> {
             self.findings.push(finding);
         }
     }
+}
+
+/// True where a text that comes over a link could do something.
+fn takes_text(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> bool {
+    place.origin == Origin::Custom || flow.purpose(place.class, step.name(), place.origin).path
 }
 
 /// True for classes that stand for a graph: by name, or by the id that the editor gives to subgraphs.

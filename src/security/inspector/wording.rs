@@ -28,7 +28,8 @@ static ADDRESSED_TO_MODEL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new
 
 /// True when the text speaks to the assistant that will read it.
 pub(super) fn speaks_to_model(text: &str) -> bool {
-    if text.len() < 8 {
+    // One word says nothing to anybody, unless it is the name of a tool or a mark of a chat format.
+    if text.len() < 8 || (text.is_ascii() && !text.contains([' ', '\n', '<', '[', ':', '_'])) {
         return false;
     }
     let plain: String = if text.is_ascii() {
