@@ -117,12 +117,24 @@ fn widget_inputs(
             _ if has_patterns(model.class_type, &widget.name) => {
                 Some(file_name(expanded, flat, widget, now, report)?)
             }
+            _ if is_refreshed(widget) => {
+                let message =
+                    "the editor may replace this by the first file of the server's list; the saved one stays";
+                report.assumed.push(Remark::on(&flat.id, message).input(&widget.name));
+                widget.value.clone()
+            }
             _ if widget.dynamic_prompts => chosen(flat, widget, report),
             _ => widget.value.clone(),
         };
         set_value(&mut inputs, &flat.id, &widget.name, value, report);
     }
     Ok(inputs)
+}
+
+/// True for a list that the editor fetches, and whose choice it then sets.
+fn is_refreshed(widget: &Widget<'_>) -> bool {
+    let remote = widget.spec.and_then(|spec| spec.options.get("remote"));
+    widget.given && remote.is_some_and(|remote| remote.get("control_after_refresh").is_some())
 }
 
 fn live(flat: &FlatNode, model: &NodeModel<'_>, widget: &Widget<'_>) -> Error {

@@ -165,11 +165,20 @@ impl<'a> NodeModel<'a> {
             Value::Object(named) => return self.assign_named(class, named, report),
             _ => return,
         };
-        for (at, value) in values.into_iter().enumerate() {
-            if at >= self.widgets.len() {
-                break;
-            }
+        let mut values = values.into_iter();
+        let mut at = 0;
+        while at < self.widgets.len() {
+            let Some(value) = values.next() else { break };
             self.assign(at, value);
+            at += 1;
+        }
+        let surplus = values.flatten().filter(super::widgets::truthy).count();
+        if surplus > 0 && !is_core(class) {
+            let message = format!(
+                "the file has {surplus} more values than the class has known widgets; widgets of the pack's own \
+                 editor code may shift the values"
+            );
+            report.assumed.push(Remark::on(&self.ui.id, message));
         }
     }
 
@@ -180,10 +189,7 @@ impl<'a> NodeModel<'a> {
         named: &serde_json::Map<String, Value>,
         report: &mut Report,
     ) {
-        let core = class.python_module == "nodes"
-            || ["comfy_extras.", "comfy_api_nodes."]
-                .iter()
-                .any(|start| class.python_module.starts_with(start));
+        let core = is_core(class);
         let message = if core {
             "widgets_values is an object: the editor does not read it for this class and sends none of its values"
         } else {
@@ -263,6 +269,12 @@ impl<'a> NodeModel<'a> {
     pub(super) fn widget(&self, name: &str) -> Option<(usize, &Widget<'a>)> {
         self.widgets.iter().enumerate().find(|(_, widget)| widget.name == name)
     }
+}
+
+/// True for classes that come with ComfyUI: the editor's own code is all there is for them.
+fn is_core(class: &NodeClass) -> bool {
+    class.python_module == "nodes"
+        || ["comfy_extras.", "comfy_api_nodes."].iter().any(|start| class.python_module.starts_with(start))
 }
 
 /// An output whose type follows an input starts as any.

@@ -12,7 +12,7 @@ use crate::workflow::{Error, Result, UiWorkflow, Workflow, convert::Remark, grap
 pub enum Source {
     /// Text in API format.
     Api,
-    /// Text with the API format under `prompt`, as it is posted to ComfyUI.
+    /// Text with the API format under `prompt`, as it is posted to ComfyUI, or the editor's under `workflow`.
     Envelope,
     /// Text in the editor's format.
     Ui,
@@ -175,9 +175,11 @@ pub fn read_value(value: Value) -> Result<Found> {
         return Err(Error::new(format!("the text is {}, not a workflow", kind_of(&value)))
             .hint("give the API format, or what the editor saves"));
     };
-    let is_envelope =
-        map.get("prompt").is_some_and(|prompt| prompt.is_object() && prompt.get("class_type").is_none());
-    if !is_envelope {
+    if map.get("workflow").is_some_and(UiWorkflow::looks_like) && !map.contains_key("prompt") {
+        let workflow = map.shift_remove("workflow").unwrap_or_default();
+        return Ok(found(Source::Envelope, None, Some(UiWorkflow::from_value(workflow)?)));
+    }
+    if !map.get("prompt").is_some_and(is_graph) {
         return Ok(found(Source::Api, Some(Workflow::from_value(&Value::Object(map))?), None));
     }
     let prompt = map.shift_remove("prompt").unwrap_or_default();
@@ -190,4 +192,9 @@ pub fn read_value(value: Value) -> Result<Found> {
         .filter(UiWorkflow::looks_like);
     let workflow = embedded.map(UiWorkflow::from_value).transpose()?;
     Ok(found(Source::Envelope, Some(Workflow::from_value(&prompt)?), workflow))
+}
+
+/// An object that is not itself a node: a node may well have the id `prompt`.
+fn is_graph(value: &Value) -> bool {
+    value.is_object() && value.get("class_type").is_none()
 }

@@ -139,6 +139,7 @@ fn tells_the_text_forms_apart() {
             Source::Envelope,
             vec!["prompt", "workflow"],
         ),
+        (json!({ "workflow": ui }), Source::Envelope, vec!["workflow"]),
         (ui, Source::Ui, vec!["workflow"]),
         (json!({"prompt": {"class_type": "X", "inputs": {}}}), Source::Api, vec!["prompt"]),
     ];

@@ -40,6 +40,15 @@ fn values_saved_as_an_object_are_lost_for_core_classes_and_reported() {
 }
 
 #[test]
+fn a_file_of_the_servers_list_stays_as_saved_and_is_reported() {
+    let workflow =
+        ui(json!([node(1, "LoadImageOutput", json!(["a.png [output]", false, "image"]))]), json!([]));
+    let (result, report) = converted(&workflow);
+    assert_eq!(result["1"]["inputs"]["image"], "a.png [output]");
+    assert_eq!(report.assumed.len(), 1);
+}
+
+#[test]
 fn a_list_value_is_wrapped_and_a_text_area_makes_text_of_everything() {
     let nodes = json!([
         node(1, "EmptyLatentImage", json!([[1, 2]])),
