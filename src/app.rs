@@ -16,6 +16,7 @@ use crate::{
         seal::{args_digest, now_unix},
     },
     tools::{self, Call, reply::Question, resources, tool::Ended},
+    workflow::ObjectInfo,
 };
 pub use crate::{
     config::Remote,
@@ -142,6 +143,11 @@ impl App {
     /// The tools of this moment.
     pub fn tools(&self) -> Arc<Catalogue> {
         self.tools.load_full()
+    }
+
+    /// ComfyUI's node catalogue, for commands that look at files.
+    pub async fn object_info(&self) -> Result<Arc<ObjectInfo>> {
+        Ok(self.comfy.object_info().await?)
     }
 
     /// True when ComfyUI answers now.

@@ -68,11 +68,99 @@ pub(super) enum Command {
     Call(Call),
     /// Look at workflow files: what in them is dangerous?
     Inspect(Inspect),
+    /// Turn a workflow file into another form: API format, editor's format or script
+    Convert(Convert),
+    /// Check workflow files: would ComfyUI run them?
+    Validate(Validate),
+    /// Compare two workflow files by what their nodes do
+    Diff(Diff),
     /// Check or read the audit log
     #[command(subcommand)]
     Audit(Audit),
     /// Run a simulated ComfyUI
     Sim(Sim),
+}
+
+/// Where node classes are looked up.
+#[derive(Debug, Args)]
+pub(super) struct Catalogue {
+    /// A saved answer of ComfyUI's /object_info, in place of asking ComfyUI
+    #[arg(long, value_name = "FILE")]
+    pub(super) object_info: Option<PathBuf>,
+}
+
+/// `convert`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads JSON in API or editor's format, a script, and PNG, WebP, JPEG, MP4, WebM, FLAC, Ogg or MP3 files that ComfyUI
+saved. What was dropped or assumed goes to standard error.
+
+Examples:
+  comfywarden convert editor.json
+  comfywarden convert picture.png --to ui --out open-me.json")]
+pub(super) struct Convert {
+    /// The workflow
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The form of the result
+    #[arg(long, value_enum, default_value = "api")]
+    pub(super) to: Form,
+    /// Write to this file, which must not exist yet
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) catalogue: Catalogue,
+}
+
+/// The forms of a workflow.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Form {
+    /// What ComfyUI runs
+    Api,
+    /// What the editor opens
+    Ui,
+    /// One call per node
+    Script,
+}
+
+/// `validate`.
+#[derive(Debug, Args)]
+pub(super) struct Validate {
+    /// The workflows
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) catalogue: Catalogue,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The older workflow
+    #[arg(value_name = "BEFORE")]
+    pub(super) before: PathBuf,
+    /// The newer workflow
+    #[arg(value_name = "AFTER")]
+    pub(super) after: PathBuf,
+    /// The form of the answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: DiffFormat,
+    #[command(flatten)]
+    pub(super) catalogue: Catalogue,
+}
+
+/// The forms of a comparison.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum DiffFormat {
+    /// Words
+    Text,
+    /// A flowchart
+    Mermaid,
+    /// Lists
+    Json,
 }
 
 /// `serve`.

@@ -6,9 +6,12 @@
 mod arguments;
 mod audit;
 mod call;
+mod convert;
 mod demo;
+mod diff;
 mod doctor;
 mod failure;
+mod files;
 mod inspect;
 mod output;
 mod run;
@@ -16,5 +19,6 @@ mod serve;
 mod sim;
 mod stop;
 mod tools;
+mod validate;
 
 pub use run::run;

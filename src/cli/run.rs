@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::{Arguments, Command, Serve};
 use super::failure::{FAILED, Failure, INTERRUPTED};
 use super::output::complain;
-use super::{audit, call, demo, doctor, inspect, serve, sim, stop, tools};
+use super::{audit, call, convert, demo, diff, doctor, inspect, serve, sim, stop, tools, validate};
 use crate::config::{self, Environment, LogFormat};
 use crate::telemetry;
 
@@ -82,6 +82,9 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Tools(wanted) => tools::run(&wanted, config),
         Command::Call(wanted) => Box::pin(call::run(&wanted, config, stop)).await,
         Command::Inspect(wanted) => inspect::run(&wanted, &config),
+        Command::Convert(wanted) => until(&stop, convert::run(&wanted, config)).await,
+        Command::Validate(wanted) => until(&stop, validate::run(&wanted, config)).await,
+        Command::Diff(wanted) => until(&stop, diff::run(&wanted, config)).await,
         Command::Audit(wanted) => until(&stop, audit::run(&wanted, &config)).await,
         Command::Doctor(_) | Command::Sim(_) => Ok(()),
     }

@@ -49,7 +49,9 @@ async fn version_is_the_one_of_the_package() {
 #[tokio::test]
 async fn every_command_has_a_help_text() {
     let home = tempfile::tempdir().unwrap();
-    for command in ["serve", "demo", "doctor", "tools", "call", "inspect", "audit", "sim"] {
+    for command in
+        ["serve", "demo", "doctor", "tools", "call", "inspect", "audit", "sim", "convert", "validate", "diff"]
+    {
         let output = run(home.path(), &[command, "--help"]).await.unwrap();
         assert_eq!(code(&output), Some(0), "{command}");
         assert!(stdout(&output).contains("Usage: comfywarden"), "{command}");

@@ -14,6 +14,7 @@ mod comfy_client;
 mod comfy_faults;
 mod comfy_prefix;
 mod commands;
+mod commands_files;
 mod config;
 mod contract;
 mod http;

@@ -1,0 +1,85 @@
+//! Workflow files of the command line: read from disk in any readable form, with the catalogue that they need.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::arguments::Catalogue;
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::security::AuditLog;
+use crate::workflow::{
+    ObjectInfo, Workflow,
+    convert::{Report, to_api},
+    read, script,
+};
+
+/// A file larger than this is no workflow that ComfyUI would take.
+const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+
+/// A workflow from a file.
+pub(super) struct FromFile {
+    pub(super) workflow: Workflow,
+    /// `api`, `ui`, `script`, `png`, …
+    pub(super) format: &'static str,
+    /// What the conversion from the editor's format lost or decided.
+    pub(super) report: Report,
+}
+
+/// The node catalogue: from the named file, or from ComfyUI; none when neither answers and none is needed.
+pub(super) async fn object_info(wanted: &Catalogue, config: Config) -> Result<Option<Arc<ObjectInfo>>> {
+    if let Some(file) = &wanted.object_info {
+        let catalogue = ObjectInfo::parse(&bytes_of(file)?).map_err(|error| named(file, error.into()))?;
+        return Ok(Some(Arc::new(catalogue)));
+    }
+    // Looking at files is no call of a client: nothing is recorded, and nothing is sent but one question.
+    let app = App::with_audit(config, AuditLog::memory())?;
+    Ok(app.object_info().await.ok())
+}
+
+/// Reads a workflow in any readable form. Only the editor's format needs the catalogue.
+pub(super) fn workflow_of(file: &Path, object_info: Option<&ObjectInfo>) -> Result<FromFile> {
+    read_bytes(&bytes_of(file)?, object_info).map_err(|error| named(file, error))
+}
+
+fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile> {
+    let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    let text = std::str::from_utf8(bytes).ok().filter(|_| start.is_none_or(|byte| !b"{[\"".contains(byte)));
+    if let Some(text) = text {
+        let parsed = match object_info {
+            Some(catalogue) => script::parse_checked(text, catalogue),
+            None => script::parse(text, None),
+        };
+        let workflow = parsed.map_err(crate::workflow::Error::from)?.workflow;
+        return Ok(FromFile { workflow, format: "script", report: Report::default() });
+    }
+    let found = read::read(bytes)?;
+    let format = found.format.as_str();
+    if let Some(workflow) = found.prompt {
+        return Ok(FromFile { workflow, format, report: Report { notes: found.notes, ..Report::default() } });
+    }
+    let editor = found.workflow.ok_or_else(|| Error::invalid_input("there is no workflow in it"))?;
+    let catalogue = object_info.ok_or_else(|| {
+        Error::invalid_input("the editor's format can only be read with the server's node catalogue")
+            .hint("start ComfyUI, or name a saved /object_info with --object-info FILE")
+    })?;
+    let converted = to_api(&editor, catalogue)?;
+    Ok(FromFile { workflow: converted.workflow, format, report: converted.report })
+}
+
+fn bytes_of(file: &Path) -> Result<Vec<u8>> {
+    let unreadable =
+        |error: std::io::Error| Error::not_found(format!("{}: cannot be read: {error}", file.display()));
+    if std::fs::metadata(file).map_err(unreadable)?.len() > LARGEST_FILE {
+        return Err(Error::invalid_input(format!("{}: is larger than 64 MiB", file.display())));
+    }
+    std::fs::read(file).map_err(unreadable)
+}
+
+fn named(file: &Path, error: Error) -> Error {
+    let outer = Error::new(error.kind(), format!("{}: {}", file.display(), error.message()));
+    match error.hint_text() {
+        Some(hint) => outer.hint(hint),
+        None => outer,
+    }
+}
