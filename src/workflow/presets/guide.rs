@@ -88,13 +88,16 @@ impl Guide {
                 NO_WEIGHTS,
                 NO_NEGATIVE,
             ),
-            _ => Self::plain(
-                "Full sentences: subject, setting, composition, style. The model follows relations between objects well.",
-                NO_WEIGHTS,
-                "With the full model: bad hands, blurry, jpeg artifacts. With dev and fast (cfg 1) it is not evaluated.",
-            ),
+            _ => Self::HIDREAM,
         }
     }
+
+    const HIDREAM: Self = Self {
+        prompt_structure: "Full sentences: subject, setting, composition, style. The model follows relations between objects well.",
+        weight_syntax: NO_WEIGHTS,
+        quality_tags: &[],
+        negative_prompt_tips: "With the full model: bad hands, blurry, jpeg artifacts. With dev and fast (cfg 1) it is not evaluated.",
+    };
 
     fn motion_or_sound(family: Family) -> Self {
         match family {

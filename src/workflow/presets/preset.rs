@@ -30,7 +30,8 @@ pub struct Preset {
 impl Preset {
     /// The settings for `family`.
     pub fn of(family: Family) -> Self {
-        let (sampling, steps, cfg, (width, height), clip_skip, notes) = row(family);
+        let row = TABLE.iter().find(|(of, _)| *of == family).map_or(UNKNOWN, |(_, row)| *row);
+        let (sampling, steps, cfg, (width, height), clip_skip, notes) = row;
         let (sampler_name, scheduler) = sampling;
         Self { family, sampler_name, scheduler, steps, cfg, width, height, clip_skip, notes }
     }
@@ -66,10 +67,15 @@ impl Preset {
 
 type Row = ((&'static str, &'static str), u32, f64, (u32, u32), u32, &'static str);
 
-fn row(family: Family) -> Row {
-    let square = (1024, 1024);
-    match family {
-        Family::Sd15 => (
+/// What ComfyUI itself starts with.
+const UNKNOWN: Row = (("euler", "normal"), 20, 7.0, (512, 512), 1, "");
+
+const SQUARE: (u32, u32) = (1024, 1024);
+
+const TABLE: &[(Family, Row)] = &[
+    (
+        Family::Sd15,
+        (
             ("euler_ancestral", "normal"),
             28,
             7.0,
@@ -77,15 +83,21 @@ fn row(family: Family) -> Row {
             1,
             "Stay near 512 pixels on the short side; larger pictures repeat limbs. For drawings clip_skip 2 is common. Go larger with a second pass (hires_fix).",
         ),
-        Family::Sdxl => (
+    ),
+    (
+        Family::Sdxl,
+        (
             ("dpmpp_2m", "karras"),
             30,
             5.5,
-            square,
+            SQUARE,
             1,
             "Keep about one megapixel: 1024x1024, 832x1216, 1216x832. Below 768 pixels pictures fall apart. cfg above 8 burns colours.",
         ),
-        Family::SdxlTurbo => (
+    ),
+    (
+        Family::SdxlTurbo,
+        (
             ("euler_ancestral", "normal"),
             4,
             1.0,
@@ -93,71 +105,98 @@ fn row(family: Family) -> Row {
             1,
             "One to eight steps at cfg 1; more steps do not help. Community turbo models often take 1024 pixels, 6 to 8 steps and cfg 2. The negative prompt has no effect at cfg 1.",
         ),
-        Family::SdxlLightning => (
+    ),
+    (
+        Family::SdxlLightning,
+        (
             ("euler", "sgm_uniform"),
             4,
             1.0,
-            square,
+            SQUARE,
             1,
             "Use the step count in the file name (2, 4 or 8). The negative prompt has no effect at cfg 1.",
         ),
-        Family::Pony => (
+    ),
+    (
+        Family::Pony,
+        (
             ("euler_ancestral", "normal"),
             25,
             7.0,
-            square,
+            SQUARE,
             2,
             "Needs clip_skip 2 and score tags at the start of the prompt.",
         ),
-        Family::Illustrious => (
+    ),
+    (
+        Family::Illustrious,
+        (
             ("euler_ancestral", "normal"),
             28,
             5.5,
-            square,
+            SQUARE,
             2,
             "Prompt with tags. v-prediction files (vPred in the name) need ModelSamplingDiscrete set to v_prediction.",
         ),
-        Family::Sd3 => (
+    ),
+    (
+        Family::Sd3,
+        (
             ("dpmpp_2m", "sgm_uniform"),
             28,
             4.5,
-            square,
+            SQUARE,
             1,
             "Sizes divisible by 16 near one megapixel. Files without text encoders need clip_l, clip_g and t5xxl beside them.",
         ),
-        Family::Flux => (
+    ),
+    (
+        Family::Flux,
+        (
             ("euler", "simple"),
             20,
             1.0,
-            square,
+            SQUARE,
             1,
             "cfg stays at 1; guidance (3.5) goes through FluxGuidance. schnell needs 4 steps. There is no negative prompt.",
         ),
-        Family::FluxKontext => (
+    ),
+    (
+        Family::FluxKontext,
+        (
             ("euler", "simple"),
             20,
             1.0,
-            square,
+            SQUARE,
             1,
             "Edits a reference picture; guidance 2.5, cfg 1. There is no negative prompt.",
         ),
-        Family::Flux2 => (
+    ),
+    (
+        Family::Flux2,
+        (
             ("euler", "simple"),
             20,
             1.0,
-            square,
+            SQUARE,
             1,
             "cfg stays at 1; guidance (4) goes through FluxGuidance. Sizes divisible by 16.",
         ),
-        Family::Cascade => (
+    ),
+    (
+        Family::Cascade,
+        (
             ("dpmpp_2m", "simple"),
             24,
             4.0,
-            square,
+            SQUARE,
             1,
             "Two stages: stage C draws (24 steps, cfg 4), stage B refines (10 steps, cfg 1.1). Needs both files.",
         ),
-        Family::QwenImage => (
+    ),
+    (
+        Family::QwenImage,
+        (
             ("euler", "simple"),
             20,
             2.5,
@@ -165,23 +204,32 @@ fn row(family: Family) -> Row {
             1,
             "Shift 3.1 (ModelSamplingAuraFlow). Writes text in pictures well. With a lightning LoRA: 4 or 8 steps at cfg 1.",
         ),
-        Family::ZImage => (
+    ),
+    (
+        Family::ZImage,
+        (
             ("res_multistep", "simple"),
             9,
             1.0,
-            square,
+            SQUARE,
             1,
             "The turbo file takes 8 or 9 steps at cfg 1, shift 3; the negative prompt has no effect there. The base file takes 25 or more steps at cfg 4.",
         ),
-        Family::HiDream => (
+    ),
+    (
+        Family::HiDream,
+        (
             ("uni_pc", "simple"),
             50,
             5.0,
-            square,
+            SQUARE,
             1,
             "full: 50 steps, cfg 5, shift 3; dev: 28 steps, cfg 1, shift 6; fast: 16 steps, cfg 1, shift 3.",
         ),
-        Family::Wan => (
+    ),
+    (
+        Family::Wan,
+        (
             ("uni_pc", "simple"),
             30,
             5.0,
@@ -189,7 +237,10 @@ fn row(family: Family) -> Row {
             1,
             "Frames 4n+1 (81 is 5 s at 16 fps). Shift 8 at 480p, 5 at 720p. Memory grows with frames times pixels.",
         ),
-        Family::Ltxv => (
+    ),
+    (
+        Family::Ltxv,
+        (
             ("euler", "normal"),
             30,
             3.0,
@@ -197,7 +248,10 @@ fn row(family: Family) -> Row {
             1,
             "Frames 8n+1, sides divisible by 32, 24 or 25 fps. Use LTXVScheduler for the sigmas.",
         ),
-        Family::HunyuanVideo => (
+    ),
+    (
+        Family::HunyuanVideo,
+        (
             ("euler", "simple"),
             20,
             1.0,
@@ -205,7 +259,10 @@ fn row(family: Family) -> Row {
             1,
             "Frames 4n+1 at 24 fps; guidance 6 through FluxGuidance, cfg 1, shift 7.",
         ),
-        Family::AceStep => (
+    ),
+    (
+        Family::AceStep,
+        (
             ("euler", "simple"),
             50,
             5.0,
@@ -213,7 +270,10 @@ fn row(family: Family) -> Row {
             1,
             "Shift 5 (ModelSamplingSD3). Tags say style, voice and speed; lyrics carry [verse] and [chorus] marks.",
         ),
-        Family::StableAudio => (
+    ),
+    (
+        Family::StableAudio,
+        (
             ("dpmpp_3m_sde_gpu", "exponential"),
             50,
             5.0,
@@ -221,8 +281,8 @@ fn row(family: Family) -> Row {
             1,
             "Up to 47 seconds. Say genre, instruments, mood and BPM. Uses the t5_base text encoder.",
         ),
-    }
-}
+    ),
+];
 
 #[cfg(test)]
 mod tests {
@@ -245,6 +305,14 @@ mod tests {
                 "dpmpp_2m/sgm_uniform 28 4.5 1024x1024",
                 "dpmpp_2m/simple 24 4 1024x1024",
             ]
+        );
+    }
+
+    #[test]
+    fn every_family_has_settings() {
+        assert_eq!(
+            Family::all().filter(|family| Preset::of(*family).notes.is_empty()).collect::<Vec<_>>(),
+            []
         );
     }
 

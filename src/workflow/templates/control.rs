@@ -13,118 +13,142 @@ use crate::workflow::families::Family;
 const SD15: &str = "v1-5-pruned-emaonly.safetensors";
 
 pub(super) fn templates() -> Vec<Template> {
-    let threshold = |name, default: f64, text| {
-        Parameter::new(name, Kind::Number { min: 0.01, max: 255.0 }, default, text)
-    };
+    let mut all = controlnets();
+    all.push(Template::new(
+        "ip_adapter",
+        "IP-Adapter",
+        "Draws in the likeness or style of a picture.",
+        adapter_parameters(),
+        ip_adapter,
+    ));
+    all.push(Template::new(
+        "face_restore",
+        "Restore faces",
+        "Enlarges a picture, then repairs its faces with CodeFormer or GFPGAN.",
+        face_parameters(),
+        face_restore,
+    ));
+    all.push(Template::new(
+        "remove_background",
+        "Remove background",
+        "Cuts out the subject of a picture onto transparency.",
+        vec![
+            parameter::image(),
+            Parameter::new("rmbg_model", Kind::Text, "RMBG-2.0", "model of the RMBG node"),
+        ],
+        remove_background,
+    ));
+    all
+}
+
+fn controlnets() -> Vec<Template> {
     let resolution = Parameter::new(
         "resolution",
         Kind::Integer { min: 64, max: 4096 },
         512,
         "pixels at which the picture is analysed",
     );
-    let mut canny = controlled("control_v11p_sd15_canny.pth", (&["canny"], &[], ""));
-    canny.push(threshold("low_threshold", 100.0, "weaker edge threshold, 0 to 255 (up to 1: as a fraction)"));
-    canny.push(threshold(
-        "high_threshold",
-        200.0,
-        "stronger edge threshold, 0 to 255 (up to 1: as a fraction)",
-    ));
-    let mut depth = controlled("control_v11f1p_sd15_depth.pth", (&["depth"], &[], ""));
-    depth.push(resolution.clone());
-    let mut openpose = controlled("control_v11p_sd15_openpose.pth", (&["openpose"], &[], ""));
-    openpose.push(resolution);
+    let mut depth_parameters = controlled("control_v11f1p_sd15_depth.pth", (&["depth"], &[], ""));
+    depth_parameters.push(resolution.clone());
+    let mut pose_parameters = controlled("control_v11p_sd15_openpose.pth", (&["openpose"], &[], ""));
+    pose_parameters.push(resolution);
     vec![
         Template::new(
             "controlnet_canny",
             "ControlNet: edges",
             "Draws along the edges of a picture (core Canny node).",
+            canny_parameters(),
             canny,
-            |values, graph| {
-                let image = load(values, graph);
-                let low = fraction(values.number("low_threshold"));
-                let high = fraction(values.number("high_threshold"));
-                let edges = json!({ "image": image, "low_threshold": low, "high_threshold": high });
-                let edges = graph.add("Canny", edges).out(0);
-                follow(values, graph, edges, "comfyui-mcp-controlnet-canny");
-            },
         ),
         Template::new(
             "controlnet_depth",
             "ControlNet: depth",
             "Draws with the depth of a picture.",
+            depth_parameters,
             depth,
-            |values, graph| {
-                let image = load(values, graph);
-                let inputs = json!({
-                    "image": image, "ckpt_name": "depth_anything_v2_vits.pth",
-                    "resolution": values.integer("resolution"),
-                });
-                let depth = graph.add("DepthAnythingV2Preprocessor", inputs).out(0);
-                follow(values, graph, depth, "comfyui-mcp-controlnet-depth");
-            },
         ),
         Template::new(
             "controlnet_openpose",
             "ControlNet: pose",
             "Draws people in the poses of a picture.",
+            pose_parameters,
             openpose,
-            |values, graph| {
-                let image = load(values, graph);
-                let inputs = json!({
-                    "image": image, "detect_hand": "enable", "detect_body": "enable",
-                    "detect_face": "enable", "resolution": values.integer("resolution"),
-                });
-                let pose = graph.add("OpenposePreprocessor", inputs).out(0);
-                follow(values, graph, pose, "comfyui-mcp-controlnet-openpose");
-            },
-        ),
-        Template::new(
-            "ip_adapter",
-            "IP-Adapter",
-            "Draws in the likeness or style of a picture.",
-            adapter_parameters(),
-            ip_adapter,
-        ),
-        Template::new(
-            "face_restore",
-            "Restore faces",
-            "Enlarges a picture, then repairs its faces with CodeFormer or GFPGAN.",
-            vec![
-                parameter::image(),
-                upscaler(),
-                parameter::file(
-                    "face_restore_model",
-                    "facerestore_models",
-                    "codeformer.pth",
-                    Hint::Words((&["codeformer", "gfpgan"], &[], "")),
-                    "face restoration model",
-                ),
-                Parameter::new(
-                    "face_restore_fidelity",
-                    Kind::Number { min: 0.0, max: 1.0 },
-                    0.7,
-                    "0 = prettier, 1 = closer to the original",
-                ),
-            ],
-            face_restore,
-        ),
-        Template::new(
-            "remove_background",
-            "Remove background",
-            "Cuts out the subject of a picture onto transparency.",
-            vec![
-                parameter::image(),
-                Parameter::new("rmbg_model", Kind::Text, "RMBG-2.0", "model of the RMBG node"),
-            ],
-            |values, graph| {
-                let image = load(values, graph);
-                let inputs =
-                    json!({ "image": image, "model": values.text("rmbg_model"), "background": "Alpha" });
-                let cut = graph.add("RMBG", inputs).out(0);
-                save(graph, cut, "comfyui-mcp-cutout");
-            },
         ),
     ]
+}
+
+fn canny_parameters() -> Vec<Parameter> {
+    let threshold = |name, default: f64, text| {
+        Parameter::new(name, Kind::Number { min: 0.01, max: 255.0 }, default, text)
+    };
+    let mut parameters = controlled("control_v11p_sd15_canny.pth", (&["canny"], &[], ""));
+    parameters.push(threshold(
+        "low_threshold",
+        100.0,
+        "weaker edge threshold, 0 to 255 (up to 1: as a fraction)",
+    ));
+    parameters.push(threshold(
+        "high_threshold",
+        200.0,
+        "stronger edge threshold, 0 to 255 (up to 1: as a fraction)",
+    ));
+    parameters
+}
+
+fn face_parameters() -> Vec<Parameter> {
+    vec![
+        parameter::image(),
+        upscaler(),
+        parameter::file(
+            "face_restore_model",
+            "facerestore_models",
+            "codeformer.pth",
+            Hint::Words((&["codeformer", "gfpgan"], &[], "")),
+            "face restoration model",
+        ),
+        Parameter::new(
+            "face_restore_fidelity",
+            Kind::Number { min: 0.0, max: 1.0 },
+            0.7,
+            "0 = prettier, 1 = closer to the original",
+        ),
+    ]
+}
+
+fn canny(values: &Values, graph: &mut Graph) {
+    let image = load(values, graph);
+    let low = fraction(values.number("low_threshold"));
+    let high = fraction(values.number("high_threshold"));
+    let edges = json!({ "image": image, "low_threshold": low, "high_threshold": high });
+    let edges = graph.add("Canny", edges).out(0);
+    follow(values, graph, edges, "comfyui-mcp-controlnet-canny");
+}
+
+fn depth(values: &Values, graph: &mut Graph) {
+    let image = load(values, graph);
+    let inputs = json!({
+        "image": image, "ckpt_name": "depth_anything_v2_vits.pth",
+        "resolution": values.integer("resolution"),
+    });
+    let depth = graph.add("DepthAnythingV2Preprocessor", inputs).out(0);
+    follow(values, graph, depth, "comfyui-mcp-controlnet-depth");
+}
+
+fn openpose(values: &Values, graph: &mut Graph) {
+    let image = load(values, graph);
+    let inputs = json!({
+        "image": image, "detect_hand": "enable", "detect_body": "enable",
+        "detect_face": "enable", "resolution": values.integer("resolution"),
+    });
+    let pose = graph.add("OpenposePreprocessor", inputs).out(0);
+    follow(values, graph, pose, "comfyui-mcp-controlnet-openpose");
+}
+
+fn remove_background(values: &Values, graph: &mut Graph) {
+    let image = load(values, graph);
+    let inputs = json!({ "image": image, "model": values.text("rmbg_model"), "background": "Alpha" });
+    let cut = graph.add("RMBG", inputs).out(0);
+    save(graph, cut, "comfyui-mcp-cutout");
 }
 
 fn controlled(net: &'static str, wanted: super::choose::Wanted) -> Vec<Parameter> {

@@ -54,6 +54,15 @@ pub(super) fn templates() -> Vec<Template> {
             .concat(),
             inpaint,
         ),
+    ];
+    all.extend(larger());
+    all.extend(families());
+    all.extend(separates());
+    all
+}
+
+fn larger() -> Vec<Template> {
+    vec![
         Template::new(
             "upscale",
             "Upscale",
@@ -85,20 +94,10 @@ pub(super) fn templates() -> Vec<Template> {
             .concat(),
             hires_fix,
         ),
-    ];
-    all.extend(family_templates());
-    all
+    ]
 }
 
-fn family_templates() -> Vec<Template> {
-    let guidance = |default: f64| {
-        Parameter::new(
-            "guidance",
-            Kind::Number { min: 0.0, max: 100.0 },
-            default,
-            "distilled guidance (FluxGuidance)",
-        )
-    };
+fn families() -> Vec<Template> {
     vec![
         Template::new(
             "lora_stack",
@@ -125,11 +124,16 @@ fn family_templates() -> Vec<Template> {
                     (1024, 1024),
                     parameter::sampling(20, 1.0, "euler", "simple", 1.0),
                 ),
-                vec![guidance(3.5)],
+                vec![guidance()],
             ]
             .concat(),
             |values, graph| draw(values, graph, "comfyui-mcp-flux"),
         ),
+    ]
+}
+
+fn separates() -> Vec<Template> {
+    vec![
         Template::new(
             "flux_separate",
             "FLUX from separate files",
@@ -140,7 +144,7 @@ fn family_templates() -> Vec<Template> {
                     "flux1-dev.safetensors",
                     parameter::sampling(20, 1.0, "euler", "simple", 1.0),
                 ),
-                vec![guidance(3.5)],
+                vec![guidance()],
             ]
             .concat(),
             |values, graph| draw_separate(values, graph, Family::Flux, "comfyui-mcp-flux"),
@@ -179,6 +183,11 @@ fn family_templates() -> Vec<Template> {
             |values, graph| draw_separate(values, graph, Family::ZImage, "comfyui-mcp-z-image"),
         ),
     ]
+}
+
+fn guidance() -> Parameter {
+    let range = Kind::Number { min: 0.0, max: 100.0 };
+    Parameter::new("guidance", range, 3.5, "distilled guidance (FluxGuidance)")
 }
 
 fn drawing(
