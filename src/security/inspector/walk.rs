@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
     }
 
     fn inputs(&mut self, inputs: &JsonObject, place: Place<'_>, flow: &Flow<'_>) -> usize {
-        for (name, why) in work::excesses(inputs, place.origin, flow) {
+        for (name, why) in work::excesses(place.class, inputs, place.origin, flow) {
             self.suspicious(place, Flag::ResourceAbuse, &name, Some(&why));
         }
         self.joined(inputs, None, place, flow);

@@ -23,7 +23,13 @@ const MOST_PIXELS: f64 = 8e9;
 const MOST_REPEATS: f64 = 10_000.0;
 
 /// The inputs that ask for too much, and why.
-pub(super) fn excesses(inputs: &JsonObject, origin: Origin, flow: &Flow<'_>) -> Vec<(String, String)> {
+pub(super) fn excesses(
+    class: &str,
+    inputs: &JsonObject,
+    origin: Origin,
+    flow: &Flow<'_>,
+) -> Vec<(String, String)> {
+    let repeats = class.contains("Repeat") || class.contains("Batch");
     let mut excesses = Vec::new();
     let mut pixels = 1.0;
     let mut sides = 0;
@@ -39,7 +45,9 @@ pub(super) fn excesses(inputs: &JsonObject, origin: Origin, flow: &Flow<'_>) -> 
                 MOST_SIDE
             }
             "steps" => MOST_STEPS,
-            "size" | "amount" | "count" | "num" | "images" | "batch" if is_batch(words) => MOST_BATCH,
+            "size" | "amount" | "count" | "num" | "images" | "batch" if is_batch(words, repeats) => {
+                MOST_BATCH
+            }
             "by" | "factor" | "multiplier" | "scale"
                 if words.iter().any(|w| w.contains("scale") || w == "resize") =>
             {
@@ -62,7 +70,7 @@ pub(super) fn excesses(inputs: &JsonObject, origin: Origin, flow: &Flow<'_>) -> 
         {
             excesses.push((name.clone(), format!("{number} is less than nothing")));
         }
-        if (whole && matches!(last, "width" | "height" | "length" | "frames")) || is_batch(words) {
+        if (whole && matches!(last, "width" | "height" | "length" | "frames")) || is_batch(words, repeats) {
             pixels *= number.max(1.0);
         }
     }
@@ -75,9 +83,10 @@ pub(super) fn excesses(inputs: &JsonObject, origin: Origin, flow: &Flow<'_>) -> 
     excesses
 }
 
-fn is_batch(words: &[String]) -> bool {
+/// An `amount` is one of pictures where the class repeats them, and a length where it cuts them.
+fn is_batch(words: &[String], repeats: bool) -> bool {
     let has = |word: &str| words.iter().any(|w| w == word);
-    has("batch") || has("amount") || (has("num") && has("images"))
+    has("batch") || (repeats && has("amount")) || (has("num") && has("images"))
 }
 
 /// ComfyUI turns text into numbers where it wants numbers.
@@ -97,7 +106,8 @@ mod tests {
 
     fn count(inputs: &Value) -> usize {
         let none = JsonObject::new();
-        excesses(inputs.as_object().unwrap(), Origin::Core, &Flow::new(&none, None)).len()
+        excesses("RepeatLatentBatch", inputs.as_object().unwrap(), Origin::Core, &Flow::new(&none, None))
+            .len()
     }
 
     #[test]
