@@ -29,7 +29,7 @@ pub(super) struct FromFile {
 /// The node catalogue: from the named file, or from ComfyUI; none when neither answers and none is needed.
 pub(super) async fn object_info(wanted: &Catalogue, config: Config) -> Result<Option<Arc<ObjectInfo>>> {
     if let Some(file) = &wanted.object_info {
-        let catalogue = ObjectInfo::parse(&bytes_of(file)?).map_err(|error| named(file, error.into()))?;
+        let catalogue = ObjectInfo::parse(&bytes_of(file)?).map_err(|error| named(file, &error.into()))?;
         return Ok(Some(Arc::new(catalogue)));
     }
     // Looking at files is no call of a client: nothing is recorded, and nothing is sent but one question.
@@ -39,7 +39,7 @@ pub(super) async fn object_info(wanted: &Catalogue, config: Config) -> Result<Op
 
 /// Reads a workflow in any readable form. Only the editor's format needs the catalogue.
 pub(super) fn workflow_of(file: &Path, object_info: Option<&ObjectInfo>) -> Result<FromFile> {
-    read_bytes(&bytes_of(file)?, object_info).map_err(|error| named(file, error))
+    read_bytes(&bytes_of(file)?, object_info).map_err(|error| named(file, &error))
 }
 
 fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile> {
@@ -76,7 +76,7 @@ fn bytes_of(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(unreadable)
 }
 
-fn named(file: &Path, error: Error) -> Error {
+fn named(file: &Path, error: &Error) -> Error {
     let outer = Error::new(error.kind(), format!("{}: {}", file.display(), error.message()));
     match error.hint_text() {
         Some(hint) => outer.hint(hint),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Call, Handled, Hints, Tool, clamp,
+    Answer, Call, Handled, Hints, Tool, clamp,
     params::{Seed, WorkflowArg},
     reading,
 };
@@ -124,13 +124,8 @@ async fn create_workflow(call: Call, params: CreateWorkflow) -> Handled<Created>
             "ComfyUI does not answer, so nobody checked whether its nodes and models are installed".into(),
         );
     }
-    Ok(Created {
-        workflow: whole(built.workflow.to_value())?,
-        template: params.template,
-        used: built.used,
-        notes,
-    }
-    .into())
+    let workflow = whole(built.workflow.to_value())?;
+    Ok(Answer::from(Created { workflow, template: params.template, used: built.used, notes }).verbatim())
 }
 
 /// A workflow as a result. One that would have to be cut to fit is refused: half a workflow is none.
@@ -214,7 +209,8 @@ async fn modify_workflow(call: Call, params: ModifyWorkflow) -> Handled<Modified
         warnings.push("ComfyUI does not answer, so classes and types were not checked".into());
     }
     let changes = edit::apply(&mut workflow, &operations, object_info.as_deref())?;
-    Ok(Modified { workflow: whole(workflow.to_value())?, changes, warnings }.into())
+    let workflow = whole(workflow.to_value())?;
+    Ok(Answer::from(Modified { workflow, changes, warnings }).verbatim())
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -248,6 +244,7 @@ struct Conversion {
 }
 
 async fn convert_workflow(call: Call, params: ConvertWorkflow) -> Handled<Conversion> {
+    let from_server = params.workflow.is_reference();
     let readable = reading::read(&call, params.workflow).await?;
     let format_found = readable.format.to_owned();
     let mut report = readable.report;
@@ -264,5 +261,7 @@ async fn convert_workflow(call: Call, params: ConvertWorkflow) -> Handled<Conver
             workflow = Some(whole(drawn.workflow.into_value())?);
         }
     }
-    Ok(Conversion { format_found, workflow, script: text, report }.into())
+    let answer = Answer::from(Conversion { format_found, workflow, script: text, report });
+    // What a file on the server holds is not the caller's own.
+    Ok(if from_server { answer } else { answer.verbatim() })
 }

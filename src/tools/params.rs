@@ -14,6 +14,11 @@ pub const MAX_WORKFLOW_BYTES: usize = 10 * 1024 * 1024;
 pub struct WorkflowArg(Value);
 
 impl WorkflowArg {
+    /// True when it only says where the workflow is.
+    pub(crate) fn is_reference(&self) -> bool {
+        self.0.as_str().is_some_and(|text| text.trim_start().starts_with("comfyui://"))
+    }
+
     /// The object or text as it was given.
     pub(crate) fn into_value(self) -> Value {
         self.0

@@ -42,12 +42,13 @@ fn said(what: &str, remark: &Remark) -> String {
 
 /// Reads the argument. Only the editor's format and a file on the server need ComfyUI to answer.
 pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable, Stop> {
+    let reference = argument.is_reference();
     let text = match argument.into_value() {
         Value::String(text) => text,
         value => return api_of(call, read::read_value(value)?).await,
     };
     let start = text.trim_start();
-    if start.starts_with("comfyui://") {
+    if reference {
         let file = resources::read(&call.comfy, start.trim_end()).await?;
         return api_of(call, read::read(&file.bytes)?).await;
     }

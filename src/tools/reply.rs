@@ -52,9 +52,18 @@ pub struct Answer<O> {
     pub(crate) output: O,
     pub(crate) blocks: Vec<Block>,
     pub(crate) prompt_id: Option<String>,
+    pub(crate) verbatim: bool,
 }
 
 impl<O> Answer<O> {
+    /// Leaves the result as it is: it holds only what the caller sent, and words that look like a secret in a
+    /// workflow must come back as they went in, or another workflow comes back.
+    #[must_use]
+    pub fn verbatim(mut self) -> Self {
+        self.verbatim = true;
+        self
+    }
+
     /// Adds a picture or a link.
     #[must_use]
     pub fn block(mut self, block: Block) -> Self {
@@ -72,7 +81,7 @@ impl<O> Answer<O> {
 
 impl<O> From<O> for Answer<O> {
     fn from(output: O) -> Self {
-        Self { output, blocks: Vec::new(), prompt_id: None }
+        Self { output, blocks: Vec::new(), prompt_id: None, verbatim: false }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     Call,
     clamp::clamp,
-    reply::{Block, Handled, Question, Stop},
+    reply::{Answer, Block, Handled, Question, Stop},
     schema,
 };
 use crate::{
@@ -35,7 +35,7 @@ pub struct Hints {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// With a result.
-    Done { structured: Value, blocks: Vec<Block>, prompt_id: Option<String> },
+    Done { structured: Value, blocks: Vec<Block>, prompt_id: Option<String>, verbatim: bool },
     /// With a question.
     Ask(Question),
 }
@@ -91,9 +91,10 @@ impl Tool {
                 Box::pin(async move {
                     let params = read_params(args)?;
                     let answer = handler(call, params).await?;
-                    let structured = serde_json::to_value(answer.output)
+                    let structured = serde_json::to_value(&answer.output)
                         .map_err(|e| Error::internal("the result cannot be written as JSON").source(e))?;
-                    Ok(Ended::Done { structured, blocks: answer.blocks, prompt_id: answer.prompt_id })
+                    let Answer { blocks, prompt_id, verbatim, .. } = answer;
+                    Ok(Ended::Done { structured, blocks, prompt_id, verbatim })
                 })
             }),
         }
@@ -168,11 +169,13 @@ impl Tool {
             () = async { cancel.cancelled().await; tokio::time::sleep(GRACE).await } => Err(Stop::Cancelled),
         };
         match ended {
-            Ok(Ended::Done { mut structured, blocks, prompt_id }) => {
-                redact::redact(&mut structured);
+            Ok(Ended::Done { mut structured, blocks, prompt_id, verbatim }) => {
+                if !verbatim {
+                    redact::redact(&mut structured);
+                }
                 clamp(&mut structured);
                 permit.finish(&Outcome::Completed { prompt_id: prompt_id.clone() }).await?;
-                Ok(Ended::Done { structured, blocks, prompt_id })
+                Ok(Ended::Done { structured, blocks, prompt_id, verbatim })
             }
             Ok(Ended::Ask(question)) | Err(Stop::Ask(question)) => {
                 permit.finish(&Outcome::Asked).await?;

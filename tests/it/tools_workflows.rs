@@ -125,6 +125,19 @@ async fn operations_apply_together_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_prompt_that_looks_like_a_secret_comes_back_as_it_went_in() {
+    let app = TestApp::start().await;
+    let text =
+        "a poster with the words password: swordfish-9000 and Bearer abcdefghijklmnopqrstuvwxyz0123456789";
+    let args = json!({"template": "txt2img", "params": {"prompt": text}});
+    let made = app.call("comfyui_create_workflow", args).await;
+    let encoded = made["workflow"].as_object().unwrap().values().any(|node| node["inputs"]["text"] == text);
+    assert!(encoded, "{made}");
+    let log = serde_json::to_string(&app.audit.records()).unwrap();
+    assert!(!log.contains("swordfish"), "the log keeps no prompt in clear");
+}
+
+#[tokio::test]
 async fn forms_convert_into_each_other() {
     let app = TestApp::start().await;
     let convert = async |workflow: Value, to: &str| {
