@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::security::AuditLog;
 use crate::workflow::{
     ObjectInfo, Workflow,
-    convert::{Report, to_api},
+    convert::{Moment, Report, to_api_at},
     read, script,
 };
 
@@ -63,7 +63,7 @@ fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile
         Error::invalid_input("the editor's format can only be read with the server's node catalogue")
             .hint("start ComfyUI, or name a saved /object_info with --object-info FILE")
     })?;
-    let converted = to_api(&editor, catalogue)?;
+    let converted = to_api_at(&editor, catalogue, &Moment::of(&chrono::Local::now()))?;
     Ok(FromFile { workflow: converted.workflow, format, report: converted.report })
 }
 

@@ -8,7 +8,7 @@ use crate::{
     error::Error,
     workflow::{
         Workflow,
-        convert::{Remark, Report, to_api},
+        convert::{Moment, Remark, Report, to_api_at},
         read::{self, Found},
         script,
     },
@@ -74,7 +74,8 @@ async fn api_of(call: &Call, found: Found) -> Result<Readable, Stop> {
         return Err(Error::invalid_input("there is no workflow in it").into());
     };
     let object_info = call.comfy.object_info().await?;
-    let converted = to_api(&editor, &object_info)?;
+    // The editor puts the date into file names when the user runs the workflow.
+    let converted = to_api_at(&editor, &object_info, &Moment::of(&chrono::Local::now()))?;
     let mut report = converted.report;
     report.notes.extend(found.notes);
     Ok(Readable { workflow: converted.workflow, format, report })

@@ -20,6 +20,18 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// The moment that a clock shows.
+    pub fn of(time: &(impl chrono::Datelike + chrono::Timelike)) -> Self {
+        Self {
+            year: time.year(),
+            month: time.month(),
+            day: time.day(),
+            hour: time.hour(),
+            minute: time.minute(),
+            second: time.second(),
+        }
+    }
+
     /// The moment in the editor's format letters: `yyyy`, `yy`, and one or two of `M`, `d`, `h`, `m`, `s`.
     pub fn format(&self, format: &str) -> String {
         let mut result = String::new();
