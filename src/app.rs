@@ -32,7 +32,9 @@ pub use crate::{
 const QUESTION_LIFE_SECONDS: u64 = 600;
 
 /// How long calls in flight may take to end when the application stops; the whole stop stays below 2 s.
-const LAST_MOMENTS: Duration = Duration::from_millis(1500);
+const LAST_MOMENTS: Duration = Duration::from_millis(1200);
+/// How long a quick call may still take after its client has sent everything and hung up.
+const A_MOMENT: Duration = Duration::from_millis(500);
 
 /// The tools by name, in a fixed order.
 #[derive(Debug, Default)]
@@ -153,6 +155,13 @@ impl App {
     /// True when ComfyUI answers now.
     pub async fn comfyui_answers(&self) -> bool {
         self.comfy.system_stats().await.is_ok()
+    }
+
+    /// Lets calls in flight come to their end for a moment, then stops.
+    pub async fn finish(&self) {
+        self.calls.close();
+        tokio::time::timeout(A_MOMENT, self.calls.wait()).await.ok();
+        self.stop().await;
     }
 
     /// Stops: calls in flight are cancelled on ComfyUI as if their callers had left, and the audit log is written

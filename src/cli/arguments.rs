@@ -225,6 +225,12 @@ pub(super) struct Demo {
     /// [default: comfywarden-demo.png]
     #[arg(long, short, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Width and height in pixels [default: what the model wants; small where ComfyUI computes on a CPU]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4096))]
+    pub(super) size: Option<u32>,
+    /// Sampling steps [default: what the model wants; few where ComfyUI computes on a CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(super) steps: Option<u32>,
 }
 
 /// `doctor`.

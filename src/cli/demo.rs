@@ -63,7 +63,7 @@ pub(super) async fn run(
     let (input, output) = tokio::io::split(theirs);
     let serving = tokio::spawn(server::serve_stream(Arc::clone(&app), input, output, stop.clone()));
     let painted = tokio::select! {
-        painted = paint(&wanted.prompt, ours) => painted.map_err(Failure::from),
+        painted = paint(wanted, named, ours) => painted.map_err(Failure::from),
         () = interrupted.cancelled() => {
             // Takes the job off ComfyUI, which would go on painting for nobody.
             app.stop().await;
@@ -88,13 +88,40 @@ struct Painted {
     seconds: f64,
 }
 
-async fn paint(prompt: &str, pipe: tokio::io::DuplexStream) -> Result<Painted> {
+/// Side in pixels and steps of a picture that a processor without a graphics card draws in about a minute.
+const MODEST: (u32, u32) = (128, 4);
+
+/// What is asked for: what the model wants, unless the user or a slow machine wants less.
+async fn request(wanted: &Demo, named: bool, client: &Client) -> Result<Value> {
+    let mut asked = json!({ "prompt": wanted.prompt, "wait": true, "wait_seconds": 3000 });
+    let (mut side, mut steps) = (wanted.size, wanted.steps);
+    if named && side.is_none() && steps.is_none() {
+        let info = client.call("comfyui_get_system_info", json!({})).await?;
+        let devices = info.get("devices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        if !devices.is_empty() && devices.iter().all(|device| text(device, "/name") == "cpu") {
+            (side, steps) = (Some(MODEST.0), Some(MODEST.1));
+            complain(&format!(
+                "This ComfyUI computes on a CPU, so the picture is small and rough: {0} x {0}, {1} steps. \
+                 (--size and --steps ask for more.)",
+                MODEST.0, MODEST.1
+            ));
+        }
+    }
+    if let Some(arguments) = asked.as_object_mut() {
+        for (name, value) in [("width", side), ("height", side), ("steps", steps)] {
+            arguments.extend(value.map(|value| (name.to_owned(), value.into())));
+        }
+    }
+    Ok(asked)
+}
+
+async fn paint(wanted: &Demo, named: bool, pipe: tokio::io::DuplexStream) -> Result<Painted> {
     let begun = Instant::now();
     let progress = Arc::new(Progress::start());
     let client = Client::connect(pipe, Arc::clone(&progress)).await?;
-    let asked = json!({ "prompt": prompt, "wait": true, "wait_seconds": 3000 });
+    let asked = request(wanted, named, &client).await?;
     let mut answer = client.call("comfyui_generate_image", asked).await?;
-    while matches!(text(&answer, "/status"), "running" | "submitted") {
+    while matches!(text(&answer, "/status"), "running" | "submitted" | "queued") {
         let look = json!({ "prompt_id": text(&answer, "/prompt_id"), "wait_seconds": 60 });
         let mut later = client.call("comfyui_get_progress", look).await?;
         for kept in ["seed", "model", "settings"] {

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{Arguments, Command, Serve};
 use super::failure::{FAILED, Failure, INTERRUPTED};
 use super::output::complain;
 use super::{audit, call, convert, demo, diff, doctor, inspect, serve, sim, stop, tools, validate};
-use crate::config::{self, Environment, LogFormat};
+use crate::config::{self, Environment, LoadOptions, Loaded, LogFormat};
 use crate::telemetry;
 
 /// More threads than this only cost memory: the work is waiting.
@@ -35,16 +36,19 @@ pub fn run() -> ExitCode {
     }
     // The provider that reqwest and the socket share; a second call is refused and changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
-    let runtime = match runtime {
+    let environment = Environment::process();
+    let options = arguments.load_options(environment);
+    let loaded = config::load(&options);
+    let one_client = matches!(arguments.command, Some(Command::Serve(_)))
+        && loaded.as_ref().is_ok_and(|loaded| !loaded.config.transport.remote.enabled);
+    let runtime = match runtime(one_client) {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(&format!("cannot start: {error}"));
             return ExitCode::from(FAILED);
         }
     };
-    let ended = runtime.block_on(dispatch(arguments));
+    let ended = runtime.block_on(dispatch(arguments, &options, loaded));
     // A thread that reads standard input cannot be stopped; nobody waits for it.
     runtime.shutdown_timeout(Duration::from_millis(10));
     match ended {
@@ -53,20 +57,30 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
-    let environment = Environment::process();
-    let options = arguments.load_options(environment.clone());
-    let loaded = config::load(&options);
+/// One client on a pipe is served on one thread: handing its calls to another one costs more than the calls.
+fn runtime(one_client: bool) -> std::io::Result<Runtime> {
+    if one_client {
+        return Builder::new_current_thread().enable_all().build();
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+}
+
+async fn dispatch(
+    arguments: Arguments,
+    options: &LoadOptions,
+    loaded: Result<Loaded, config::Error>,
+) -> Result<(), Failure> {
     let (level, json) = match &loaded {
         Ok(loaded) => (loaded.config.logging.level.as_str(), loaded.config.logging.format == LogFormat::Json),
         Err(_) => ("warn", false),
     };
     telemetry::init(level, json);
     let stop = stop::token();
-    let named = arguments.global.comfyui_url.is_some() || environment.get("COMFYUI_URL").is_some();
+    let named = arguments.global.comfyui_url.is_some() || options.environment.get("COMFYUI_URL").is_some();
     let command = arguments.command.unwrap_or(Command::Serve(Serve::default()));
     if let Command::Doctor(wanted) = &command {
-        return until(&stop, doctor::run(wanted, loaded, config::locate(&options))).await;
+        return until(&stop, doctor::run(wanted, loaded, config::locate(options))).await;
     }
     if let Command::Sim(wanted) = &command {
         return sim::run(wanted, stop).await;

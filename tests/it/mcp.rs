@@ -9,6 +9,7 @@ use rmcp::{
     service::{ClientLifecycleMode, ClientServiceExt, PeerRequestOptions, RunningService},
 };
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use crate::support::{
     TestApp, bounded, object,
@@ -323,4 +324,31 @@ async fn the_server_ends_when_the_client_hangs_up() {
     let client = bounded(Person::silent().serve(theirs)).await.unwrap();
     bounded(client.cancel()).await.unwrap();
     bounded(serving).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_takes_its_job_with_it() {
+    let app = TestApp::start().await;
+    let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+    let (input, output) = tokio::io::split(ours);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let serving = tokio::spawn(comfywarden::server::serve_stream(app.app.clone(), input, output, stop));
+    let held = app.sim.hold("RigSleep");
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+        "name": "comfyui_run_workflow", "arguments": {"workflow": sleeping_workflow(5), "wait": true}}});
+    for message in [hello, ready, call] {
+        bounded(theirs.write_all(format!("{message}\n").as_bytes())).await.unwrap();
+    }
+    bounded(held.reached()).await;
+
+    drop(theirs);
+
+    bounded(app.sim.wait_for_request(|seen| seen.path == "/interrupt")).await;
+    held.release();
+    bounded(serving).await.unwrap().unwrap();
+    let actions = bounded(app.outcome_of("comfyui_run_workflow")).await;
+    assert_eq!(actions.last().unwrap(), "cancelled", "{actions:?}");
 }
