@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Call;
-use super::failure::{Failure, INTERRUPTED, code_of};
+use super::failure::{FAILED, Failure, INTERRUPTED, code_of};
 use super::output::{complain, say_json};
 use crate::app::{App, Block, CallContext, Caller, Reply, Sink, Update};
 use crate::config::Config;
@@ -47,7 +47,7 @@ pub(super) async fn run(
             Ok(Reply::Done { structured, blocks }) => {
                 print(&structured)?;
                 keep(&blocks, wanted.out.as_deref())?;
-                return Ok(());
+                return if ended_badly(&structured) { Err(Failure::Answered(FAILED)) } else { Ok(()) };
             }
             Ok(Reply::Ask { question, sealed_state: state }) => {
                 answer = Some(patiently(&stop, move || ask(&question)).await??);
@@ -61,6 +61,12 @@ pub(super) async fn run(
             }
         }
     }
+}
+
+/// True when the call did its work and the job it tells of did not.
+fn ended_badly(answer: &Value) -> bool {
+    let status = answer.get("status").and_then(Value::as_str);
+    matches!(status, Some("error" | "interrupted" | "timeout" | "lost"))
 }
 
 /// Waits for somebody who types, until Ctrl-C.

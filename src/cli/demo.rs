@@ -40,6 +40,7 @@ pub(super) async fn run(
     named: bool,
     interrupted: CancellationToken,
 ) -> std::result::Result<(), Failure> {
+    place::check(wanted.out.as_deref())?;
     let sim = if named {
         None
     } else {

@@ -1,4 +1,4 @@
-//! When to stop: Ctrl-C, or the signal of a service manager. Once is enough.
+//! When to stop: Ctrl-C, the signal of a service manager, or a terminal that closes. Once is enough.
 
 use tokio_util::sync::CancellationToken;
 
@@ -7,10 +7,12 @@ async fn asked() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        let signals = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        if let (Ok(mut terminate), Ok(mut hangup)) = signals {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             return;
         }

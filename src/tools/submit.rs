@@ -29,6 +29,9 @@ pub(crate) struct Submit {
     pub(crate) seed: Option<u64>,
 }
 
+/// How long a server that is there may take to tell its queue.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
 /// Vets and submits `workflow`, and follows it when asked to.
 pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Result<Answer<Envelope>, Stop> {
     let missing = missing_models(call, &workflow).await;
@@ -52,10 +55,20 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
         let action = if how.keep_events { "stream_completed" } else { "completed" };
         call.trail.event(action, prompt_field(&id)).await?;
     }
+    if envelope.status == Status::Running && !answers(call).await {
+        warnings.push(
+            "ComfyUI does not answer now, so `running` is the last that is known; ask comfyui_get_progress later".into(),
+        );
+    }
     envelope.warnings = warnings;
     envelope.error = envelope.error.map(|error| error.with_node_errors(submitted.node_errors));
     envelope.next = envelope.next_step();
     Ok(links.into_iter().fold(Answer::from(envelope).prompt(id.as_str()), Answer::block))
+}
+
+/// True when ComfyUI answers at once.
+async fn answers(call: &Call) -> bool {
+    matches!(tokio::time::timeout(AT_ONCE, call.comfy.queue()).await, Ok(Ok(_)))
 }
 
 /// Loaders that name a file which is not installed. ComfyUI's own catalogue lists what is.

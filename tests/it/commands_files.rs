@@ -73,3 +73,18 @@ async fn without_comfyui_the_editors_format_needs_a_saved_catalogue() {
     let workflow: Value = serde_json::from_slice(&converted.stdout).unwrap();
     assert_eq!(workflow["1"]["class_type"], "EmptyImage");
 }
+
+#[tokio::test]
+async fn call_ends_with_1_when_its_job_failed() {
+    let home = tempfile::tempdir().unwrap();
+    let sim = Sim::instant().start().await.unwrap();
+    let args = json!({"workflow": tiny_workflow(), "wait": true}).to_string();
+    let good = run(home.path(), &sim.url(), &["call", "comfyui_run_workflow", &args]).await;
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
+    sim.faults().out_of_memory("EmptyImage");
+    let mut other = tiny_workflow();
+    other["1"]["inputs"]["width"] = json!(128);
+    let args = json!({"workflow": other, "wait": true}).to_string();
+    let bad = run(home.path(), &sim.url(), &["call", "comfyui_run_workflow", &args]).await;
+    assert_eq!(bad.status.code(), Some(1), "{bad:?}");
+}

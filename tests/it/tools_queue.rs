@@ -82,3 +82,18 @@ async fn a_failed_job_names_node_class_and_exception() {
     let missing = app.refused("comfyui_get_job", json!({"prompt_id": "never-heard-of"})).await;
     assert_eq!(missing.kind(), Kind::NotFound);
 }
+
+#[tokio::test]
+async fn a_wait_that_ends_while_comfyui_is_away_says_so() {
+    let app = TestApp::start().await;
+    let held = app.sim.hold("RigSleep");
+    let args = json!({"workflow": sleeping_workflow(5), "wait": true, "wait_seconds": 1});
+    let (answer, ()) = tokio::join!(app.call("comfyui_run_workflow", args), async {
+        bounded(held.reached()).await;
+        app.sim.faults().down(true);
+    });
+    assert_eq!(answer["status"], "running", "{answer}");
+    assert!(answer["warnings"].to_string().contains("does not answer"), "{answer}");
+    app.sim.faults().down(false);
+    held.release();
+}

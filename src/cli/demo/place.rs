@@ -10,6 +10,24 @@ const USUAL_NAME: &str = "comfywarden-demo.png";
 /// After so many pictures in one folder somebody should tidy up.
 const MOST_TRIES: u32 = 1000;
 
+/// Says before anything is painted what would keep the picture from being written.
+pub(super) fn check(wanted: Option<&Path>) -> Result<()> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let refuse = |why: &str| {
+        let message = format!("{} cannot be written: {why}", wanted.display());
+        Err(Error::invalid_input(message).hint("name another file with --out"))
+    };
+    if wanted.is_dir() || wanted.file_name().is_none() {
+        return refuse("it is a folder");
+    }
+    match wanted.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            refuse("its folder does not exist")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes the picture to `wanted`, or beside it under a free name.
 pub(super) fn save(wanted: Option<&Path>, bytes: &[u8]) -> Result<PathBuf> {
     let wanted = wanted.unwrap_or(Path::new(USUAL_NAME));
@@ -48,6 +66,15 @@ fn numbered(file: &Path, number: u32) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn place_that_cannot_be_is_refused_before_anything_is_painted() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(check(Some(folder.path())).is_err());
+        assert!(check(Some(&folder.path().join("missing").join("apple.png"))).is_err());
+        assert!(check(Some(&folder.path().join("apple.png"))).is_ok());
+        assert!(check(Some(Path::new("apple.png"))).is_ok() && check(None).is_ok());
+    }
 
     #[test]
     fn file_that_is_there_is_kept() {

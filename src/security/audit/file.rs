@@ -41,6 +41,8 @@ impl LogFile {
         let metadata = file.metadata().ok();
         let bytes = metadata.as_ref().map_or(0, std::fs::Metadata::len);
         let born = metadata.and_then(|metadata| metadata.created().ok()).unwrap_or_else(SystemTime::now);
+        // A log that ends before its note was cut. Going on from the note keeps the gap visible for ever.
+        let chain = noted(&path).filter(|noted| noted.count > chain.count).unwrap_or(chain);
         let head = open_head(&path).ok();
         let mut log = Self { path, file, head, chain, bytes, born };
         if torn > 0 {
@@ -119,6 +121,15 @@ impl LogFile {
             }
         }
     }
+}
+
+/// Where the note beside the log says that it ends.
+pub(super) fn noted(path: &Path) -> Option<Chain> {
+    let note = fs::read_to_string(head_path(path)).ok()?;
+    let (count, head) = note.trim_end().split_once(' ')?;
+    let whole = head.len() == 64 && head.bytes().all(|byte| byte.is_ascii_hexdigit());
+    whole.then_some(())?;
+    Some(Chain { count: count.parse().ok()?, head: head.to_owned() })
 }
 
 /// `audit.jsonl.head`.

@@ -67,6 +67,25 @@ async fn a_restart_goes_on_with_the_chain() {
 }
 
 #[tokio::test]
+async fn a_cut_stays_visible_after_the_log_went_on() {
+    for kept in [0, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        fill(&open(&path), 5).await;
+        wait_unlocked(&path);
+        let text = fs::read_to_string(&path).unwrap();
+        let rest: String = text.split_inclusive('\n').take(kept).collect();
+        fs::write(&path, rest).unwrap();
+
+        fill(&open(&path), 1).await;
+
+        let report = verify(&path).unwrap();
+        assert!(!report.is_ok(), "{kept} of 6 records were kept: {report:?}");
+        assert!(report.problems[0].what.contains("missing"), "{report:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_somebody_else_and_one_in_use_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
