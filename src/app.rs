@@ -123,6 +123,11 @@ impl App {
 
     /// The same with an audit log of the caller's choice.
     pub fn with_audit(config: Config, audit: AuditLog) -> Result<Arc<Self>> {
+        Self::with_tools(config, audit, tools::all())
+    }
+
+    /// The same with tools of the caller's choice.
+    pub fn with_tools(config: Config, audit: AuditLog, tools: Vec<Tool>) -> Result<Arc<Self>> {
         let comfy = Client::new(client_config(&config))?;
         Ok(Arc::new(Self {
             gate: Gate::new(&config.security, &config.rate_limits, &config.limits, audit),
@@ -131,7 +136,7 @@ impl App {
             reading: reading(),
             stopping: CancellationToken::new(),
             calls: TaskTracker::new(),
-            tools: ArcSwap::from_pointee(Catalogue::new(tools::select(tools::all(), &config.tools)?)?),
+            tools: ArcSwap::from_pointee(Catalogue::new(tools::select(tools, &config.tools)?)?),
             comfy,
             config: Arc::new(config),
         }))
@@ -191,6 +196,9 @@ impl App {
             Some(state) => Some(self.seal.open(state, &context.caller, name, &args)?),
             None => None,
         };
+        if let (Some(about), Some(_)) = (&about, context.answer) {
+            self.seal.spend(about)?;
+        }
         let asked_args = args.clone();
         let call_id = about.as_ref().map_or_else(CallId::new, |about| about.call_id);
         let permit =
@@ -248,8 +256,10 @@ impl App {
             tool: tool.to_owned(),
             caller: caller.id().to_owned(),
             args_digest: args_digest(args),
-            workflow_hash: question.workflow_hash,
+            subject_hash: question.subject_hash,
+            approved: question.approved,
             seed: question.seed,
+            nonce: CallId::new(),
             expires_unix: now_unix() + QUESTION_LIFE_SECONDS,
         };
         Reply::Ask { question: question.text, sealed_state: self.seal.seal(&state) }

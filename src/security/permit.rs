@@ -56,6 +56,16 @@ impl Trail {
         self.log.append(self.record(action).fields(fields)).await
     }
 
+    /// Writes one event without waiting for the disk; the record of the outcome, which follows, does wait.
+    pub(crate) fn note(&self, action: &'static str, fields: JsonObject) {
+        self.log.send(self.record(action).fields(fields));
+    }
+
+    /// The tool this call runs.
+    pub(crate) fn tool(&self) -> &str {
+        &self.tool
+    }
+
     /// The call this belongs to.
     pub fn call_id(&self) -> CallId {
         self.call_id

@@ -1,6 +1,10 @@
 //! The sealed state of a question: what was asked is what runs, for the same caller, and not for ever.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -25,17 +29,25 @@ pub struct SealedState {
     pub caller: String,
     /// The digest of its arguments, see [`args_digest`].
     pub args_digest: String,
-    /// What the user was asked about.
-    pub workflow_hash: String,
+    /// The hash of what the user was asked about.
+    pub subject_hash: String,
+    /// The hashes of what the user agreed to in earlier rounds of the same call.
+    pub approved: Vec<String>,
     /// The seed that was drawn, so that the approved workflow can be built again.
     pub seed: Option<u64>,
+    /// Tells one question from another, so that each is answered once.
+    pub nonce: CallId,
     /// When the answer comes too late, in seconds since 1970.
     pub expires_unix: u64,
 }
 
+/// The most answered questions that are remembered at once. Each is forgotten when its question expires.
+const MOST_SPENT: usize = 65_536;
+
 /// Seals and opens [`SealedState`] with a key that lives as long as the process.
 pub struct Seal {
     key: [u8; 32],
+    spent: Mutex<HashMap<CallId, u64>>,
 }
 
 impl std::fmt::Debug for Seal {
@@ -52,7 +64,7 @@ impl Seal {
         // Two random UUIDs hold 244 random bits; a crate for random bytes would add nothing.
         random.update(uuid::Uuid::new_v4().as_bytes());
         random.update(uuid::Uuid::new_v4().as_bytes());
-        Self { key: random.finalize().into() }
+        Self { key: random.finalize().into(), spent: Mutex::default() }
     }
 
     /// The state as opaque text.
@@ -75,6 +87,23 @@ impl Seal {
             return Err(refuse("the arguments are not the ones the user was asked about"));
         }
         Ok(state)
+    }
+
+    /// Marks a question as answered. A second answer to it is refused, whoever brings it.
+    pub fn spend(&self, state: &SealedState) -> Result<()> {
+        let now = now_unix();
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        if spent.contains_key(&state.nonce) {
+            return Err(refuse("the question was answered before"));
+        }
+        if spent.len() >= MOST_SPENT {
+            spent.retain(|_, expires| *expires > now);
+        }
+        if spent.len() >= MOST_SPENT {
+            return Err(refuse("too many questions were answered within their lifetime"));
+        }
+        spent.insert(state.nonce, state.expires_unix);
+        Ok(())
     }
 
     fn verified(&self, sealed: &str) -> Option<SealedState> {
@@ -149,8 +178,10 @@ mod tests {
             tool: "comfyui_run_workflow".into(),
             caller: "local".into(),
             args_digest: args_digest(args),
-            workflow_hash: "ab".into(),
+            subject_hash: "ab".into(),
+            approved: Vec::new(),
             seed: Some(u64::MAX),
+            nonce: CallId::new(),
             expires_unix: now_unix() + 60,
         }
     }
@@ -187,5 +218,15 @@ mod tests {
             let forged = String::from_utf8(forged).unwrap();
             assert!(seal.open(&forged, &local, tool, &given).is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_question_is_answered_once() {
+        let seal = Seal::new();
+        let first = state(&JsonObject::new());
+        seal.spend(&first).unwrap();
+        let error = seal.spend(&first).unwrap_err();
+        assert!(error.message().contains("answered before"), "{error}");
+        seal.spend(&state(&JsonObject::new())).unwrap();
     }
 }

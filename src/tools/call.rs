@@ -5,15 +5,12 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    progress::Sink,
-    reply::{Question, Stop},
-};
+use super::{consent::Consent, progress::Sink, reply::Stop};
 use crate::{
     comfy,
     config::Config,
     error::JsonObject,
-    security::{Asking, Caller, Finding, Inspector, Knowledge, SealedState, Trail, Verdict, VettedWorkflow},
+    security::{Asking, Caller, Finding, Inspector, Knowledge, Trail, Verdict, VettedWorkflow},
     workflow::{ObjectInfo, Workflow},
 };
 
@@ -43,17 +40,6 @@ pub(crate) struct Policy {
     pub(crate) warnings: Vec<String>,
     /// Why it would be refused whatever the user says.
     pub(crate) refusal: Option<String>,
-}
-
-/// What is known of the user's will.
-#[derive(Debug, Default)]
-pub(crate) struct Consent {
-    /// The client can put a question to the user.
-    pub(crate) can_ask: bool,
-    /// The answer to the question of an earlier round, if this call continues one.
-    pub(crate) answer: Option<bool>,
-    /// What that question was about.
-    pub(crate) about: Option<SealedState>,
 }
 
 impl Call {
@@ -89,17 +75,14 @@ impl Call {
         self.trail.event("inspected", inspected(&workflow, &findings)).await?;
         let asking = Asking {
             can_ask: self.consent.can_ask,
-            approved_hash: match (&self.consent.about, self.consent.answer) {
-                (Some(about), Some(true)) => Some(about.workflow_hash.clone()),
-                _ => None,
-            },
-            answer_was_no: self.consent.answer == Some(false),
+            approved_hash: self.consent.approved_workflow(),
+            answer_was_no: self.consent.said_no(),
         };
         match self.inspector.judge(workflow, findings, &asking) {
             Verdict::Approved(vetted) => Ok(vetted),
             Verdict::Refused(error) => Err(Stop::Failed(error)),
             Verdict::Ask { question, workflow_hash } => {
-                Err(Stop::Ask(Question { text: question, workflow_hash, seed }))
+                Err(Stop::Ask(self.consent.ask(question, workflow_hash, seed)))
             }
         }
     }

@@ -3,6 +3,7 @@
 mod authoring;
 pub mod call;
 mod clamp;
+mod consent;
 pub mod params;
 pub mod progress;
 mod reading;
@@ -25,7 +26,7 @@ mod system;
 mod workflows;
 
 pub use call::Call;
-pub(crate) use call::Consent;
+pub(crate) use consent::Consent;
 pub use reply::{Answer, Block, Handled, Reply, Stop};
 pub use selection::select;
 pub use tool::{Hints, Tool};

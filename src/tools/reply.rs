@@ -101,8 +101,10 @@ pub enum Stop {
 pub struct Question {
     /// The text the user sees.
     pub text: String,
-    /// The hash of the workflow that runs on a yes.
-    pub workflow_hash: String,
+    /// The hash of what a yes is about: a workflow, or the subject of [`super::Call::confirm`].
+    pub subject_hash: String,
+    /// What this call asked about before, and the user agreed to.
+    pub approved: Vec<String>,
     /// The seed that was drawn for it.
     pub seed: Option<u64>,
 }

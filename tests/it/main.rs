@@ -16,6 +16,7 @@ mod comfy_prefix;
 mod commands;
 mod commands_files;
 mod config;
+mod consent;
 mod contract;
 mod http;
 mod layers;

@@ -7,7 +7,7 @@ pub(crate) mod person;
 use std::{sync::Arc, time::Duration};
 
 use comfywarden::{
-    app::{App, CallContext, Reply},
+    app::{App, CallContext, Reply, Tool},
     config::Config,
     error::{Error, JsonObject},
     security::{AuditLog, Caller},
@@ -60,6 +60,16 @@ impl TestApp {
         change(&mut config);
         let audit = AuditLog::memory();
         let app = App::with_audit(config, audit.clone()).expect("the application starts");
+        Self { sim, app, audit }
+    }
+
+    /// An application with these tools and no others.
+    pub(crate) async fn with_tools(tools: Vec<Tool>, change: impl FnOnce(&mut Config)) -> Self {
+        let sim = Sim::instant().start().await.expect("sim starts");
+        let mut config = Config::default();
+        change(&mut config);
+        let audit = AuditLog::memory();
+        let app = App::with_tools(config, audit.clone(), tools).expect("the application starts");
         Self { sim, app, audit }
     }
 

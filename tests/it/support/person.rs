@@ -24,6 +24,8 @@ pub(crate) enum Answer {
     Decline,
     /// Closes the dialog.
     Cancel,
+    /// Went away and left the dialog open.
+    Never,
 }
 
 /// The client; clones share what they saw.
@@ -96,6 +98,7 @@ impl ClientHandler for Person {
             Some(Answer::Yes) => accept.with_content(json!({ "value": true })),
             Some(Answer::No) => accept.with_content(json!({ "value": false })),
             Some(Answer::Decline) => ElicitResult::new(ElicitationAction::Decline),
+            Some(Answer::Never) => std::future::pending().await,
             Some(Answer::Cancel) | None => ElicitResult::new(ElicitationAction::Cancel),
         })
     }
