@@ -227,7 +227,7 @@ enum Target {
 struct ConvertWorkflow {
     /// API or editor's format, script, or comfyui://outputs/… of a file that carries one
     workflow: WorkflowArg,
-    /// Form of the result
+    /// Form of the result; default api
     #[serde(default)]
     to: Target,
 }

@@ -68,7 +68,7 @@ enum SummaryFormat {
 struct SummarizeWorkflow {
     /// Any readable form
     workflow: WorkflowArg,
-    /// Words or a flowchart
+    /// Words or a flowchart; default text
     #[serde(default)]
     output_format: SummaryFormat,
 }

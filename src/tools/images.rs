@@ -67,7 +67,7 @@ struct GetImage {
     /// Its root
     #[serde(default, rename = "type")]
     file_type: FileType,
-    /// data_uri: the picture inline; url: only where it is
+    /// Default data_uri: the picture inline; url: only where it is
     #[serde(default)]
     response_format: ResponseFormat,
     /// Base of the url, from files.url_hosts

@@ -25,6 +25,7 @@ mod security;
 mod sim;
 mod support;
 mod throwaway;
+mod tool_contract;
 mod tools_generate;
 mod tools_images;
 mod tools_queue;
