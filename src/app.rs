@@ -1,8 +1,11 @@
 //! The application and its seam: [`App::call`] is the only way to a tool, from every front door.
 
-use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
+mod catalogue;
+
+use std::{future::pending, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use serde_json::json;
@@ -10,23 +13,24 @@ use serde_json::json;
 use crate::{
     comfy::{self, Client},
     config::{self, Config},
-    error::{Error, JsonObject, Result},
+    error::{JsonObject, Result},
     security::{
         AuditLog, CallId, Contract, Gate, Inspector, Outcome, Seal, SealedState,
         seal::{args_digest, now_unix},
     },
-    tools::{self, Call, reply::Question, resources, tool::Ended},
+    tools::{self, Call, Changes, reply::Question, resources, tool::Ended},
     workflow::ObjectInfo,
 };
 pub use crate::{
     config::Remote,
     security::{Caller, Class},
     tools::{
-        Block, Reply, Tool,
+        Block, Change, Reply, Tool,
         progress::{Sink, Update},
         resources::ResourceFile,
     },
 };
+pub use catalogue::Catalogue;
 
 /// How long a question to the user stays answerable.
 const QUESTION_LIFE_SECONDS: u64 = 600;
@@ -35,39 +39,6 @@ const QUESTION_LIFE_SECONDS: u64 = 600;
 const LAST_MOMENTS: Duration = Duration::from_millis(1200);
 /// How long a quick call may still take after its client has sent everything and hung up.
 const A_MOMENT: Duration = Duration::from_millis(500);
-
-/// The tools by name, in a fixed order.
-#[derive(Debug, Default)]
-pub struct Catalogue {
-    order: Vec<Arc<Tool>>,
-    by_name: HashMap<String, Arc<Tool>>,
-}
-
-impl Catalogue {
-    /// A catalogue of these tools. A name that comes twice is a fault of ours.
-    pub fn new(tools: Vec<Tool>) -> Result<Self> {
-        let mut catalogue = Self::default();
-        for tool in tools {
-            let tool = Arc::new(tool);
-            if catalogue.by_name.insert(tool.name().to_owned(), Arc::clone(&tool)).is_some() {
-                return Err(Error::internal(format!("two tools are called `{}`", tool.name())));
-            }
-            catalogue.order.push(tool);
-        }
-        catalogue.order.sort_by(|a, b| a.name().cmp(b.name()));
-        Ok(catalogue)
-    }
-
-    /// The tool with this name.
-    pub fn get(&self, name: &str) -> Option<&Arc<Tool>> {
-        self.by_name.get(name)
-    }
-
-    /// All tools, by name.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Tool>> {
-        self.order.iter()
-    }
-}
 
 /// What a front door knows about one call.
 #[derive(Debug)]
@@ -104,7 +75,9 @@ impl CallContext {
 #[derive(Debug)]
 pub struct App {
     config: Arc<Config>,
+    built_in: Vec<Tool>,
     tools: ArcSwap<Catalogue>,
+    changes: Changes,
     gate: Arc<Gate>,
     inspector: Arc<Inspector>,
     seal: Seal,
@@ -136,7 +109,9 @@ impl App {
             reading: reading(),
             stopping: CancellationToken::new(),
             calls: TaskTracker::new(),
-            tools: ArcSwap::from_pointee(Catalogue::new(tools::select(tools, &config.tools)?)?),
+            tools: ArcSwap::from_pointee(Catalogue::new(tools::select(tools.clone(), &config.tools)?)?),
+            built_in: tools,
+            changes: Changes::default(),
             comfy,
             config: Arc::new(config),
         }))
@@ -150,6 +125,23 @@ impl App {
     /// The tools of this moment.
     pub fn tools(&self) -> Arc<Catalogue> {
         self.tools.load_full()
+    }
+
+    /// News of this application from now on: lists and resources that changed.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.listen()
+    }
+
+    /// Offers these tools besides the built-in ones, instead of those that were offered so before. Clients hear of
+    /// it if they could see a difference.
+    pub fn offer(&self, mut tools: Vec<Tool>) -> Result<()> {
+        tools.extend(self.built_in.iter().cloned());
+        let catalogue = Catalogue::new(tools::select(tools, &self.config.tools)?)?;
+        let before = self.tools.swap(Arc::new(catalogue));
+        if !before.looks_like(&self.tools.load()) {
+            self.changes.announce(Change::Tools);
+        }
+        Ok(())
     }
 
     /// ComfyUI's node catalogue, for commands that look at files.
@@ -211,6 +203,7 @@ impl App {
             progress: context.progress,
             cancel: cancel.clone(),
             trail: permit.trail(),
+            changes: self.changes.clone(),
             inspector: Arc::clone(&self.inspector),
             consent: tools::Consent { can_ask: context.can_ask, answer: context.answer, about },
         };

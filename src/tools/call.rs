@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{consent::Consent, progress::Sink, reply::Stop};
+use super::{Changes, consent::Consent, progress::Sink, reply::Stop};
 use crate::{
     comfy,
     config::Config,
@@ -27,6 +27,8 @@ pub struct Call {
     pub progress: Sink,
     /// Fires when the caller goes away.
     pub cancel: CancellationToken,
+    /// Where a call announces that a list or a resource is not what it was.
+    pub changes: Changes,
     /// The audit records of this call.
     pub(crate) trail: Trail,
     pub(crate) inspector: Arc<Inspector>,

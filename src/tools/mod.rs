@@ -3,6 +3,7 @@
 pub mod assets;
 mod authoring;
 pub mod call;
+pub mod change;
 mod clamp;
 mod consent;
 pub mod params;
@@ -27,6 +28,7 @@ mod system;
 mod workflows;
 
 pub use call::Call;
+pub use change::{Change, Changes};
 pub(crate) use consent::Consent;
 pub use reply::{Answer, Block, Handled, Reply, Stop};
 pub use selection::select;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Consent, all, progress::Sink};
+use super::{Call, Changes, Consent, all, progress::Sink};
 use crate::{
     comfy,
     config::Config,
@@ -32,6 +32,7 @@ async fn no_tool_runs_with_a_permit_for_another() {
             progress: Sink::none(),
             cancel: tokio_util::sync::CancellationToken::new(),
             trail: permit.trail(),
+            changes: Changes::default(),
             inspector: Arc::new(Inspector::new(&config.security)),
             consent: Consent::default(),
         };

@@ -154,6 +154,17 @@ impl Tool {
         &self.output_schema
     }
 
+    /// True when clients would read the same about both.
+    pub(crate) fn has_face_of(&self, other: &Self) -> bool {
+        let words = |tool: &Self| (tool.class(), tool.hints, tool.always_load);
+        self.name() == other.name()
+            && words(self) == words(other)
+            && self.title == other.title
+            && self.description == other.description
+            && self.contract.schema() == other.contract.schema()
+            && self.output_schema == other.output_schema
+    }
+
     /// Runs the tool. The permit stays here, so its outcome is written whatever the handler does; a handler
     /// that panics fails this call and no other.
     pub(crate) async fn run(&self, permit: Permit, call: Call, args: JsonObject) -> Result<Ended> {

@@ -26,6 +26,7 @@ mod sim;
 mod support;
 mod throwaway;
 mod tool_contract;
+mod tools_from_files;
 mod tools_generate;
 mod tools_images;
 mod tools_queue;
