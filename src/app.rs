@@ -19,6 +19,7 @@ use crate::{
         seal::{args_digest, now_unix},
     },
     tools::{self, Call, Changes, reply::Question, resources, tool::Ended},
+    web::Fetcher,
     workflow::ObjectInfo,
 };
 pub use crate::{
@@ -82,6 +83,7 @@ pub struct App {
     inspector: Arc<Inspector>,
     seal: Seal,
     comfy: Client,
+    web: Fetcher,
     reading: Contract,
     stopping: CancellationToken,
     calls: TaskTracker,
@@ -101,6 +103,11 @@ impl App {
 
     /// The same with tools of the caller's choice.
     pub fn with_tools(config: Config, audit: AuditLog, tools: Vec<Tool>) -> Result<Arc<Self>> {
+        Self::with_parts(config, audit, tools, Fetcher::new())
+    }
+
+    /// The same with a way to the Internet of the caller's choice.
+    pub fn with_parts(config: Config, audit: AuditLog, tools: Vec<Tool>, web: Fetcher) -> Result<Arc<Self>> {
         let comfy = Client::new(client_config(&config))?;
         Ok(Arc::new(Self {
             gate: Gate::new(&config.security, &config.rate_limits, &config.limits, audit),
@@ -113,6 +120,7 @@ impl App {
             built_in: tools,
             changes: Changes::default(),
             comfy,
+            web,
             config: Arc::new(config),
         }))
     }
@@ -199,6 +207,7 @@ impl App {
         let call = Call {
             caller: context.caller.clone(),
             comfy: self.comfy.clone(),
+            web: self.web.clone(),
             config: Arc::clone(&self.config),
             progress: context.progress,
             cancel: cancel.clone(),

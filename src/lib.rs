@@ -18,6 +18,7 @@
 //! | [`workflow`] | graphs: parse, check, convert, edit, build; no I/O, no clock, no async |
 //! | [`security`] | gate, limiter, inspector, path rules, audit log |
 //! | [`comfy`] | the ComfyUI client: HTTP, WebSocket, progress |
+//! | [`web`] | guarded requests to the Internet, and the hubs that models come from |
 //! | [`sim`] | a simulated ComfyUI for the demo and the tests |
 //! | [`tools`] | the tool catalogue |
 //! | [`app`] | the seam |
@@ -34,4 +35,5 @@ pub mod server;
 pub mod sim;
 pub mod telemetry;
 pub mod tools;
+pub mod web;
 pub mod workflow;

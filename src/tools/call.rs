@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     error::JsonObject,
     security::{Asking, Caller, Finding, Inspector, Knowledge, Trail, Verdict, VettedWorkflow},
+    web::Fetcher,
     workflow::{ObjectInfo, Workflow},
 };
 
@@ -21,6 +22,8 @@ pub struct Call {
     pub caller: Caller,
     /// The ComfyUI that does the work.
     pub comfy: comfy::Client,
+    /// The guarded way to the Internet.
+    pub web: Fetcher,
     /// The operator's settings.
     pub config: Arc<Config>,
     /// Progress for the caller.

@@ -28,6 +28,7 @@ async fn no_tool_runs_with_a_permit_for_another() {
         let call = Call {
             caller: Caller::local(),
             comfy: comfy::Client::new(comfy::ClientConfig::default()).unwrap(),
+            web: crate::web::Fetcher::new(),
             config: Arc::new(config.clone()),
             progress: Sink::none(),
             cancel: tokio_util::sync::CancellationToken::new(),

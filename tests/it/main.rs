@@ -32,3 +32,4 @@ mod tools_images;
 mod tools_queue;
 mod tools_workflows;
 mod watch;
+mod web;

@@ -13,6 +13,7 @@ use comfywarden::{
     security::{AuditLog, Caller},
     server::serve_stream,
     sim::{Sim, SimHandle},
+    web::Fetcher,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,11 @@ impl TestApp {
 
     /// An application over this simulation.
     pub(crate) fn on(sim: SimHandle, change: impl FnOnce(&mut Config)) -> Self {
+        Self::on_web(sim, Fetcher::new(), change)
+    }
+
+    /// An application over this simulation, with this way to the Internet.
+    pub(crate) fn on_web(sim: SimHandle, web: Fetcher, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.comfyui.url = sim.url().parse().expect("sim has a URL");
         for limit in [
@@ -59,7 +65,8 @@ impl TestApp {
         }
         change(&mut config);
         let audit = AuditLog::memory();
-        let app = App::with_audit(config, audit.clone()).expect("the application starts");
+        let app = App::with_parts(config, audit.clone(), comfywarden::tools::all(), web)
+            .expect("the application starts");
         Self { sim, app, audit }
     }
 
