@@ -213,6 +213,7 @@ impl App {
             cancel: cancel.clone(),
             trail: permit.trail(),
             changes: self.changes.clone(),
+            gate: Arc::clone(&self.gate),
             inspector: Arc::clone(&self.inspector),
             consent: tools::Consent { can_ask: context.can_ask, answer: context.answer, about },
         };

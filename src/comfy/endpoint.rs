@@ -7,6 +7,7 @@ use crate::security::path::{ModelFolder, ModelName, OutputName, Subfolder};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Endpoint<'a> {
     Submit,
+    QueueLength,
     Queue,
     ChangeQueue,
     Interrupt,
@@ -44,6 +45,7 @@ impl Endpoint<'_> {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Submit => "POST /prompt",
+            Self::QueueLength => "GET /prompt",
             Self::Queue => "GET /queue",
             Self::ChangeQueue => "POST /queue",
             Self::Interrupt => "POST /interrupt",
@@ -87,7 +89,7 @@ impl Endpoint<'_> {
     /// Where it goes below the base URL.
     pub(crate) fn target(&self) -> Result<Target> {
         let path = match self {
-            Self::Submit => segments(&["prompt"]),
+            Self::Submit | Self::QueueLength => segments(&["prompt"]),
             Self::Queue | Self::ChangeQueue => segments(&["queue"]),
             Self::Interrupt => segments(&["interrupt"]),
             Self::History(id) => segments(&["history", id.as_str()]),

@@ -38,6 +38,16 @@ impl JobsRoute {
     }
 }
 
+#[derive(Debug, Deserialize)]
+struct RawLength {
+    exec_info: RawExecInfo,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawExecInfo {
+    queue_remaining: usize,
+}
+
 /// What `/api/jobs/{id}` says.
 #[derive(Debug)]
 pub(crate) enum JobAnswer {
@@ -54,6 +64,12 @@ impl Client {
     pub async fn queue(&self) -> Result<QueueSnapshot> {
         let raw: RawQueue = self.inner.transport.get_json(&Endpoint::Queue).await?;
         Ok(self.snapshot(raw))
+    }
+
+    /// How many jobs run or wait. Costs a hundredth of [`Self::queue`], which brings their workflows along.
+    pub async fn queue_length(&self) -> Result<usize> {
+        let raw: RawLength = self.inner.transport.get_json(&Endpoint::QueueLength).await?;
+        Ok(raw.exec_info.queue_remaining)
     }
 
     fn snapshot(&self, raw: RawQueue) -> QueueSnapshot {

@@ -1,15 +1,24 @@
-//! Section `limits`: sizes.
+//! Section `limits`: sizes and counts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Sizes.
+/// Sizes and counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Largest protocol message, on stdio and HTTP, in megabytes.
     #[schemars(range(min = 1, max = 1024))]
     pub max_message_mb: usize,
+    /// Calls of one caller that may wait for a job at the same time.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub waits_per_caller: usize,
+    /// Calls of all callers that may wait for a job at the same time.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub waits_in_total: usize,
+    /// Jobs in ComfyUI's queue, whoever submitted them, beyond which no job is added.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub queue_depth: usize,
 }
 
 impl Limits {
@@ -21,6 +30,6 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_message_mb: 96 }
+        Self { max_message_mb: 96, waits_per_caller: 16, waits_in_total: 128, queue_depth: 200 }
     }
 }

@@ -22,10 +22,14 @@ pub struct RateLimits {
     /// Tools that change the server.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub admin: u32,
+    /// Megapixels times steps that count as one call of making pictures; larger work counts as several. 0 counts
+    /// every call once.
+    #[schemars(range(max = 1_000_000))]
+    pub work_per_call: u32,
 }
 
 impl Default for RateLimits {
     fn default() -> Self {
-        Self { workflow: 10, generation: 10, file_ops: 30, read_only: 60, admin: 10 }
+        Self { workflow: 10, generation: 10, file_ops: 30, read_only: 60, admin: 10, work_per_call: 100 }
     }
 }

@@ -31,6 +31,6 @@ pub struct Config {
     pub workflows: Workflows,
     /// Which tools are offered.
     pub tools: Tools,
-    /// Sizes.
+    /// Sizes and counts.
     pub limits: Limits,
 }

@@ -12,6 +12,7 @@ use super::{
     identity::{CallId, Caller},
     limiter::Limiter,
     permit::{Permit, Trail, milliseconds_since},
+    seats::{Seat, Seats},
 };
 use crate::{
     config,
@@ -30,6 +31,7 @@ const MOST_DEPTH: usize = 64;
 #[derive(Debug)]
 pub struct Gate {
     limiter: Limiter,
+    seats: Arc<Seats>,
     audit: AuditLog,
     most_file_bytes: usize,
     most_message_bytes: usize,
@@ -49,6 +51,7 @@ impl Gate {
             (mebibytes(security.max_upload_size_mb) / 3).saturating_mul(4).saturating_add(MIB);
         Arc::new(Self {
             limiter: Limiter::new(limits),
+            seats: Seats::new(sizes),
             audit,
             most_file_bytes,
             most_message_bytes: sizes.max_message_bytes(),
@@ -58,6 +61,16 @@ impl Gate {
     /// The log that this gate writes to.
     pub fn audit(&self) -> &AuditLog {
         &self.audit
+    }
+
+    /// Takes what a piece of work costs beyond its call, see [`Limiter::take_work`].
+    pub fn take_work(&self, caller: &Caller, megapixel_steps: f64) -> Result<()> {
+        self.limiter.take_work(&caller.shared_id(), megapixel_steps)
+    }
+
+    /// A seat for a call that is going to wait for a job.
+    pub fn seat(&self, caller: &Caller) -> Result<Seat> {
+        self.seats.take(&caller.shared_id())
     }
 
     /// Lets a call in, or says why not. Either way the log gets exactly one `called` record for it.

@@ -26,6 +26,7 @@ const MOST_BUCKETS: usize = 4_096;
 #[derive(Debug)]
 pub struct Limiter {
     limits: [(Class, u32); 5],
+    work_per_call: u32,
     state: Mutex<State>,
 }
 
@@ -59,28 +60,28 @@ impl Bucket {
         later.tokens >= later.capacity
     }
 
-    /// How long until one token is there; zero when it is.
-    fn wait(&self) -> Duration {
-        if self.tokens >= 1.0 {
+    /// How long until so many tokens are there; zero when they are.
+    fn wait(&self, wanted: f64) -> Duration {
+        if self.tokens >= wanted {
             return Duration::ZERO;
         }
         // One millisecond on top: the float division must not round to a moment just too early.
-        Duration::from_secs_f64((1.0 - self.tokens) * 60.0 / self.capacity.max(1e-3))
+        Duration::from_secs_f64((wanted - self.tokens) * 60.0 / self.capacity.max(1e-3))
             + Duration::from_millis(1)
     }
 }
 
 impl Limiter {
     /// Buckets for these limits, all full.
-    pub fn new(limits: &config::RateLimits) -> Self {
+    pub fn new(rates: &config::RateLimits) -> Self {
         let limits = [
-            (Class::Read, limits.read_only),
-            (Class::File, limits.file_ops),
-            (Class::Workflow, limits.workflow),
-            (Class::Generation, limits.generation),
-            (Class::Admin, limits.admin),
+            (Class::Read, rates.read_only),
+            (Class::File, rates.file_ops),
+            (Class::Workflow, rates.workflow),
+            (Class::Generation, rates.generation),
+            (Class::Admin, rates.admin),
         ];
-        Self { limits, state: Mutex::default() }
+        Self { limits, work_per_call: rates.work_per_call, state: Mutex::default() }
     }
 
     fn per_minute(&self, class: Class) -> u32 {
@@ -97,6 +98,48 @@ impl Limiter {
             )
             .hint(format!("raise the {class} limit under `rate_limits`")));
         }
+        self.take_many(caller, class, 1).map_err(|(whose, limit, wait)| refusal(class, limit, whose, wait))
+    }
+
+    /// Takes what a piece of work costs beyond the one call that was counted at the gate.
+    ///
+    /// `work` is in megapixel-steps. Work that is larger than a whole bucket needs a full one.
+    pub fn take_work(&self, caller: &Arc<str>, work: f64) -> Result<()> {
+        let class = Class::Generation;
+        let calls = self.calls_for(work);
+        if calls <= 1 {
+            return Ok(());
+        }
+        self.take_many(caller, class, calls - 1).map_err(|(whose, limit, wait)| {
+            let message = format!(
+                "this work counts as {calls} of the {limit} {class} calls per minute{whose}; wait {:.1} s",
+                wait.as_secs_f64()
+            );
+            limited(message, class, limit, wait)
+                .detail("counts_as_calls", calls)
+                .detail("megapixel_steps", work.round())
+        })
+    }
+
+    /// As how many calls a piece of work counts; never more than a bucket holds.
+    fn calls_for(&self, work: f64) -> u32 {
+        if self.work_per_call == 0 {
+            return 1;
+        }
+        let most = self.per_minute(Class::Generation).max(1);
+        // Rounded up; the range keeps the conversion exact.
+        (1..=most).find(|calls| f64::from(*calls) * f64::from(self.work_per_call) >= work).unwrap_or(most)
+    }
+
+    /// Takes tokens of the caller and of the class, or says whose are missing, of how many, and for how long.
+    fn take_many(
+        &self,
+        caller: &Arc<str>,
+        class: Class,
+        calls: u32,
+    ) -> Result<(), (&'static str, u32, Duration)> {
+        let per_minute = self.per_minute(class);
+        let wanted = f64::from(calls);
         let now = Instant::now();
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
@@ -110,13 +153,13 @@ impl Limiter {
         own.refill(now);
         all.refill(now);
         for (bucket, whose, limit) in [(&*own, "", per_minute), (&*all, " over all callers", ceiling)] {
-            let wait = bucket.wait();
+            let wait = bucket.wait(wanted);
             if !wait.is_zero() {
-                return Err(refusal(class, limit, whose, wait));
+                return Err((whose, limit, wait));
             }
         }
-        own.tokens -= 1.0;
-        all.tokens -= 1.0;
+        own.tokens -= wanted;
+        all.tokens -= wanted;
         Ok(())
     }
 
@@ -139,74 +182,19 @@ fn make_room(buckets: &mut HashMap<(Arc<str>, Class), Bucket>, now: Instant) {
 }
 
 fn refusal(class: Class, limit: u32, whose: &str, wait: Duration) -> Error {
-    let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     let seconds = wait.as_secs_f64();
-    Error::new(
-        Kind::RateLimited,
-        format!("the limit of {limit} {class} calls per minute{whose} is reached; wait {seconds:.1} s"),
-    )
-    .hint("wait, or raise the limit under `rate_limits` in the configuration")
-    .detail("retry_after_ms", milliseconds)
-    .detail("class", class.as_str())
-    .detail("limit_per_minute", limit)
+    let message =
+        format!("the limit of {limit} {class} calls per minute{whose} is reached; wait {seconds:.1} s");
+    limited(message, class, limit, wait)
+}
+
+fn limited(message: String, class: Class, limit: u32, wait: Duration) -> Error {
+    Error::new(Kind::RateLimited, message)
+        .hint("wait, or raise the limit under `rate_limits` in the configuration")
+        .detail("retry_after_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+        .detail("class", class.as_str())
+        .detail("limit_per_minute", limit)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn take(limiter: &Limiter, caller: &str, class: Class) -> Result<()> {
-        limiter.take(&caller.into(), class)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_call_after_the_limit_is_refused_and_says_when_to_come_back() {
-        let limiter = Limiter::new(&config::RateLimits::default());
-        for _ in 0..10 {
-            take(&limiter, "a", Class::Generation).unwrap();
-        }
-        let error = take(&limiter, "a", Class::Generation).unwrap_err();
-        assert_eq!(error.kind(), Kind::RateLimited);
-        assert_eq!(error.message(), "the limit of 10 generation calls per minute is reached; wait 6.0 s");
-        let wait = error.details().get("retry_after_ms").and_then(serde_json::Value::as_u64).unwrap();
-        assert!((6_000..=6_001).contains(&wait));
-        tokio::time::advance(Duration::from_millis(wait - 10)).await;
-        assert!(take(&limiter, "a", Class::Generation).is_err());
-        tokio::time::advance(Duration::from_millis(10)).await;
-        take(&limiter, "a", Class::Generation).unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn callers_and_classes_have_buckets_of_their_own() {
-        let limiter = Limiter::new(&config::RateLimits::default());
-        for _ in 0..10 {
-            take(&limiter, "a", Class::Workflow).unwrap();
-        }
-        assert!(take(&limiter, "a", Class::Workflow).is_err());
-        take(&limiter, "b", Class::Workflow).unwrap();
-        take(&limiter, "a", Class::Read).unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_class_has_a_ceiling_and_a_call_it_refuses_costs_the_caller_nothing() {
-        let limiter = Limiter::new(&config::RateLimits { generation: 2, ..Default::default() });
-        for caller in ["a", "b", "c", "d"] {
-            take(&limiter, caller, Class::Generation).unwrap();
-            take(&limiter, caller, Class::Generation).unwrap();
-        }
-        let error = take(&limiter, "e", Class::Generation).unwrap_err();
-        assert!(error.message().contains("over all callers"), "{error}");
-        tokio::time::advance(Duration::from_secs(20)).await;
-        take(&limiter, "e", Class::Generation).unwrap();
-        take(&limiter, "e", Class::Generation).unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_map_is_bounded() {
-        let limiter = Limiter::new(&config::RateLimits { read_only: 1_000_000, ..Default::default() });
-        for n in 0..3 * MOST_BUCKETS {
-            take(&limiter, &format!("caller-{n}"), Class::Read).unwrap();
-        }
-        assert!(limiter.buckets() <= MOST_BUCKETS);
-    }
-}
+mod tests;

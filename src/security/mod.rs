@@ -5,7 +5,7 @@
 //! | [`gate`] | admission: size, access, schema, rate, audit |
 //! | [`permit`] | the proof of admission, the trail of a call, its outcome |
 //! | [`contract`], [`identity`] | what a tool promises, who calls |
-//! | [`limiter`] | token buckets |
+//! | [`limiter`], [`cost`], [`seats`] | token buckets, what work weighs, how many calls wait |
 //! | [`audit`] | the chained log, its reader and its verifier |
 //! | [`redact`], [`display`] | secrets out, hidden characters shown |
 //! | [`path`] | names that may reach a file system or a URL |
@@ -16,6 +16,7 @@
 pub mod address;
 pub mod audit;
 pub mod contract;
+pub mod cost;
 pub mod display;
 pub mod download;
 mod extent;
@@ -27,6 +28,7 @@ pub mod path;
 pub mod permit;
 pub mod redact;
 pub mod seal;
+pub mod seats;
 pub mod strict_url;
 pub mod upload;
 pub mod webhook;

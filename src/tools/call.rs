@@ -10,7 +10,7 @@ use crate::{
     comfy,
     config::Config,
     error::JsonObject,
-    security::{Asking, Caller, Finding, Inspector, Knowledge, Trail, Verdict, VettedWorkflow},
+    security::{Asking, Caller, Finding, Gate, Inspector, Knowledge, Trail, Verdict, VettedWorkflow},
     web::Fetcher,
     workflow::{ObjectInfo, Workflow},
 };
@@ -34,6 +34,7 @@ pub struct Call {
     pub changes: Changes,
     /// The audit records of this call.
     pub(crate) trail: Trail,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) consent: Consent,
 }

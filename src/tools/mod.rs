@@ -1,5 +1,6 @@
 //! The tool catalogue: one file per domain, one flat list.
 
+mod allowance;
 pub mod assets;
 mod authoring;
 pub mod call;

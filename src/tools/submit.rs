@@ -36,6 +36,8 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Result<Answer<Envelope>, Stop> {
     let missing = missing_models(call, &workflow).await;
     let vetted = call.vet(workflow, how.seed).await?;
+    let _seat = how.wait.map(|_| call.seat()).transpose()?;
+    call.allow_work(&vetted).await?;
     let mut warnings: Vec<String> = vetted.findings().iter().map(|finding| finding.message.clone()).collect();
     warnings.extend(missing);
     if call.cancel.is_cancelled() {

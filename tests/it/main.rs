@@ -20,6 +20,7 @@ mod consent;
 mod contract;
 mod http;
 mod layers;
+mod limits;
 mod mcp;
 mod security;
 mod sim;
