@@ -18,7 +18,7 @@ use crate::{
         AuditLog, CallId, Contract, Gate, Inspector, Outcome, Seal, SealedState,
         seal::{args_digest, now_unix},
     },
-    tools::{self, Call, Changes, reply::Question, resources, tool::Ended},
+    tools::{self, Call, Changes, compact, reply::Question, resources, tool::Ended},
     web::Fetcher,
     workflow::ObjectInfo,
 };
@@ -26,7 +26,7 @@ pub use crate::{
     config::Remote,
     security::{Caller, Class},
     tools::{
-        Block, Change, Reply, Tool,
+        Block, Change, Reply, Tool, View,
         progress::{Sink, Update},
         resources::ResourceFile,
     },
@@ -46,6 +46,8 @@ const A_MOMENT: Duration = Duration::from_millis(500);
 pub struct CallContext {
     /// Who calls.
     pub caller: Caller,
+    /// What the front door leaves of the catalogue.
+    pub view: View,
     /// The client can put a yes-or-no question to its user.
     pub can_ask: bool,
     /// The user's answer to the question of an earlier round.
@@ -63,6 +65,7 @@ impl CallContext {
     pub fn plain(caller: Caller) -> Self {
         Self {
             caller,
+            view: View::default(),
             can_ask: false,
             answer: None,
             sealed_state: None,
@@ -135,6 +138,16 @@ impl App {
         self.tools.load_full()
     }
 
+    /// What a front door shows that itself leaves `door`: the configured profile and what the door takes away.
+    pub fn view(&self, door: View) -> View {
+        door.and(self.config.tools.profile.into())
+    }
+
+    /// The tools of this moment that a front door with this view shows.
+    pub fn tools_in(&self, view: View) -> Result<Arc<Catalogue>> {
+        self.tools.load_full().view(view)
+    }
+
     /// News of this application from now on: lists and resources that changed.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.listen()
@@ -186,11 +199,14 @@ impl App {
     /// Runs one tool: lookup, gate, tool, audit. `sealed_state` and `answer` continue a call that ended in a
     /// question; such a call keeps its id and takes no second token.
     pub async fn call(&self, context: CallContext, name: &str, mut args: JsonObject) -> Result<Reply> {
-        let catalogue = self.tools.load_full();
+        let (unwrapped, view) = Self::meant(context.view, name, &mut args);
+        let indirect = unwrapped.is_some();
+        let name = unwrapped.as_deref().unwrap_or(name);
+        let catalogue = self.tools_in(view)?;
         let Some(tool) = catalogue.get(name) else {
             let known: Vec<&str> = catalogue.iter().map(|tool| tool.name()).collect();
             let refusal = self.gate.refuse_unknown(&context.caller, CallId::new(), name, &args, &known).await;
-            return Err(refusal.detail("unknown_tool", true));
+            return Err(if indirect { refusal } else { refusal.detail("unknown_tool", true) });
         };
         let about = match &context.sealed_state {
             Some(state) => Some(self.seal.open(state, &context.caller, name, &args)?),
@@ -230,6 +246,18 @@ impl App {
         match ended {
             Ended::Done { structured, blocks, .. } => Ok(Reply::Done { structured, blocks }),
             Ended::Ask(question) => Ok(self.ask(question, &context.caller, call_id, name, &asked_args)),
+        }
+    }
+
+    /// In the compact profile: the tool that a call really means, with its own arguments, and where to look for it.
+    fn meant(view: View, name: &str, args: &mut JsonObject) -> (Option<String>, View) {
+        let unwrapped = if view.is_compact() { compact::unwrap(name, args) } else { None };
+        match unwrapped {
+            Some((inner, arguments)) => {
+                *args = arguments;
+                (Some(inner), view.direct())
+            }
+            None => (None, view),
         }
     }
 

@@ -1,10 +1,13 @@
 //! The tools of one moment. A change makes a new catalogue; calls in flight keep the one they started with.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{
     error::{Error, Result},
-    tools::Tool,
+    tools::{Tool, View, compact},
 };
 
 /// The tools by name, in a fixed order.
@@ -12,14 +15,18 @@ use crate::{
 pub struct Catalogue {
     order: Vec<Arc<Tool>>,
     by_name: HashMap<String, Arc<Tool>>,
+    views: [OnceLock<Arc<Catalogue>>; View::COUNT],
 }
 
 impl Catalogue {
     /// A catalogue of these tools. A name that comes twice is a fault of ours.
     pub fn new(tools: Vec<Tool>) -> Result<Self> {
+        Self::of(tools.into_iter().map(Arc::new))
+    }
+
+    fn of(tools: impl Iterator<Item = Arc<Tool>>) -> Result<Self> {
         let mut catalogue = Self::default();
         for tool in tools {
-            let tool = Arc::new(tool);
             if catalogue.by_name.insert(tool.name().to_owned(), Arc::clone(&tool)).is_some() {
                 return Err(Error::internal(format!("two tools are called `{}`", tool.name())));
             }
@@ -27,6 +34,26 @@ impl Catalogue {
         }
         catalogue.order.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(catalogue)
+    }
+
+    /// What `view` leaves of it. Each view is made once.
+    pub fn view(self: &Arc<Self>, view: View) -> Result<Arc<Self>> {
+        if view == View::default() {
+            return Ok(Arc::clone(self));
+        }
+        let Some(place) = self.views.get(view.index()) else {
+            return Err(Error::internal("there is no place for this view"));
+        };
+        if let Some(made) = place.get() {
+            return Ok(Arc::clone(made));
+        }
+        let shown = self.order.iter().filter(|tool| view.shows(tool)).cloned();
+        let made = if view.is_compact() {
+            Self::new(compact::tools(&shown.collect::<Vec<_>>()))?
+        } else {
+            Self::of(shown)?
+        };
+        Ok(Arc::clone(place.get_or_init(|| Arc::new(made))))
     }
 
     /// The tool with this name.

@@ -169,6 +169,7 @@ pub(super) enum DiffFormat {
 Examples:
   comfywarden serve
   comfywarden serve --http 127.0.0.1:8080
+  comfywarden serve --profile core --tools comfyui_interrupt
   comfywarden serve --read-only --exclude-tools comfyui_get_image")]
 pub(super) struct Serve {
     /// Serve Streamable HTTP at /mcp on this address in place of stdio; other than loopback needs a token
@@ -195,6 +196,8 @@ pub(super) enum ProfileName {
     Full,
     /// The tools of everyday work
     Core,
+    /// Only tools that change nothing
+    Readonly,
     /// A few tools that find and run the others
     Compact,
 }
@@ -204,6 +207,7 @@ impl From<ProfileName> for Profile {
         match name {
             ProfileName::Full => Self::Full,
             ProfileName::Core => Self::Core,
+            ProfileName::Readonly => Self::Readonly,
             ProfileName::Compact => Self::Compact,
         }
     }

@@ -41,6 +41,8 @@ pub enum Profile {
     Full,
     /// The tools of everyday work.
     Core,
+    /// Only tools that change nothing.
+    Readonly,
     /// A few tools that find and run the others.
     Compact,
 }

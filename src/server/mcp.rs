@@ -1,34 +1,28 @@
 //! The MCP handler: decodes a request, calls the seam, encodes the answer. It decides nothing.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod asking;
+mod calling;
+mod stamp;
+
+use std::sync::Arc;
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, DiscoverResult, ElicitRequest,
-        ElicitRequestParams, ElicitationAction, ElicitationSchema, InputRequest, InputRequiredResult,
-        InputResponses, ListResourceTemplatesResult, ListToolsResult, PaginatedRequestParams,
-        ProgressNotificationParam, ProgressToken, ProtocolVersion, ReadResourceRequestParams,
-        ReadResourceResponse, ReadResourceResult, ResourceContents, ResourceTemplate, ServerCapabilities,
-        ServerConfig,
+        CacheScope, CallToolRequestParams, CallToolResponse, DiscoverResult, ListResourceTemplatesResult,
+        ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+        ReadResourceResult, ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig,
     },
-    service::{Peer, RequestContext},
+    service::RequestContext,
 };
 use serde_json::Value;
-use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::encode;
 use crate::{
-    app::{App, CallContext, Caller, Reply, Sink, Update},
+    app::{App, Caller, Class, View},
     error::{Error, Kind},
 };
-
-/// How long clients may keep the lists: they change only with a new version or configuration.
-const LIST_TTL_MS: u64 = 300_000;
-/// The key of our one question in a multi-round-trip request.
-const QUESTION: &str = "confirm";
-/// How long a user may think, where the server must hold the request meanwhile.
-const PATIENCE: Duration = Duration::from_mins(5);
+use stamp::{Stamped, fresh};
 
 const INSTRUCTIONS: &str = "Makes pictures, video and audio on the user's own ComfyUI. Start with \
 comfyui_generate_image; comfyui_run_workflow runs any workflow in API format; comfyui_list_models shows what \
@@ -57,72 +51,21 @@ impl Mcp {
     }
 
     fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
-        let from_http = context
-            .extensions
-            .get::<http::request::Parts>()
-            .and_then(|parts| parts.extensions.get::<Caller>());
-        from_http
+        from_http::<Caller>(context)
             .or(self.default_caller.as_ref())
             .cloned()
             .ok_or_else(|| ErrorData::internal_error("the transport did not say who calls", None))
     }
 
-    /// Puts the question to a client of the older era, which is asked in the middle of the call.
-    async fn ask_now(peer: &Peer<RoleServer>, question: &str) -> bool {
-        let Some(params) = form(question) else { return false };
-        match peer.create_elicitation_with_timeout(params, Some(PATIENCE)).await {
-            Ok(result) => {
-                result.action == ElicitationAction::Accept && result.content.as_ref().is_some_and(says_yes)
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the client did not answer a question");
-                false
-            }
-        }
+    /// What this request sees of the catalogue: by configuration, address and token, never by connection.
+    fn view(&self, context: &RequestContext<RoleServer>) -> View {
+        self.app.view(from_http::<View>(context).copied().unwrap_or_default())
     }
 }
 
-fn form(question: &str) -> Option<ElicitRequestParams> {
-    let requested_schema = ElicitationSchema::builder().required_bool("value").build().ok()?;
-    Some(ElicitRequestParams::FormElicitationParams {
-        meta: None,
-        message: question.to_owned(),
-        requested_schema,
-    })
-}
-
-fn says_yes(content: &Value) -> bool {
-    content.get("value") == Some(&Value::Bool(true))
-}
-
-/// The answer among a client's responses. Anything but an accepted `true` is a no; a missing one is none.
-fn answer(responses: Option<&InputResponses>) -> Option<bool> {
-    let response = responses?.get(QUESTION)?;
-    let accepted = response.get("action").and_then(Value::as_str) == Some("accept");
-    Some(accepted && response.get("content").is_some_and(says_yes))
-}
-
-fn is_modern(context: &RequestContext<RoleServer>) -> bool {
-    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
-}
-
-/// A progress sink for the call, and the task that carries its reports to the client.
-fn progress(context: &RequestContext<RoleServer>) -> (Sink, Option<JoinHandle<()>>) {
-    let Some(token) = context.meta.get_progress_token() else { return (Sink::none(), None) };
-    let (out, reports) = mpsc::channel(16);
-    let pump = tokio::spawn(carry(reports, context.peer.clone(), token));
-    (Sink::to(out), Some(pump))
-}
-
-async fn carry(mut reports: mpsc::Receiver<Update>, peer: Peer<RoleServer>, token: ProgressToken) {
-    while let Some(update) = reports.recv().await {
-        let note = ProgressNotificationParam::new(token.clone(), update.percent)
-            .with_total(100.0)
-            .with_message(update.message);
-        if peer.notify_progress(note).await.is_err() {
-            break;
-        }
-    }
+/// What the HTTP layer attached to the request.
+fn from_http<T: Send + Sync + 'static>(context: &RequestContext<RoleServer>) -> Option<&T> {
+    context.extensions.get::<http::request::Parts>()?.extensions.get::<T>()
 }
 
 fn protocol_error(error: &Error) -> ErrorData {
@@ -142,23 +85,30 @@ impl ServerHandler for Mcp {
             .with_instructions(INSTRUCTIONS)
     }
 
-    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+    async fn discover(&self, context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         let versions = self.supported_protocol_versions().into_owned();
+        let (ttl, scope) = fresh(false);
         Ok(DiscoverResult::from_server_info(versions, self.get_info())
-            .with_ttl_ms(LIST_TTL_MS)
-            .with_cache_scope(CacheScope::Public))
+            .with_ttl_ms(ttl)
+            .with_cache_scope(scope)
+            .stamped(&context))
     }
 
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         refuse_cursor(request.as_ref())?;
-        let tools = self.app.tools().iter().map(|tool| encode::tool(tool)).collect();
-        Ok(ListToolsResult::with_all_items(tools)
-            .with_ttl_ms(LIST_TTL_MS)
-            .with_cache_scope(CacheScope::Public))
+        let caller = self.caller(&context)?;
+        let catalogue = self.app.tools_in(self.view(&context)).map_err(|error| protocol_error(&error))?;
+        let shown = catalogue.iter().filter(|tool| caller.may(tool.class()));
+        let filtered = !Class::ALL.iter().all(|class| caller.may(*class));
+        let (ttl, scope) = fresh(filtered);
+        Ok(ListToolsResult::with_all_items(shown.map(|tool| encode::tool(tool)).collect())
+            .with_ttl_ms(ttl)
+            .with_cache_scope(scope)
+            .stamped(&context))
     }
 
     async fn call_tool(
@@ -166,49 +116,13 @@ impl ServerHandler for Mcp {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(&context)?;
-        let modern = is_modern(&context);
-        let can_ask = context.client_capabilities().is_some_and(|client| client.elicitation.is_some());
-        let args = request.arguments.unwrap_or_default();
-        let mut sealed_state = request.request_state;
-        let mut answer = answer(request.input_responses.as_ref());
-        loop {
-            let (sink, pump) = progress(&context);
-            let call = CallContext {
-                caller: caller.clone(),
-                can_ask,
-                answer,
-                sealed_state: sealed_state.take(),
-                progress: sink,
-                cancel: context.ct.clone(),
-            };
-            let reply = self.app.call(call, &request.name, args.clone()).await;
-            if let Some(pump) = pump {
-                // The sink is gone with the call: the pump ends by itself, and progress stops before the answer.
-                pump.await.ok();
-            }
-            match reply {
-                Ok(Reply::Done { structured, blocks }) => return Ok(encode::done(structured, blocks).into()),
-                Ok(Reply::Ask { question, sealed_state: state }) if modern => {
-                    return Ok(input_required(&question, state)?.into());
-                }
-                Ok(Reply::Ask { question, sealed_state: state }) => {
-                    answer = Some(Self::ask_now(&context.peer, &question).await);
-                    sealed_state = Some(state);
-                }
-                Err(error) if error.details().contains_key("unknown_tool") => {
-                    return Err(protocol_error(&error));
-                }
-                Err(error) if error.kind() == Kind::Internal => return Err(protocol_error(&error)),
-                Err(error) => return Ok(encode::failed(&error).into()),
-            }
-        }
+        Ok(self.run_tool(request, &context).await?.stamped(&context))
     }
 
     async fn list_resource_templates(
         &self,
         request: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         refuse_cursor(request.as_ref())?;
         let outputs = ResourceTemplate::new("comfyui://outputs/{type}/{+path}", "output")
@@ -216,9 +130,11 @@ impl ServerHandler for Mcp {
             .with_description(
                 "type is output, input or temp; path is subfolder/filename as a result gave them",
             );
+        let (ttl, scope) = fresh(false);
         Ok(ListResourceTemplatesResult::with_all_items(vec![outputs])
-            .with_ttl_ms(LIST_TTL_MS)
-            .with_cache_scope(CacheScope::Public))
+            .with_ttl_ms(ttl)
+            .with_cache_scope(scope)
+            .stamped(&context))
     }
 
     async fn read_resource(
@@ -233,15 +149,9 @@ impl ServerHandler for Mcp {
         Ok(ReadResourceResult::new(vec![contents])
             .with_ttl_ms(0)
             .with_cache_scope(CacheScope::Private)
+            .stamped(&context)
             .into())
     }
-}
-
-fn input_required(question: &str, state: String) -> Result<InputRequiredResult, ErrorData> {
-    let params = form(question)
-        .ok_or_else(|| ErrorData::internal_error("the question cannot be put as a form", None))?;
-    let request = InputRequest::Elicitation(ElicitRequest::new(params));
-    Ok(InputRequiredResult::new(Some(BTreeMap::from([(QUESTION.to_owned(), request)])), Some(state)))
 }
 
 /// Our lists come whole, so there is no cursor that we could have given out.

@@ -6,6 +6,7 @@ mod authoring;
 pub mod call;
 pub mod change;
 mod clamp;
+pub(crate) mod compact;
 mod consent;
 pub mod params;
 pub mod progress;
@@ -32,7 +33,7 @@ pub use call::Call;
 pub use change::{Change, Changes};
 pub(crate) use consent::Consent;
 pub use reply::{Answer, Block, Handled, Reply, Stop};
-pub use selection::select;
+pub use selection::{View, select};
 pub use tool::{Hints, Tool};
 
 #[cfg(test)]

@@ -10,6 +10,103 @@ use crate::{
 /// Workflow files become tools under names that start so; they come and go while the server runs.
 const FROM_FILES: &str = "workflow_";
 
+/// The tools of everyday work, for clients that read all descriptions into every conversation.
+const CORE: [&str; 20] = [
+    "comfyui_cancel_job",
+    "comfyui_create_workflow",
+    "comfyui_diagnose_job",
+    "comfyui_download_model",
+    "comfyui_generate_image",
+    "comfyui_get_image",
+    "comfyui_get_model_presets",
+    "comfyui_get_progress",
+    "comfyui_get_queue",
+    "comfyui_get_system_info",
+    "comfyui_list_assets",
+    "comfyui_list_models",
+    "comfyui_list_workflows",
+    "comfyui_modify_workflow",
+    "comfyui_run_workflow",
+    "comfyui_search_models",
+    "comfyui_summarize_workflow",
+    "comfyui_transform_image",
+    "comfyui_upload_image",
+    "comfyui_validate_workflow",
+];
+
+/// What a front door leaves of what the operator offers. Doors only take away, so no address and no token reaches a
+/// tool that the configuration took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct View {
+    core: bool,
+    read_only: bool,
+    compact: bool,
+}
+
+impl View {
+    /// How many views there are.
+    pub(crate) const COUNT: usize = 8;
+
+    /// The view that a path names: a profile, and after it perhaps `readonly`.
+    pub fn parse(path: &str) -> Option<Self> {
+        let mut view = Self::default();
+        for (place, part) in path.split('/').enumerate() {
+            let named = match part {
+                "full" => Profile::Full,
+                "core" => Profile::Core,
+                "readonly" => Profile::Readonly,
+                "compact" => Profile::Compact,
+                _ => return None,
+            };
+            if place > 1 || (place == 1 && named != Profile::Readonly) {
+                return None;
+            }
+            view = view.and(named.into());
+        }
+        Some(view)
+    }
+
+    /// Both at once.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            core: self.core || other.core,
+            read_only: self.read_only || other.read_only,
+            compact: self.compact || other.compact,
+        }
+    }
+
+    /// The same without the indirection of `compact`.
+    #[must_use]
+    pub fn direct(self) -> Self {
+        Self { compact: false, ..self }
+    }
+
+    /// True when tools are found and run through a few others.
+    pub fn is_compact(self) -> bool {
+        self.compact
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.core) | usize::from(self.read_only) << 1 | usize::from(self.compact) << 2
+    }
+
+    /// True when the tool itself can be called.
+    pub(crate) fn shows(self, tool: &Tool) -> bool {
+        (!self.core || tool.is_everyday()) && (!self.read_only || tool.hint_set().read_only)
+    }
+}
+
+impl From<Profile> for View {
+    fn from(profile: Profile) -> Self {
+        Self {
+            core: profile == Profile::Core,
+            read_only: profile == Profile::Readonly,
+            compact: profile == Profile::Compact,
+        }
+    }
+}
+
 /// The tools that the configuration leaves. A name that means no tool is an error: it may have been meant to
 /// take away a dangerous one.
 pub fn select(tools: Vec<Tool>, settings: &config::Tools) -> Result<Vec<Tool>> {
@@ -20,15 +117,14 @@ pub fn select(tools: Vec<Tool>, settings: &config::Tools) -> Result<Vec<Tool>> {
             }
         }
     }
-    if settings.profile != Profile::Full {
-        return Err(Error::invalid_input("`tools.profile` knows only `full` in this version")
-            .hint("take tools away with `tools.exclude` or `tools.read_only`"));
-    }
-    let offered = |tool: &Tool| {
-        let excluded = settings.exclude.iter().any(|name| name == tool.name());
-        !excluded && (!settings.read_only || tool.hint_set().read_only)
-    };
-    Ok(tools.into_iter().filter(offered).collect())
+    let named = |names: &[String], tool: &Tool| names.iter().any(|name| name == tool.name());
+    let mut view = View::from(settings.profile);
+    view.read_only |= settings.read_only;
+    let marked = tools.into_iter().map(|tool| {
+        let everyday = CORE.contains(&tool.name()) || named(&settings.include, &tool);
+        if everyday { tool.everyday() } else { tool }
+    });
+    Ok(marked.filter(|tool| view.shows(tool) && !named(&settings.exclude, tool)).collect())
 }
 
 fn unknown(key: &str, name: &str, tools: &[Tool]) -> Error {
@@ -48,27 +144,49 @@ mod tests {
         Ok(select(all(), &settings)?.iter().map(|tool| tool.name().to_owned()).collect())
     }
 
+    fn changing(name: &String) -> bool {
+        all().iter().any(|tool| tool.name() == name && !tool.hint_set().read_only)
+    }
+
     #[test]
     fn everything_is_offered_by_default() {
         assert_eq!(names(|_| ()).unwrap().len(), all().len());
     }
 
     #[test]
-    fn excluded_tool_is_gone() {
-        let left = names(|tools| tools.exclude.push("comfyui_interrupt".into())).unwrap();
-        assert!(!left.contains(&"comfyui_interrupt".to_owned()) && left.len() == all().len() - 1);
+    fn excluded_tool_is_gone_from_every_profile() {
+        for profile in [Profile::Full, Profile::Core, Profile::Compact] {
+            let left = names(|tools| {
+                tools.profile = profile;
+                tools.include.push("comfyui_cancel_job".into());
+                tools.exclude.push("comfyui_cancel_job".into());
+            });
+            assert!(!left.unwrap().contains(&"comfyui_cancel_job".to_owned()), "{profile:?}");
+        }
     }
 
     #[test]
-    fn read_only_wins_over_include() {
-        let left = names(|tools| {
-            tools.read_only = true;
-            tools.include.push("comfyui_generate_image".into());
+    fn core_is_the_table_and_what_the_operator_adds() {
+        let core = names(|tools| tools.profile = Profile::Core).unwrap();
+        assert!(core.iter().all(|name| CORE.contains(&name.as_str())), "{core:?}");
+        let more = names(|tools| {
+            tools.profile = Profile::Core;
+            tools.include.push("comfyui_interrupt".into());
         });
-        let changing =
-            |name: &String| all().iter().any(|tool| tool.name() == name && !tool.hint_set().read_only);
-        let left = left.unwrap();
-        assert!(!left.is_empty() && !left.iter().any(changing), "{left:?}");
+        assert_eq!(more.unwrap().len(), core.len() + 1);
+    }
+
+    #[test]
+    fn read_only_wins_over_everything() {
+        for profile in [Profile::Full, Profile::Core, Profile::Readonly, Profile::Compact] {
+            let left = names(|tools| {
+                tools.profile = profile;
+                tools.read_only = profile != Profile::Readonly;
+                tools.include.push("comfyui_generate_image".into());
+            });
+            let left = left.unwrap();
+            assert!(!left.is_empty() && !left.iter().any(changing), "{profile:?}: {left:?}");
+        }
     }
 
     #[test]
@@ -76,5 +194,23 @@ mod tests {
         let error = names(|tools| tools.exclude.push("comfyui_interupt".into())).unwrap_err();
         assert_eq!(error.message(), "`tools.exclude` names `comfyui_interupt`, which is no tool");
         assert!(error.hint_text().unwrap().contains("comfyui_interrupt"), "{error}");
+    }
+
+    #[test]
+    fn a_path_names_a_profile_and_perhaps_readonly() {
+        let core = View::from(Profile::Core);
+        assert_eq!(View::parse("full"), Some(View::default()));
+        assert_eq!(View::parse("core"), Some(core));
+        assert_eq!(View::parse("core/readonly"), Some(core.and(Profile::Readonly.into())));
+        for path in ["", "cor", "core/", "core/compact", "readonly/readonly/readonly", "CORE", "core/x"] {
+            assert_eq!(View::parse(path), None, "{path}");
+        }
+        let indices: std::collections::BTreeSet<usize> =
+            [core, View::default(), core.and(Profile::Compact.into()), Profile::Readonly.into()]
+                .iter()
+                .map(|view| view.index())
+                .collect();
+        assert_eq!(indices.len(), 4);
+        assert!(indices.iter().all(|index| *index < View::COUNT));
     }
 }

@@ -51,6 +51,7 @@ pub struct Tool {
     hints: Hints,
     output_schema: Arc<JsonObject>,
     always_load: bool,
+    everyday: bool,
     handler: Handler,
 }
 
@@ -86,6 +87,7 @@ impl Tool {
             hints: Hints::default(),
             output_schema: schema::output_schema::<O>(),
             always_load: false,
+            everyday: false,
             handler: Arc::new(move |call, args| {
                 let handler = Arc::clone(&handler);
                 Box::pin(async move {
@@ -112,6 +114,18 @@ impl Tool {
     pub fn always_load(mut self) -> Self {
         self.always_load = true;
         self
+    }
+
+    /// Puts it into the profile of everyday work.
+    #[must_use]
+    pub fn everyday(mut self) -> Self {
+        self.everyday = true;
+        self
+    }
+
+    /// True when it belongs to the profile of everyday work.
+    pub fn is_everyday(&self) -> bool {
+        self.everyday
     }
 
     /// The name clients call.

@@ -19,14 +19,14 @@ use crate::support::{
 
 const TOKEN: &str = "correct horse battery staple";
 
-struct Door {
-    app: TestApp,
-    base: String,
+pub(crate) struct Door {
+    pub(crate) app: TestApp,
+    pub(crate) base: String,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<Result<(), comfywarden::error::Error>>,
 }
 
-async fn door(change: impl FnOnce(&mut comfywarden::config::Config)) -> Door {
+pub(crate) async fn door(change: impl FnOnce(&mut comfywarden::config::Config)) -> Door {
     let app = TestApp::with(change).await;
     let server = HttpServer::bind(app.app.clone(), "127.0.0.1:0".parse().unwrap()).await.unwrap();
     let base = format!("http://{}", server.address());

@@ -3,6 +3,7 @@
 mod access;
 mod guard;
 mod health;
+mod profile;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -89,15 +90,16 @@ fn router(app: Arc<App>, access: Access, address: SocketAddr, stop: &Cancellatio
         .with_max_request_body_bytes(body_limit)
         .with_cancellation_token(stop.child_token());
     let mcp = {
-        let app = Arc::clone(&app);
+        let mcp = Mcp::remote(Arc::clone(&app));
         StreamableHttpService::new(
-            move || Ok(Mcp::remote(Arc::clone(&app))),
+            move || Ok(mcp.clone()),
             Arc::new(LocalSessionManager::default()),
             settings,
         )
     };
     let mcp = Router::new()
         .fallback_service(mcp)
+        .layer(axum::middleware::from_fn(profile::choose))
         .layer(axum::middleware::from_fn_with_state(Arc::new(access), access::identify));
     Router::new()
         .nest("/mcp", mcp)

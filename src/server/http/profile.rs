@@ -1,0 +1,26 @@
+//! `/mcp/x/core`, `/mcp/x/readonly`, `/mcp/x/core/readonly` …: the same server with fewer tools, by address.
+
+use axum::{
+    extract::Request,
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::app::View;
+
+/// Attaches the view that the path names; `/mcp` itself names none.
+pub(super) async fn choose(mut request: Request, next: Next) -> Response {
+    let path = request.uri().path().trim_matches('/').to_owned();
+    if path.is_empty() {
+        return next.run(request).await;
+    }
+    let Some(view) = path.strip_prefix("x/").and_then(View::parse) else {
+        let message = "there is nothing at this address; use /mcp, or /mcp/x/ and a profile: full, core, readonly, compact";
+        return (StatusCode::NOT_FOUND, axum::Json(json!({ "kind": "not_found", "message": message })))
+            .into_response();
+    };
+    request.extensions_mut().insert(view);
+    next.run(request).await
+}

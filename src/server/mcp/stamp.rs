@@ -1,0 +1,77 @@
+//! What every answer carries besides its content: who answered, and how long it may be kept.
+
+use rmcp::{
+    RoleServer,
+    model::{
+        CacheScope, CallToolResponse, CallToolResult, CompleteResult, DiscoverResult, GetPromptResult,
+        Implementation, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, MetaObject, ReadResourceResult,
+    },
+    service::RequestContext,
+};
+use serde_json::Value;
+
+use super::calling::is_modern;
+
+/// Where an answer of the newer era says who gave it.
+const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+/// A result that has room for who answered.
+pub(super) trait Stamped: Sized {
+    /// The place for it.
+    fn meta(&mut self) -> Option<&mut MetaObject>;
+
+    /// Says who answered, to clients of the newer era. Others know it from the handshake.
+    fn stamped(mut self, context: &RequestContext<RoleServer>) -> Self {
+        if is_modern(context)
+            && let Some(meta) = self.meta()
+        {
+            // Name and version only: this travels with every answer.
+            let us = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+            meta.0.insert(SERVER_INFO.to_owned(), serde_json::to_value(us).unwrap_or(Value::Null));
+        }
+        self
+    }
+}
+
+macro_rules! stamped {
+    ($($result:ty),*) => {$(
+        impl Stamped for $result {
+            fn meta(&mut self) -> Option<&mut MetaObject> {
+                Some(self.meta.get_or_insert_default())
+            }
+        }
+    )*};
+}
+
+stamped!(
+    CallToolResult,
+    CompleteResult,
+    DiscoverResult,
+    GetPromptResult,
+    InputRequiredResult,
+    ListPromptsResult,
+    ListResourceTemplatesResult,
+    ListResourcesResult,
+    ListToolsResult,
+    ReadResourceResult
+);
+
+impl Stamped for CallToolResponse {
+    fn meta(&mut self) -> Option<&mut MetaObject> {
+        match self {
+            Self::Complete(result) => result.meta(),
+            Self::InputRequired(result) => result.meta(),
+            Self::Task(result) => Some(result.meta.get_or_insert_default()),
+            _ => None,
+        }
+    }
+}
+
+/// How long lists may be kept: they change with the configuration or a workflow file, and clients that listen are told.
+const LIST_TTL_MS: u64 = 300_000;
+
+/// The time and scope for which a list may be kept. What was filtered for this caller is nobody else's.
+pub(super) fn fresh(filtered: bool) -> (u64, CacheScope) {
+    (LIST_TTL_MS, if filtered { CacheScope::Private } else { CacheScope::Public })
+}
