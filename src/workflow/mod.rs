@@ -14,6 +14,7 @@ pub mod nearest;
 pub mod object_info;
 pub mod order;
 pub mod outline;
+pub mod parameters;
 pub mod presets;
 pub mod read;
 #[cfg(test)]
