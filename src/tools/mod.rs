@@ -19,6 +19,7 @@ mod envelope;
 mod examine;
 mod follow;
 mod generate;
+mod hubs;
 mod images;
 mod models;
 mod preview;
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Tool> {
         examine::tools(),
         images::tools(),
         models::tools(),
+        hubs::tools(),
         queue::tools(),
         system::tools(),
     ]

@@ -33,6 +33,8 @@ pub struct Fetched {
     pub bytes: Bytes,
     /// What the server says it is. A claim, no more.
     pub content_type: Option<String>,
+    /// The `Link` field of the answer, where hubs name the next page.
+    pub link: Option<String>,
     /// Where it came from in the end.
     pub final_url: Url,
 }
@@ -96,13 +98,11 @@ impl Fetcher {
         self.in_time(&host, rules, async {
             let (response, walked) = self.walk(url, rules, None).await?;
             let last = walked.hops.last().ok_or_else(|| Error::internal("an answer without a request"))?;
-            let content_type = response
-                .headers()
-                .get(header::CONTENT_TYPE)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned);
+            let text_of = |name| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+            let (content_type, link) = (text_of(header::CONTENT_TYPE), text_of(header::LINK));
             let final_url = last.as_url().clone();
-            Ok(Fetched { bytes: collect(last, response, rules.max_bytes).await?, content_type, final_url })
+            let bytes = collect(last, response, rules.max_bytes).await?;
+            Ok(Fetched { bytes, content_type, link, final_url })
         })
         .await
     }

@@ -31,6 +31,7 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_get_queue" | "comfyui_get_system_info" | "comfyui_interrupt" | "comfyui_list_models" => {
             json!({})
         }
+        "comfyui_search_models" => json!({"query": "detail"}),
         other => panic!("give good arguments for {other}"),
     }
 }

@@ -30,6 +30,7 @@ mod throwaway;
 mod tool_contract;
 mod tools_from_files;
 mod tools_generate;
+mod tools_hubs;
 mod tools_images;
 mod tools_queue;
 mod tools_workflows;
