@@ -69,6 +69,9 @@ pub enum Error {
     /// There is no such thing on the server.
     #[error("{0}")]
     NotFound(String),
+    /// What came cannot be kept on this machine.
+    #[error("the file cannot be written on this machine: {0}")]
+    Local(String),
     /// A submit without an answer whose fate could not be found out.
     #[error("ComfyUI did not confirm prompt {prompt_id}, and it is not known whether it took it: {reason}")]
     Unconfirmed {
@@ -92,6 +95,7 @@ impl From<Error> for error::Error {
         match inner {
             Error::Config(_) => Self::new(Kind::InvalidInput, message).hint("correct the `comfyui` section of the configuration"),
             Error::InvalidInput(_) => Self::new(Kind::InvalidInput, message),
+            Error::Local(_) => Self::new(Kind::Internal, message).hint("see whether the disk is full"),
             Error::Unreachable { reason, .. } => {
                 let certificate = reason.contains("certificate");
                 Self::new(Kind::Unavailable, message).hint(if certificate {

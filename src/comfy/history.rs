@@ -33,7 +33,7 @@ impl Client {
         Ok(all.into_iter().rev().map(|(id, raw)| raw.entry(&id)).collect())
     }
 
-    async fn raw_history(&self, id: &PromptId) -> Result<Option<RawEntry>> {
+    pub(super) async fn raw_history(&self, id: &PromptId) -> Result<Option<RawEntry>> {
         let endpoint = Endpoint::History(id);
         let mut all: JsonObject = self.inner.transport.get_json(&endpoint).await?;
         let Some(found) = all.remove(id.as_str()) else { return Ok(None) };
@@ -76,6 +76,12 @@ impl RawStatus {
         self.last(kind)?.get("timestamp")?.as_u64()
     }
 
+    /// When the execution came to its end, whichever it was.
+    pub(super) fn end_time(&self) -> Option<u64> {
+        let ends = ["execution_success", "execution_error", "execution_interrupted"];
+        ends.iter().filter_map(|kind| self.time(kind)).max()
+    }
+
     fn cached(&self) -> HashSet<&str> {
         let nodes =
             self.last("execution_cached").and_then(|data| data.get("nodes")).and_then(Value::as_array);
@@ -97,6 +103,11 @@ impl RawEntry {
     /// An entry put together from a job of `/api/jobs`, which has no list of output nodes.
     pub(crate) fn from_job(outputs: JsonObject, status: RawStatus) -> Self {
         Self { prompt: Vec::new(), outputs, status: Some(status) }
+    }
+
+    /// The graph as it was queued.
+    pub(super) fn graph(&self) -> Option<&Value> {
+        self.prompt.get(2).filter(|graph| graph.is_object())
     }
 
     fn into_graph(mut self) -> Option<Value> {
@@ -140,10 +151,7 @@ impl RawEntry {
             blocked,
             create_time: extra.and_then(|extra| extra.get("create_time")).and_then(Value::as_u64),
             start_time: status.time("execution_start"),
-            end_time: ["execution_success", "execution_error", "execution_interrupted"]
-                .iter()
-                .filter_map(|kind| status.time(kind))
-                .max(),
+            end_time: status.end_time(),
             outputs: outputs::read(&self.outputs),
         }
     }

@@ -221,6 +221,37 @@ impl Transport {
         self.exchange(endpoint, request, limit).await
     }
 
+    /// GET whose body is still to be read, repeated as [`get`](Self::get) is; `range` is the first and the last
+    /// byte wanted.
+    pub(crate) async fn open(&self, endpoint: &Endpoint<'_>, range: Option<(u64, u64)>) -> Result<Response> {
+        let mut backoff = Backoff::new(self.config.pace.first_retry, self.config.pace.longest_retry);
+        for _ in 1..ATTEMPTS {
+            match self.open_once(endpoint, range).await {
+                Ok(response) if response.status().is_server_error() => {}
+                Err(Error::Unreachable { .. }) => {}
+                settled => return settled,
+            }
+            tokio::time::sleep(backoff.next_pause()).await;
+        }
+        self.open_once(endpoint, range).await
+    }
+
+    async fn open_once(&self, endpoint: &Endpoint<'_>, range: Option<(u64, u64)>) -> Result<Response> {
+        let request = ranged(self.request(Method::GET, endpoint)?, range);
+        request.send().await.map_err(|e| self.failure(endpoint, e))
+    }
+
+    /// The same for an address outside the server, without the credential.
+    pub(crate) async fn open_elsewhere(
+        &self,
+        endpoint: &Endpoint<'_>,
+        url: Url,
+        range: Option<(u64, u64)>,
+    ) -> Result<Response> {
+        let request = self.http()?.get(url).header(header::ACCEPT_ENCODING, "identity");
+        ranged(request, range).send().await.map_err(|e| self.failure(endpoint, e))
+    }
+
     async fn exchange(
         &self,
         endpoint: &Endpoint<'_>,
@@ -231,7 +262,13 @@ impl Transport {
         self.collect(endpoint, response, limit).await
     }
 
-    async fn collect(&self, endpoint: &Endpoint<'_>, mut response: Response, limit: usize) -> Result<Answer> {
+    /// The rest of an answer, if it has at most `limit` bytes.
+    pub(crate) async fn collect(
+        &self,
+        endpoint: &Endpoint<'_>,
+        mut response: Response,
+        limit: usize,
+    ) -> Result<Answer> {
         let too_large = || Error::TooLarge { what: endpoint.name(), limit };
         let announced = response.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
         if announced > limit {
@@ -250,7 +287,8 @@ impl Transport {
         Ok(Answer { status, content_type, location, body: body.freeze() })
     }
 
-    fn failure(&self, endpoint: &Endpoint<'_>, error: reqwest::Error) -> Error {
+    /// What a broken exchange means.
+    pub(crate) fn failure(&self, endpoint: &Endpoint<'_>, error: reqwest::Error) -> Error {
         let (url, what) = (self.shown(), endpoint.name());
         let sent = !error.is_connect();
         if error.is_timeout() && sent {
@@ -263,6 +301,13 @@ impl Transport {
         // The address may hold a credential in its query.
         let error = error.without_url();
         Error::Unreachable { url, reason: root_cause(&error), sent }
+    }
+}
+
+fn ranged(request: RequestBuilder, range: Option<(u64, u64)>) -> RequestBuilder {
+    match range {
+        Some((from, to)) => request.header(header::RANGE, format!("bytes={from}-{to}")),
+        None => request,
     }
 }
 

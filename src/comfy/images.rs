@@ -7,7 +7,7 @@ use reqwest::multipart::{Form, Part};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::{Client, Error, FileType, OutputRef, Result, endpoint::Endpoint, http::Answer};
+use super::{Client, Error, FileType, OutputRef, Result, endpoint::Endpoint};
 use crate::security::path::{Subfolder, UploadName};
 
 /// The only service whose `/view` may answer with a redirect.
@@ -87,6 +87,20 @@ impl Client {
         self.inner.transport.post_form(&endpoint, form).await?.ok(&endpoint)?.json(&endpoint)
     }
 
+    /// Uploads a copy of `original` with the transparency of `mask`. Both must have the same size.
+    ///
+    /// ComfyUI answers as if all were well when there is no original, and writes nothing: ask for it first.
+    pub async fn upload_mask(&self, mask: UploadRequest<'_>, original: &OutputRef) -> Result<Uploaded> {
+        let endpoint = Endpoint::UploadMask;
+        let reference = serde_json::json!({
+            "filename": original.filename.as_str(),
+            "subfolder": original.subfolder.as_str(),
+            "type": original.kind.as_str(),
+        });
+        let form = form(mask)?.text("original_ref", reference.to_string());
+        self.inner.transport.post_form(&endpoint, form).await?.ok(&endpoint)?.json(&endpoint)
+    }
+
     /// Reads a file.
     pub async fn view(&self, file: &OutputRef, options: ViewOptions) -> Result<Viewed> {
         let preview = options.preview.map(|format| format.to_string());
@@ -97,16 +111,13 @@ impl Client {
             preview: preview.as_deref(),
         };
         let mut answer = self.inner.transport.get_at_most(&endpoint, options.max_bytes).await?;
-        if let Some(url) = cloud_redirect(&self.inner.config.base_url, &answer) {
+        if let Some(url) =
+            cloud_redirect(&self.inner.config.base_url, answer.status, answer.location.as_deref())
+        {
             answer = self.inner.transport.get_elsewhere(&endpoint, url, options.max_bytes).await?;
         }
         if answer.status == 404 {
-            return Err(Error::NotFound(format!(
-                "no file `{}` in folder `{}` of ComfyUI's {} directory",
-                file.filename.as_str(),
-                file.subfolder.as_str(),
-                file.kind.as_str()
-            )));
+            return Err(missing(file));
         }
         let answer = answer.ok(&endpoint)?;
         Ok(Viewed { bytes: answer.body, content_type: answer.content_type })
@@ -114,13 +125,7 @@ impl Client {
 
     /// The address at which a person can open a file.
     pub fn view_url(&self, file: &OutputRef) -> Result<Url> {
-        let endpoint = Endpoint::View {
-            filename: &file.filename,
-            subfolder: &file.subfolder,
-            kind: file.kind,
-            preview: None,
-        };
-        let target = endpoint.target()?;
+        let target = view_endpoint(file).target()?;
         let mut url = self.public_url().clone();
         let path = format!("{}{}", url.path().trim_end_matches('/'), target.path);
         url.set_path(&path);
@@ -128,6 +133,20 @@ impl Client {
         url.set_fragment(None);
         Ok(url)
     }
+}
+
+/// A file as it is.
+pub(super) fn view_endpoint(file: &OutputRef) -> Endpoint<'_> {
+    Endpoint::View { filename: &file.filename, subfolder: &file.subfolder, kind: file.kind, preview: None }
+}
+
+/// The word for a file that is not there.
+pub(super) fn missing(file: &OutputRef) -> Error {
+    let (name, root) = (file.filename.as_str(), file.kind.as_str());
+    Error::NotFound(match file.subfolder.as_str() {
+        "" => format!("no file `{name}` in ComfyUI's {root} folder"),
+        folder => format!("no file `{name}` in `{folder}` of ComfyUI's {root} folder"),
+    })
 }
 
 /// The raw UTF-8 name goes on the wire: ComfyUI keeps a percent-encoded one as it stands.
@@ -151,11 +170,11 @@ fn form(upload: UploadRequest<'_>) -> Result<Form> {
 }
 
 /// Where Comfy Cloud keeps the file: another https host with a name. Everybody else's redirects are refused.
-fn cloud_redirect(base: &Url, answer: &Answer) -> Option<Url> {
-    if answer.status != 302 || base.scheme() != "https" || base.host_str() != Some(CLOUD) {
+pub(super) fn cloud_redirect(base: &Url, status: u16, location: Option<&str>) -> Option<Url> {
+    if status != 302 || base.scheme() != "https" || base.host_str() != Some(CLOUD) {
         return None;
     }
-    let url = Url::parse(answer.location.as_deref()?).ok()?;
+    let url = Url::parse(location?).ok()?;
     let named = matches!(url.host(), Some(Host::Domain(host)) if host.contains('.'));
     let plain = url.username().is_empty() && url.password().is_none();
     (url.scheme() == "https" && named && plain).then_some(url)
@@ -166,9 +185,7 @@ mod tests {
     use super::*;
 
     fn redirect(base: &str, status: u16, location: &str) -> Option<String> {
-        let answer =
-            Answer { status, content_type: None, location: Some(location.to_owned()), body: Bytes::new() };
-        cloud_redirect(&Url::parse(base).unwrap(), &answer).map(String::from)
+        cloud_redirect(&Url::parse(base).unwrap(), status, Some(location)).map(String::from)
     }
 
     #[test]

@@ -101,6 +101,11 @@ pub fn media_type(filename: &str) -> Option<&'static str> {
     classify(filename).1
 }
 
+/// What a file is, by its extension.
+pub fn media_kind(filename: &str) -> OutputKind {
+    classify(filename).0
+}
+
 /// Kind and media type by extension. The key in history does not decide: videos come under `images`.
 pub(crate) fn classify(filename: &str) -> (OutputKind, Option<&'static str>) {
     let extension = filename.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());

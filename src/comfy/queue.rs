@@ -206,17 +206,17 @@ struct RawQueue {
 
 /// `[number, prompt_id, graph, extra_data, …]`, with the graph counted and not kept.
 #[derive(Debug)]
-struct RawItem {
+pub(super) struct RawItem {
     number: f64,
     prompt_id: String,
     nodes: NodeCount,
-    extra: RawExtra,
+    pub(super) extra: RawExtra,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct RawExtra {
+pub(super) struct RawExtra {
     client_id: Option<String>,
-    create_time: Option<u64>,
+    pub(super) create_time: Option<u64>,
 }
 
 #[derive(Debug, Default)]

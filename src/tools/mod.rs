@@ -21,6 +21,7 @@ mod follow;
 mod generate;
 mod hubs;
 mod images;
+mod media;
 mod models;
 mod preview;
 mod queue;
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Tool> {
         authoring::tools(),
         examine::tools(),
         images::tools(),
+        assets::tools(),
         models::tools(),
         hubs::tools(),
         queue::tools(),

@@ -64,7 +64,8 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
     Ok(Readable { workflow: parsed.workflow, format: "script", report: Report::default() })
 }
 
-async fn api_of(call: &Call, found: Found) -> Result<Readable, Stop> {
+/// The API format of what was found; what the conversion from the editor's format lost is in the report.
+pub(crate) async fn api_of(call: &Call, found: Found) -> Result<Readable, Stop> {
     let format = found.format.as_str();
     // What ran is what a file's `prompt` says; the editor's format is second best, since it must be converted.
     if let Some(workflow) = found.prompt {

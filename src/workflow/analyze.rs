@@ -143,7 +143,7 @@ pub fn pipeline(class_types: &[String]) -> String {
 }
 
 /// Sampling settings and size, as plain values; a linked setting is followed to a primitive's value.
-fn parameters(workflow: &Workflow) -> JsonObject {
+pub fn parameters(workflow: &Workflow) -> JsonObject {
     let mut found = Map::new();
     for (_, node) in order::topological(workflow) {
         let names: &[(&str, &str)] = match node.class_type.as_str() {

@@ -9,6 +9,7 @@ pub mod error;
 pub mod families;
 pub mod graph;
 pub mod json;
+pub mod knobs;
 mod layout;
 pub mod nearest;
 pub mod object_info;

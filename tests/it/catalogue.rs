@@ -2,8 +2,13 @@
 
 use comfywarden::{
     app::{Block, CallContext, Reply},
+    comfy::FileType,
     error::Kind,
-    security::{Caller, Class},
+    security::{
+        Caller, Class,
+        path::{OutputName, Subfolder},
+    },
+    tools::assets::AssetId,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +22,9 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_run_workflow" | "comfyui_run_workflow_stream" => json!({"workflow": tiny_workflow()}),
         "comfyui_get_image" => json!({"filename": "example.png", "type": "input"}),
         "comfyui_upload_image" => json!({"filename": "dot.png", "image_data": PIXEL}),
+        "comfyui_list_assets" | "comfyui_list_outputs" => json!({"limit": 5}),
+        "comfyui_get_asset_metadata" | "comfyui_regenerate" => json!({"asset_id": example_asset()}),
+        "comfyui_get_workflow_from_image" => json!({"filename": "example.png", "type": "input"}),
         "comfyui_get_job" | "comfyui_get_progress" | "comfyui_cancel_job" => json!({"prompt_id": id}),
         "comfyui_create_workflow" => json!({"template": "txt2img"}),
         "comfyui_modify_workflow" => json!({
@@ -34,6 +42,12 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_search_models" => json!({"query": "detail"}),
         other => panic!("give good arguments for {other}"),
     }
+}
+
+/// The example picture in the input folder, as an asset.
+fn example_asset() -> String {
+    let (folder, name) = (Subfolder::default(), OutputName::parse("example.png").unwrap());
+    AssetId::new(FileType::Input, folder, name, None).to_string()
 }
 
 /// A PNG of one transparent pixel.
@@ -186,6 +200,11 @@ async fn classes_are_those_of_the_contract() {
         let expected = match tool.name() {
             "comfyui_generate_image" | "comfyui_run_workflow" | "comfyui_run_workflow_stream" => {
                 Class::Generation
+            }
+            "comfyui_regenerate" => Class::Generation,
+            "comfyui_list_outputs" | "comfyui_list_assets" | "comfyui_get_asset_metadata" => Class::File,
+            "comfyui_get_workflow_from_image" | "comfyui_publish_asset" | "comfyui_upload_mask" => {
+                Class::File
             }
             "comfyui_cancel_job" | "comfyui_interrupt" => Class::Workflow,
             "comfyui_get_image" | "comfyui_upload_image" => Class::File,

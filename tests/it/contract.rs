@@ -244,6 +244,82 @@ async fn an_upload_keeps_its_name_and_can_be_read_back(client: &Client) -> TestR
     )
 }
 
+fn png_of(width: u32, height: u32, alpha: u8) -> Result<Bytes, image::ImageError> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::RgbaImage::from_pixel(width, height, image::Rgba([9, 99, 199, alpha]))
+        .write_to(&mut bytes, image::ImageFormat::Png)?;
+    Ok(bytes.into_inner().into())
+}
+
+async fn a_mask_becomes_the_transparency_of_a_copy(client: &Client) -> TestResult {
+    let subfolder = Subfolder::parse("contract")?;
+    let (original, mask) = (UploadName::parse("below.png")?, UploadName::parse("masked.png")?);
+    let request = |name, bytes| UploadRequest {
+        name,
+        subfolder: &subfolder,
+        destination: FileType::Input,
+        overwrite: true,
+        bytes,
+        mime: "image/png",
+    };
+    let named = |name: &str| -> TestResult<OutputRef> {
+        Ok(OutputRef {
+            filename: OutputName::parse(name)?,
+            subfolder: subfolder.clone(),
+            kind: FileType::Input,
+        })
+    };
+    client.upload_image(request(&original, png_of(8, 6, 255)?)).await?;
+    let uploaded = client.upload_mask(request(&mask, png_of(8, 6, 40)?), &named("below.png")?).await?;
+    check(uploaded.name == "masked.png" && uploaded.subfolder == "contract", &format!("{uploaded:?}"))?;
+    let merged = client.view(&named("masked.png")?, view(1 << 20)).await?.bytes;
+    let merged = image::load_from_memory(&merged)?.to_rgba8();
+    check(merged.get_pixel(3, 3).0 == [9, 99, 199, 40], "not the original with the mask's alpha")?;
+    let other_size = client.upload_mask(request(&mask, png_of(4, 4, 40)?), &named("below.png")?).await;
+    check(matches!(other_size, Err(Error::Status { status: 500, .. })), "a mask of another size was taken")?;
+    let nothing = UploadName::parse(&format!("nothing {}.png", nonce()))?;
+    client.upload_mask(request(&nothing, png_of(8, 6, 40)?), &named("no such.png")?).await?;
+    let gone = client.view(&named(nothing.as_str())?, view(1 << 20)).await;
+    check(matches!(gone, Err(Error::NotFound(_))), "a mask without an original was written")
+}
+
+async fn a_file_can_be_read_piece_by_piece(client: &Client) -> TestResult {
+    let submitted = submit(client, &picture(nonce())).await?;
+    let (_, ending) = watch(client, &submitted.prompt_id).await?;
+    let made = ending.outputs.first().ok_or("no output")?;
+    let file = OutputRef {
+        filename: OutputName::parse(&made.filename)?,
+        subfolder: Subfolder::parse(&made.subfolder)?,
+        kind: made.file_type,
+    };
+    let whole = client.view(&file, view(1 << 20)).await?.bytes;
+    let start = client.view_part(&file, 0, 8).await?;
+    check(start.bytes == b"\x89PNG\r\n\x1a\n".as_slice() && start.modified.is_some(), "another start")?;
+    check(start.total == whole.len() as u64, "another size")?;
+    let end = client.view_part(&file, start.total - 4, 100).await?;
+    check(whole.ends_with(&end.bytes) && end.bytes.len() == 4, "another end")?;
+    check(client.view_part(&file, start.total + 9, 5).await?.bytes.is_empty(), "bytes past the end")?;
+    let mut kept = Vec::new();
+    let written = client.view_into(&file, &mut kept, 1 << 20).await?;
+    check(kept == whole && written == start.total, "another file")?;
+    let most = client.view_into(&file, &mut Vec::new(), 16).await;
+    check(matches!(most, Err(Error::TooLarge { limit: 16, .. })), "the cap is not kept")?;
+    let missing = OutputRef { filename: OutputName::parse("no such.png")?, ..file };
+    check(matches!(client.view_part(&missing, 0, 1).await, Err(Error::NotFound(_))), "found nothing")
+}
+
+async fn outputs_and_graphs_of_finished_prompts_are_read(client: &Client) -> TestResult {
+    let submitted = submit(client, &picture(nonce())).await?;
+    watch(client, &submitted.prompt_id).await?;
+    let listed = client.produced(20).await?;
+    let ours = listed.iter().find(|one| one.prompt_id == submitted.prompt_id.as_str()).ok_or("not listed")?;
+    check(ours.time.is_some() && ours.outputs.len() == 1, "odd outputs")?;
+    let record = client.record(&submitted.prompt_id).await?.ok_or("no record")?;
+    check(record.entry.outputs == ours.outputs, "other outputs")?;
+    check(record.graph.is_some_and(|graph| graph["2"]["class_type"] == "SaveImage"), "no graph")?;
+    check(client.record(&PromptId::generate()).await?.is_none(), "a record of nothing")
+}
+
 async fn the_lists_can_be_read(client: &Client) -> TestResult {
     let folders = client.model_folders().await?;
     check(
@@ -375,6 +451,9 @@ contract!(
     a_long_list_of_accepted_values_is_fetched,
     a_dropped_branch_is_reported,
     an_upload_keeps_its_name_and_can_be_read_back,
+    a_mask_becomes_the_transparency_of_a_copy,
+    a_file_can_be_read_piece_by_piece,
+    outputs_and_graphs_of_finished_prompts_are_read,
     the_lists_can_be_read,
     finished_jobs_are_listed_newest_first,
     all_events_come_over_one_socket,

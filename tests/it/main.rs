@@ -28,6 +28,7 @@ mod sim;
 mod support;
 mod throwaway;
 mod tool_contract;
+mod tools_assets;
 mod tools_from_files;
 mod tools_generate;
 mod tools_hubs;

@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, Multipart, Request, State},
     response::Response,
 };
-use image::{DynamicImage, ImageFormat, imageops};
+use image::{DynamicImage, ImageFormat};
 use serde_json::{Value, json};
 
 use super::answer;
@@ -50,7 +50,7 @@ impl From<Refusal> for Response {
 /// Takes a picture in.
 pub(super) async fn image(State(server): State<Arc<Server>>, request: Request) -> Response {
     let form = read(request).await;
-    accept(&server, &form, |_, bytes| Some(bytes)).map_or_else(Into::into, |saved| answer::ok(&saved))
+    accept(&server, &form, |_, bytes| Ok(Some(bytes))).map_or_else(Into::into, |saved| answer::ok(&saved))
 }
 
 /// Takes a mask in: its alpha goes into a copy of the original, when there is one.
@@ -60,8 +60,12 @@ pub(super) async fn mask(State(server): State<Arc<Server>>, request: Request) ->
     let save = |files: &FileStore, bytes: Bytes| {
         let text = |key: &str| original.get(key).and_then(Value::as_str).unwrap_or_default();
         let kind = if text("type").is_empty() { "output" } else { text("type") };
-        let below = files.get(kind, text("subfolder"), text("filename"))?;
-        merge(&below.bytes, &bytes).map(Bytes::from)
+        match files.get(kind, text("subfolder"), text("filename")) {
+            Some(below) => {
+                merge(&below.bytes, &bytes).map(|merged| Some(merged.into())).ok_or(Refusal::Crash)
+            }
+            None => Ok(None),
+        }
     };
     accept(&server, &form, save).map_or_else(Into::into, |saved| answer::ok(&saved))
 }
@@ -106,7 +110,7 @@ fn resolve(kind: &str, path: &str) -> Option<String> {
 fn accept(
     server: &Server,
     form: &Form,
-    save: impl FnOnce(&FileStore, Bytes) -> Option<Bytes>,
+    save: impl FnOnce(&FileStore, Bytes) -> Result<Option<Bytes>, Refusal>,
 ) -> Result<Value, Refusal> {
     let kind = form.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or("input");
     let (name, bytes) = form.image.as_ref().ok_or(Refusal::Bad)?;
@@ -133,7 +137,7 @@ fn accept(
         Some((head, _)) => format!("{head}/{free}"),
         None => free.clone(),
     };
-    if let Some(bytes) = save(&files, bytes.clone()) {
+    if let Some(bytes) = save(&files, bytes.clone())? {
         files.put(kind, file_folder, &free, bytes);
     }
     Ok(json!({"name": shown, "subfolder": form.subfolder, "type": kind}))
@@ -164,11 +168,13 @@ fn free_name(
     candidate
 }
 
-/// The original with the alpha of the mask.
+/// The original with the alpha of the mask. ComfyUI raises when the two differ in size.
 fn merge(original: &[u8], mask: &[u8]) -> Option<Vec<u8>> {
     let mut out = picture::decode(original)?.to_rgba8();
     let mask = picture::decode(mask)?.to_rgba8();
-    let mask = imageops::resize(&mask, out.width(), out.height(), imageops::FilterType::Triangle);
+    if mask.dimensions() != out.dimensions() {
+        return None;
+    }
     for (pixel, mask) in out.pixels_mut().zip(mask.pixels()) {
         pixel.0[3] = mask.0[3];
     }

@@ -155,7 +155,8 @@ fn content_type(name: &str) -> &'static str {
 fn whole(file: &File, name: &str, headers: &HeaderMap) -> Response {
     let mut response = match range(headers, file.bytes.len()) {
         None => Response::new(Body::from(file.bytes.clone())),
-        Some((from, to)) => part(&file.bytes, from, to),
+        Some(Some((from, to))) => part(&file.bytes, from, to),
+        Some(None) => past_the_end(file.bytes.len()),
     };
     let modified: DateTime<Utc> = file.modified.into();
     let text = |text: String| HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""));
@@ -170,13 +171,23 @@ fn whole(file: &File, name: &str, headers: &HeaderMap) -> Response {
     response
 }
 
-/// `bytes=from-to`, both inclusive.
-fn range(headers: &HeaderMap, size: usize) -> Option<(usize, usize)> {
+/// `bytes=from-to`, both inclusive; `Some(None)` when it begins past the end.
+#[expect(clippy::option_option, reason = "no range, one that fits, and one that does not")]
+fn range(headers: &HeaderMap, size: usize) -> Option<Option<(usize, usize)>> {
     let text = headers.get(header::RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
     let (from, to) = text.split_once('-')?;
     let from = from.parse().ok()?;
-    let to = to.parse().unwrap_or(usize::MAX).min(size.checked_sub(1)?);
-    (from <= to).then_some((from, to))
+    let Some(last) = size.checked_sub(1) else { return Some(None) };
+    let to = to.parse().unwrap_or(usize::MAX).min(last);
+    Some((from <= to).then_some((from, to)))
+}
+
+fn past_the_end(size: usize) -> Response {
+    let mut response = answer::empty(416);
+    if let Ok(said) = HeaderValue::from_str(&format!("bytes */{size}")) {
+        response.headers_mut().insert(header::CONTENT_RANGE, said);
+    }
+    response
 }
 
 fn part(bytes: &Bytes, from: usize, to: usize) -> Response {

@@ -1,0 +1,88 @@
+//! What finished prompts left behind, without their graphs: histories are large, their outputs are not.
+
+use serde::Deserialize;
+
+use super::{
+    Client, Error, HistoryEntry, OutputFile, PromptId, Result, endpoint::Endpoint, history::RawStatus,
+    outputs, queue::RawItem,
+};
+use crate::error::JsonObject;
+
+/// The outputs of one finished prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Produced {
+    /// The prompt, as ComfyUI wrote it.
+    pub prompt_id: String,
+    /// When it ended, or was queued where that is all that is known; milliseconds since 1970.
+    pub time: Option<u64>,
+    /// What it left behind.
+    pub outputs: Vec<OutputFile>,
+}
+
+/// A finished prompt with its graph.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// How it ended and what it left behind.
+    pub entry: HistoryEntry,
+    /// What was queued.
+    pub graph: Option<serde_json::Value>,
+}
+
+impl Client {
+    /// The outputs of at most `newest` finished prompts, newest first.
+    ///
+    /// A history with huge graphs may be more than is read at once; then fewer prompts are looked at.
+    pub async fn produced(&self, newest: u32) -> Result<Vec<Produced>> {
+        let mut wanted = newest.max(1);
+        loop {
+            let endpoint = Endpoint::HistoryList { max_items: wanted };
+            let read =
+                self.inner.transport.get_json::<indexmap::IndexMap<String, RawProduced>>(&endpoint).await;
+            match read {
+                Ok(all) => return Ok(all.into_iter().rev().map(|(id, raw)| raw.produced(id)).collect()),
+                Err(Error::TooLarge { .. }) if wanted > 1 => wanted /= 2,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One finished prompt with its graph. `None` when history does not hold it (any more).
+    pub async fn record(&self, id: &PromptId) -> Result<Option<Record>> {
+        let Some(raw) = self.raw_history(id).await? else { return Ok(None) };
+        let graph = raw.graph().cloned();
+        Ok(Some(Record { entry: raw.entry(id.as_str()), graph }))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct RawProduced {
+    prompt: Option<RawItem>,
+    #[serde(default)]
+    outputs: JsonObject,
+    status: Option<RawStatus>,
+}
+
+impl RawProduced {
+    fn produced(self, prompt_id: String) -> Produced {
+        let ended = self.status.as_ref().and_then(RawStatus::end_time);
+        let queued = self.prompt.and_then(|item| item.extra.create_time);
+        Produced { prompt_id, time: ended.or(queued), outputs: outputs::read(&self.outputs) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_without_its_graph() {
+        let text = r#"{"prompt": [3, "x", {"1": {"class_type": "A", "inputs": {}}}, {"create_time": 5}, ["1"]],
+            "outputs": {"1": {"images": [{"filename": "a.png", "subfolder": "s", "type": "temp"}]}},
+            "status": {"status_str": "success", "completed": true,
+                "messages": [["execution_success", {"timestamp": 9}]]}}"#;
+        let produced = serde_json::from_str::<RawProduced>(text).unwrap().produced("x".into());
+        assert_eq!((produced.time, produced.outputs.len()), (Some(9), 1));
+        let bare = serde_json::from_str::<RawProduced>("{}").unwrap().produced("y".into());
+        assert_eq!((bare.time, bare.outputs.len()), (None, 0));
+    }
+}

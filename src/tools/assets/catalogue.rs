@@ -1,0 +1,59 @@
+//! The tools of this domain.
+
+use super::{embedded, list, metadata, regenerate};
+use crate::{
+    security::Class,
+    tools::{Hints, Tool},
+};
+
+const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
+
+pub(in crate::tools) fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "comfyui_list_outputs",
+            Class::File,
+            "Outputs",
+            "Lists what the newest 200 jobs left behind, newest first: pictures, video, audio, 3D, text, previews. \
+             For ids that last use comfyui_list_assets.",
+            list::list_outputs,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_list_assets",
+            Class::File,
+            "Assets",
+            "Lists the files that jobs made, newest first, each with an asset_id for comfyui_get_asset_metadata, \
+             comfyui_regenerate and comfyui_publish_asset. Filters by kind or job.",
+            list::list_assets,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_get_asset_metadata",
+            Class::File,
+            "Asset metadata",
+            "Tells how an asset was made and what it is: size, duration, seed, model, LoRAs, prompts, times. \
+             Read from ComfyUI's history, or from the file when that is gone.",
+            metadata::get_asset_metadata,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_regenerate",
+            Class::Generation,
+            "Make it again",
+            "Runs the workflow that made an asset again, with changed values such as seed, prompt or steps. \
+             Returns a prompt_id, or the outputs with wait.",
+            regenerate::regenerate,
+        )
+        .hints(Hints { read_only: false, destructive: false, idempotent: false, open_world: true }),
+        Tool::new(
+            "comfyui_get_workflow_from_image",
+            Class::File,
+            "Workflow of a file",
+            "Reads the workflow that ComfyUI wrote into a picture, video or sound. To run or change it, pass the \
+             result to the workflow tools.",
+            embedded::get_workflow,
+        )
+        .hints(LOOK),
+    ]
+}

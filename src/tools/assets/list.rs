@@ -1,0 +1,194 @@
+//! What jobs left behind: every output, or the files among them as assets.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, SecondsFormat};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::AssetId;
+use crate::{
+    comfy::{FileType, OutputFile, OutputKind, Produced, PromptId},
+    error::Error,
+    security::display,
+    tools::{
+        Call, Handled, Stop,
+        params::{Page, default_limit},
+    },
+};
+
+/// How many of the newest jobs are looked at.
+const NEWEST: u32 = 200;
+/// The most characters of a text output in a list.
+const MAX_TEXT: usize = 200;
+/// Said when nothing is listed because ComfyUI remembers nothing.
+const FORGOTTEN: &str = "ComfyUI's history is empty: it forgets all jobs when it restarts. The files and asset ids \
+    from before still work.";
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListOutputs {
+    /// Most items
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 100))]
+    limit: u32,
+    /// Items to skip
+    #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
+    offset: u32,
+}
+
+/// One page of outputs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Outputs {
+    items: Vec<Output>,
+    #[serde(flatten)]
+    page: Page,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+}
+
+/// One output.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Output {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    filename: String,
+    subfolder: String,
+    r#type: FileType,
+    kind: OutputKind,
+    node_id: String,
+    prompt_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+pub(super) async fn list_outputs(call: Call, params: ListOutputs) -> Handled<Outputs> {
+    let jobs = call.comfy.produced(NEWEST).await?;
+    let note = jobs.is_empty().then_some(FORGOTTEN);
+    let all: Vec<(String, OutputFile)> = jobs
+        .into_iter()
+        .flat_map(|job| job.outputs.into_iter().map(move |output| (job.prompt_id.clone(), output)))
+        .collect();
+    let (items, page) = Page::cut(all, params.limit, params.offset);
+    let items = items.into_iter().map(|(prompt_id, output)| shown(&prompt_id, output)).collect();
+    Ok(Outputs { items, page, note }.into())
+}
+
+fn shown(prompt_id: &str, output: OutputFile) -> Output {
+    Output {
+        filename: display::sanitize(&output.filename).into_owned(),
+        subfolder: display::sanitize(&output.subfolder).into_owned(),
+        r#type: output.file_type,
+        kind: output.kind,
+        node_id: output.node_id,
+        prompt_id: display::sanitize(prompt_id).into_owned(),
+        text: output.text.map(|text| short(&text)),
+    }
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", display::sanitize(text.get(..end).unwrap_or_default())),
+        None => display::sanitize(text).into_owned(),
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListAssets {
+    /// Only this kind
+    #[serde(default)]
+    kind: Option<OutputKind>,
+    /// Only what this job made
+    #[serde(default)]
+    prompt_id: Option<PromptId>,
+    /// Most items
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 100))]
+    limit: u32,
+    /// Items to skip
+    #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
+    offset: u32,
+}
+
+/// One page of assets.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Assets {
+    items: Vec<Listed>,
+    #[serde(flatten)]
+    page: Page,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+}
+
+/// One file that a job made.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Listed {
+    asset_id: String,
+    filename: String,
+    subfolder: String,
+    r#type: FileType,
+    kind: OutputKind,
+    prompt_id: String,
+    node_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+}
+
+pub(super) async fn list_assets(call: Call, params: ListAssets) -> Handled<Assets> {
+    let jobs = match &params.prompt_id {
+        Some(id) => vec![of_job(&call, id).await?],
+        None => call.comfy.produced(NEWEST).await?,
+    };
+    let note = jobs.is_empty().then_some(FORGOTTEN);
+    let mut seen = HashSet::new();
+    let mut assets = Vec::new();
+    for job in jobs {
+        // A job whose id cannot be asked for again could not be regenerated either.
+        let Ok(prompt_id) = PromptId::parse(&job.prompt_id) else { continue };
+        let created = job.time.and_then(time);
+        for output in job.outputs {
+            if params.kind.is_some_and(|kind| kind != output.kind) {
+                continue;
+            }
+            let Ok(id) = AssetId::of(&output, &prompt_id) else { continue };
+            // A job that came from ComfyUI's cache lists the file of the job before it.
+            if seen.insert((output.file_type, output.subfolder.clone(), output.filename.clone())) {
+                assets.push(asset(&id, output, &prompt_id, created.clone()));
+            }
+        }
+    }
+    let (items, page) = Page::cut(assets, params.limit, params.offset);
+    Ok(Assets { items, page, note }.into())
+}
+
+async fn of_job(call: &Call, id: &PromptId) -> Result<Produced, Stop> {
+    let Some(entry) = call.comfy.history(id).await? else {
+        return Err(Error::not_found(format!("ComfyUI's history holds no finished job `{id}`"))
+            .hint("if it still runs, wait with comfyui_get_progress; after a restart of ComfyUI its history is gone")
+            .detail("prompt_id", id.as_str())
+            .into());
+    };
+    let time = entry.end_time.or(entry.create_time);
+    Ok(Produced { prompt_id: entry.prompt_id, time, outputs: entry.outputs })
+}
+
+fn asset(id: &AssetId, output: OutputFile, prompt_id: &PromptId, created: Option<String>) -> Listed {
+    Listed {
+        asset_id: id.to_string(),
+        filename: output.filename,
+        subfolder: output.subfolder,
+        r#type: output.file_type,
+        kind: output.kind,
+        prompt_id: prompt_id.to_string(),
+        node_id: output.node_id,
+        created,
+    }
+}
+
+/// Milliseconds since 1970 as people and programs read them.
+pub(super) fn time(milliseconds: u64) -> Option<String> {
+    let time = DateTime::from_timestamp_millis(i64::try_from(milliseconds).ok()?)?;
+    Some(time.to_rfc3339_opts(SecondsFormat::Secs, true))
+}

@@ -1,0 +1,71 @@
+//! How an asset was made: what ComfyUI's history says, or what the file itself carries.
+
+use super::AssetId;
+use crate::{
+    comfy::{HistoryEntry, OutputRef},
+    error::{Error, Kind},
+    tools::{Call, Stop, media::Pieces, reading},
+    workflow::{Workflow, read},
+};
+
+/// The workflow that made an asset.
+#[derive(Debug)]
+pub(super) struct Origin {
+    /// In API format.
+    pub(super) workflow: Workflow,
+    /// The job's entry, when ComfyUI's history told.
+    pub(super) entry: Option<HistoryEntry>,
+    /// What was lost on the way.
+    pub(super) notes: Vec<String>,
+}
+
+impl Origin {
+    /// `history` or `file`.
+    pub(super) fn read_from(&self) -> &'static str {
+        if self.entry.is_some() { "history" } else { "file" }
+    }
+}
+
+/// Looks in the history first, then into the file.
+pub(super) async fn origin(call: &Call, asset: &AssetId) -> Result<Origin, Stop> {
+    if let Some(found) = from_history(call, asset).await? {
+        return Ok(found);
+    }
+    let file = asset.file();
+    let pieces = Pieces::read(&call.comfy, &file).await?;
+    from_file(call, &file, &pieces).await
+}
+
+/// The job's entry, if history still holds it and it really made this file.
+pub(super) async fn from_history(call: &Call, asset: &AssetId) -> Result<Option<Origin>, Stop> {
+    let Some(prompt_id) = asset.prompt_id() else { return Ok(None) };
+    let Some(record) = call.comfy.record(prompt_id).await? else { return Ok(None) };
+    let made_it = record.entry.outputs.iter().any(|output| asset.is(output));
+    let workflow = record.graph.as_ref().and_then(|graph| Workflow::from_value(graph).ok());
+    match workflow {
+        Some(workflow) if made_it => {
+            Ok(Some(Origin { workflow, entry: Some(record.entry), notes: Vec::new() }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The workflow that ComfyUI wrote into the file.
+pub(super) async fn from_file(call: &Call, file: &OutputRef, pieces: &Pieces) -> Result<Origin, Stop> {
+    let nowhere = |error: Error| {
+        Error::new(
+            Kind::NotFound,
+            format!(
+                "nothing tells how `{}` was made: ComfyUI's history does not know its job any more, and in the file: {}",
+                file.filename.as_str(),
+                error.message()
+            ),
+        )
+        .hint("save workflows as files before ComfyUI restarts, or start it without --disable-metadata")
+    };
+    let container = pieces.container(&call.comfy, file).await?;
+    let found = read::read(&container).map_err(|error| nowhere(error.into()))?;
+    let readable = reading::api_of(call, found).await?;
+    let notes = readable.warnings();
+    Ok(Origin { workflow: readable.workflow, entry: None, notes })
+}

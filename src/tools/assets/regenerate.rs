@@ -1,0 +1,107 @@
+//! The same again, with changes by name.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{AssetId, origin};
+use crate::{
+    error::{Error, JsonObject},
+    tools::{
+        Answer, Call, Handled,
+        envelope::Envelope,
+        params::Seed,
+        submit::{Submit, submit},
+        workflows::wait_time,
+    },
+    workflow::knobs::{self, Applied, Dropped},
+};
+
+/// The most overrides of one call.
+const MAX_OVERRIDES: usize = 64;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Regenerate {
+    /// From comfyui_list_assets
+    asset_id: AssetId,
+    /// New values: seed (-1: random), prompt, negative_prompt, steps, cfg, width, model, …, or node.input such as 3.steps
+    #[serde(default)]
+    overrides: JsonObject,
+    /// Wait for the end
+    #[serde(default)]
+    wait: bool,
+    /// Longest wait, then status running (default 50)
+    #[serde(default)]
+    #[schemars(range(max = 3600))]
+    wait_seconds: Option<u32>,
+}
+
+/// The envelope of a submit, and what became of the overrides.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Regenerated {
+    #[serde(flatten)]
+    envelope: Envelope,
+    overrides_applied: Vec<Applied>,
+    overrides_dropped: Vec<Dropped>,
+    /// history or file
+    read_from: &'static str,
+}
+
+pub(super) async fn regenerate(call: Call, params: Regenerate) -> Handled<Regenerated> {
+    let mut overrides = params.overrides;
+    if overrides.len() > MAX_OVERRIDES {
+        return Err(Error::invalid_input(format!(
+            "`overrides` has {} entries; at most {MAX_OVERRIDES} are accepted",
+            overrides.len()
+        ))
+        .into());
+    }
+    let drawn = draw_seeds(&call, &mut overrides)?;
+    let found = origin::origin(&call, &params.asset_id).await?;
+    let read_from = found.read_from();
+    let mut workflow = found.workflow;
+    let (applied, dropped) = knobs::set(&mut workflow, &overrides)?;
+    let plain =
+        |name: &str| knobs::places(&workflow, name).first().and_then(|at| at.value(&workflow)).cloned();
+    let (seed, model) = (plain("seed"), plain("model"));
+    let wait = params.wait.then(|| wait_time(&call, params.wait_seconds));
+    let submitted = submit(&call, workflow, Submit { wait, seed: drawn, ..Submit::default() }).await?;
+    let Answer { output: mut envelope, blocks, prompt_id, .. } = submitted;
+    let mut warnings = found.notes;
+    if applied.is_empty() {
+        warnings.push(
+            "Nothing was changed, so ComfyUI answers from its cache with the same file; override `seed` with -1 for \
+             another result"
+                .to_owned(),
+        );
+    }
+    warnings.append(&mut envelope.warnings);
+    envelope.warnings = warnings;
+    envelope.seed = seed.as_ref().and_then(Value::as_u64);
+    envelope.model = model.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let output = Regenerated { envelope, overrides_applied: applied, overrides_dropped: dropped, read_from };
+    let answer = blocks.into_iter().fold(Answer::from(output), Answer::block);
+    Ok(match prompt_id {
+        Some(id) => answer.prompt(id),
+        None => answer,
+    })
+}
+
+/// Puts a number in the place of every -1 seed; the number survives a question to the user.
+fn draw_seeds(call: &Call, overrides: &mut JsonObject) -> Result<Option<u64>, Error> {
+    let mut drawn = None;
+    for (name, value) in overrides.iter_mut() {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        if !matches!(last, "seed" | "noise_seed") || !value.is_number() {
+            continue;
+        }
+        let given: Seed = serde_json::from_value(value.clone())
+            .map_err(|error| Error::invalid_input(format!("`overrides.{name}`: {error}")))?;
+        if given == Seed::Random {
+            let seed = *drawn.get_or_insert_with(|| Seed::resolve(None, call.resumed_seed()));
+            *value = seed.into();
+        }
+    }
+    Ok(drawn)
+}
