@@ -102,11 +102,20 @@ pub enum Privacy {
 }
 
 /// The budget for nodes that cost money.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ApiNodes {
-    /// Credits per day; 0 refuses such nodes.
+    /// Credits per day (UTC) over all callers; 0 refuses such nodes.
     pub budget: u64,
+    /// Credits that a node counts whose price ComfyUI does not publish as a plain number.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub credits_per_node: u64,
+}
+
+impl Default for ApiNodes {
+    fn default() -> Self {
+        Self { budget: 0, credits_per_node: 250 }
+    }
 }
 
 /// Changes to the built-in list of dangerous node classes.

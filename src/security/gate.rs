@@ -10,6 +10,7 @@ use super::{
     contract::{Class, Contract},
     extent::measure,
     identity::{CallId, Caller},
+    ledger::Ledger,
     limiter::Limiter,
     permit::{Permit, Trail, milliseconds_since},
     seats::{Seat, Seats},
@@ -32,6 +33,7 @@ const MOST_DEPTH: usize = 64;
 pub struct Gate {
     limiter: Limiter,
     seats: Arc<Seats>,
+    ledger: Ledger,
     audit: AuditLog,
     most_file_bytes: usize,
     most_message_bytes: usize,
@@ -52,6 +54,7 @@ impl Gate {
         Arc::new(Self {
             limiter: Limiter::new(limits),
             seats: Seats::new(sizes),
+            ledger: Ledger::new(audit.clone(), security.api_nodes.budget),
             audit,
             most_file_bytes,
             most_message_bytes: sizes.max_message_bytes(),
@@ -66,6 +69,11 @@ impl Gate {
     /// Takes what a piece of work costs beyond its call, see [`Limiter::take_work`].
     pub fn take_work(&self, caller: &Caller, megapixel_steps: f64) -> Result<()> {
         self.limiter.take_work(&caller.shared_id(), megapixel_steps)
+    }
+
+    /// What paid nodes may cost, and have cost.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// A seat for a call that is going to wait for a job.

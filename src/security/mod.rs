@@ -6,6 +6,7 @@
 //! | [`permit`] | the proof of admission, the trail of a call, its outcome |
 //! | [`contract`], [`identity`] | what a tool promises, who calls |
 //! | [`limiter`], [`cost`], [`seats`] | token buckets, what work weighs, how many calls wait |
+//! | [`price`], [`ledger`] | what paid nodes cost, and the daily budget |
 //! | [`audit`] | the chained log, its reader and its verifier |
 //! | [`redact`], [`display`] | secrets out, hidden characters shown |
 //! | [`path`] | names that may reach a file system or a URL |
@@ -23,9 +24,11 @@ mod extent;
 pub mod gate;
 pub mod identity;
 pub mod inspector;
+pub mod ledger;
 pub mod limiter;
 pub mod path;
 pub mod permit;
+pub mod price;
 pub mod redact;
 pub mod seal;
 pub mod seats;

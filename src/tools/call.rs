@@ -60,7 +60,7 @@ impl Call {
         let knowledge = Knowledge { object_info, replacements: replacements.as_ref() };
         let findings = self.inspector.inspect(&workflow, &knowledge);
         let warnings = findings.iter().map(|finding| finding.message.clone()).collect();
-        let asking = Asking { can_ask: true, approved_hash: None, answer_was_no: false };
+        let asking = Asking { can_ask: true, ..Asking::default() };
         let refusal = match self.inspector.judge(workflow, findings, &asking) {
             Verdict::Refused(error) => Some(error.message().to_owned()),
             Verdict::Approved(_) | Verdict::Ask { .. } => None,
@@ -83,7 +83,13 @@ impl Call {
             can_ask: self.consent.can_ask,
             approved_hash: self.consent.approved_workflow(),
             answer_was_no: self.consent.said_no(),
+            cost: self.cost_of(&workflow, &findings, &object_info).await?,
         };
+        if self.consent.approved_workflow().is_some() {
+            self.note("elicitation_accepted");
+        } else if self.consent.said_no() {
+            self.note("elicitation_declined");
+        }
         match self.inspector.judge(workflow, findings, &asking) {
             Verdict::Approved(vetted) => Ok(vetted),
             Verdict::Refused(error) => Err(Stop::Failed(error)),

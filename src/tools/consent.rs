@@ -107,7 +107,7 @@ impl Call {
         Err(Stop::Ask(self.consent.ask(question, hash, self.resumed_seed())))
     }
 
-    fn note(&self, action: &'static str) {
+    pub(super) fn note(&self, action: &'static str) {
         self.trail.note(action, JsonObject::new());
     }
 }

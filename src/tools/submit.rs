@@ -37,13 +37,20 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     let missing = missing_models(call, &workflow).await;
     let vetted = call.vet(workflow, how.seed).await?;
     let _seat = how.wait.map(|_| call.seat()).transpose()?;
-    call.allow_work(&vetted).await?;
     let mut warnings: Vec<String> = vetted.findings().iter().map(|finding| finding.message.clone()).collect();
     warnings.extend(missing);
     if call.cancel.is_cancelled() {
         return Err(Stop::Cancelled);
     }
-    let submitted = call.comfy.queue_prompt(&vetted, &SubmitOptions::default()).await?;
+    let charge = call.allow_work(&vetted).await?;
+    warnings.extend(charge.as_ref().map(ToString::to_string));
+    let submitted = match call.comfy.queue_prompt(&vetted, &SubmitOptions::default()).await {
+        Ok(submitted) => submitted,
+        Err(error) => {
+            call.take_back(charge.as_ref(), &error).await;
+            return Err(error.into());
+        }
+    };
     let id = submitted.prompt_id.clone();
     call.trail.event("submitted", prompt_field(&id)).await?;
     warnings.extend(dropped_branches(&submitted));

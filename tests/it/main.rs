@@ -22,6 +22,7 @@ mod http;
 mod layers;
 mod limits;
 mod mcp;
+mod paid;
 mod profiles;
 mod security;
 mod sim;

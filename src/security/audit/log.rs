@@ -16,6 +16,7 @@ use super::{
     chain::Chain,
     file::Rotation,
     record::Record,
+    spent,
     writer::{Job, Writer},
 };
 use crate::{
@@ -38,7 +39,7 @@ struct Inner {
 #[derive(Debug)]
 enum Sink {
     Memory(Memory),
-    File { jobs: mpsc::Sender<Job>, path: Option<PathBuf> },
+    File { jobs: mpsc::Sender<Job>, base: PathBuf, path: Option<PathBuf> },
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +81,7 @@ impl AuditLog {
             .name("audit".into())
             .spawn(move || writer.run(&queue))
             .map_err(|error| Error::internal("the audit writer cannot be started").source(error))?;
-        let log = Self::with(Sink::File { jobs, path: opened.ok() }, privacy, closed);
+        let log = Self::with(Sink::File { jobs, base: path.to_owned(), path: opened.ok() }, privacy, closed);
         log.send(Record::new("audit", "started").field("version", env!("CARGO_PKG_VERSION")));
         Ok(log)
     }
@@ -138,6 +139,17 @@ impl AuditLog {
         match &self.0.sink {
             Sink::File { path, .. } => path.as_deref(),
             Sink::Memory(_) => None,
+        }
+    }
+
+    /// The credits that the records of `day` charged, over every process that shares this log's configuration.
+    pub(crate) fn spent_on(&self, day: &str) -> std::io::Result<u64> {
+        match &self.0.sink {
+            Sink::File { base, .. } => spent::in_files(base, day),
+            Sink::Memory(memory) => {
+                let state = memory.state.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(spent::in_records(state.1.iter().map(String::as_str), day))
+            }
         }
     }
 

@@ -15,6 +15,7 @@ mod file;
 mod log;
 mod place;
 mod record;
+mod spent;
 pub mod tail;
 #[cfg(test)]
 mod tests;
@@ -24,4 +25,5 @@ mod writer;
 pub(crate) use chain::hex;
 pub use log::AuditLog;
 pub use record::{Record, to_line};
+pub(crate) use spent::{CHARGED, REFUNDED};
 pub use verify::{Problem, Report, verify};

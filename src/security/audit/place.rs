@@ -36,6 +36,11 @@ pub(super) fn beside(path: &Path, number: usize) -> PathBuf {
     if number == 0 { path.to_owned() } else { with_infix(path, &format!("-{number}")) }
 }
 
+/// The log at `path` and those that other processes write beside it, as far as they exist.
+pub(super) fn all_beside(path: &Path) -> Vec<PathBuf> {
+    (0..MOST_BESIDE).map(|number| beside(path, number)).filter(|log| log.is_file()).collect()
+}
+
 /// `audit.jsonl` with something between the stem and the extension.
 pub(super) fn with_infix(path: &Path, infix: &str) -> PathBuf {
     let mut name: OsString = path.file_stem().unwrap_or_default().to_owned();

@@ -96,7 +96,7 @@ pub(super) fn origin(class: &str, info: Option<&ObjectInfo>) -> Origin {
 }
 
 /// True when running the class costs money.
-pub(super) fn is_paid(class: &str, info: Option<&ObjectInfo>) -> bool {
+pub(crate) fn is_paid(class: &str, info: Option<&ObjectInfo>) -> bool {
     match info.and_then(|info| info.get(class)) {
         Some(known) => known.api_node || known.category.starts_with("api node"),
         None => CLOUD_CLASSES.contains(class),

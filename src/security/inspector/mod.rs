@@ -32,6 +32,7 @@ mod walk;
 mod wording;
 mod work;
 
+pub(crate) use classes::is_paid;
 pub use finding::{Finding, Flag, Severity};
 pub use inspect::{Inspector, Knowledge};
 pub use verdict::{Asking, Verdict, VettedWorkflow};

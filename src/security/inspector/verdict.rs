@@ -19,6 +19,8 @@ pub struct Asking {
     pub approved_hash: Option<String>,
     /// True when the user said no, cancelled, or let the question time out.
     pub answer_was_no: bool,
+    /// What paid nodes would cost, for the question.
+    pub cost: Option<String>,
 }
 
 /// What happens with a workflow.
@@ -127,7 +129,9 @@ pub(super) fn judge(rules: &Rules, workflow: Workflow, findings: Vec<Finding>, a
         Some(approved) if *approved != hash => return Verdict::Refused(changed()),
         Some(_) => {}
         None if ask.is_empty() => {}
-        None => return Verdict::Ask { question: question(&ask), workflow_hash: hash },
+        None => {
+            return Verdict::Ask { question: question(&ask, asking.cost.as_deref()), workflow_hash: hash };
+        }
     }
     Verdict::Approved(VettedWorkflow { workflow, hash, findings })
 }
@@ -151,8 +155,9 @@ fn list(findings: &[&Finding]) -> String {
     text
 }
 
-fn question(findings: &[&Finding]) -> String {
-    format!("This workflow needs your consent before it runs. {}. Run it?", list(findings))
+fn question(findings: &[&Finding], cost: Option<&str>) -> String {
+    let cost = cost.map(|cost| format!(" {cost}.")).unwrap_or_default();
+    format!("This workflow needs your consent before it runs. {}.{cost} Run it?", list(findings))
 }
 
 fn with_findings(error: Error, findings: &[&Finding]) -> Error {

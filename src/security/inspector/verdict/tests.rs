@@ -10,7 +10,11 @@ use crate::{
 };
 
 fn inspector(mode: Mode, budget: u64) -> Inspector {
-    Inspector::new(&Security { mode, api_nodes: ApiNodes { budget }, ..Security::default() })
+    Inspector::new(&Security {
+        mode,
+        api_nodes: ApiNodes { budget, ..ApiNodes::default() },
+        ..Security::default()
+    })
 }
 
 fn workflow() -> Workflow {
@@ -23,8 +27,8 @@ fn verdict(mode: Mode, budget: u64, flag: Option<Flag>, asking: &Asking) -> Verd
     inspector(mode, budget).judge(workflow(), findings, asking)
 }
 
-const CAN: Asking = Asking { can_ask: true, approved_hash: None, answer_was_no: false };
-const CANNOT: Asking = Asking { can_ask: false, approved_hash: None, answer_was_no: false };
+const CAN: Asking = Asking { can_ask: true, approved_hash: None, answer_was_no: false, cost: None };
+const CANNOT: Asking = Asking { can_ask: false, ..CAN };
 
 fn no() -> Asking {
     Asking { answer_was_no: true, ..CAN }
