@@ -1,7 +1,7 @@
 //! The routes of ComfyUI that this program uses. There is no way to name another one.
 
 use super::{Error, FileType, JobQuery, PromptId, Result, SortBy, SortOrder};
-use crate::security::path::{ModelFolder, ModelName, OutputName, Subfolder};
+use crate::security::path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder};
 
 /// One allowed request. Values become percent-encoded segments or query values here and nowhere else.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,14 @@ pub(crate) enum Endpoint<'a> {
     Models(&'a ModelFolder),
     ModelMetadata { folder: &'a ModelFolder, name: &'a ModelName },
     Embeddings,
+    ModelFiles(&'a ModelFolder),
+    ModelPreview { folder: &'a ModelFolder, path_index: u32, name: &'a ModelName },
+    Extensions,
+    WorkflowTemplates,
+    Subgraphs,
+    Subgraph(&'a PathSegment),
+    Settings,
+    ChangeSettings,
     Features,
     SystemStats,
     UploadImage,
@@ -61,6 +69,14 @@ impl Endpoint<'_> {
             Self::Models(_) => "GET /models/{folder}",
             Self::ModelMetadata { .. } => "GET /view_metadata/{folder}",
             Self::Embeddings => "GET /embeddings",
+            Self::ModelFiles(_) => "GET /experiment/models/{folder}",
+            Self::ModelPreview { .. } => "GET /experiment/models/preview",
+            Self::Extensions => "GET /extensions",
+            Self::WorkflowTemplates => "GET /workflow_templates",
+            Self::Subgraphs => "GET /global_subgraphs",
+            Self::Subgraph(_) => "GET /global_subgraphs/{id}",
+            Self::Settings => "GET /settings",
+            Self::ChangeSettings => "POST /settings",
             Self::Features => "GET /features",
             Self::SystemStats => "GET /system_stats",
             Self::UploadImage => "POST /upload/image",
@@ -81,6 +97,9 @@ impl Endpoint<'_> {
             }
             Self::Jobs(_) | Self::Submit => 16 * MIB,
             Self::Models(_)
+            | Self::ModelFiles(_)
+            | Self::Subgraphs
+            | Self::Subgraph(_)
             | Self::ObjectInfoClass(_)
             | Self::ModelMetadata { .. }
             | Self::NodeReplacements => 8 * MIB,
@@ -105,6 +124,18 @@ impl Endpoint<'_> {
             Self::Models(folder) => segments(&["models", folder.as_str()]),
             Self::ModelMetadata { folder, .. } => segments(&["view_metadata", folder.as_str()]),
             Self::Embeddings => segments(&["embeddings"]),
+            Self::ModelFiles(folder) => segments(&["experiment", "models", folder.as_str()]),
+            Self::ModelPreview { folder, path_index, name } => {
+                let index = path_index.to_string();
+                let mut parts = vec!["experiment", "models", "preview", folder.as_str(), &index];
+                parts.extend(name.as_str().split('/'));
+                segments(&parts)
+            }
+            Self::Extensions => segments(&["extensions"]),
+            Self::WorkflowTemplates => segments(&["workflow_templates"]),
+            Self::Subgraphs => segments(&["global_subgraphs"]),
+            Self::Subgraph(id) => segments(&["global_subgraphs", id.as_str()]),
+            Self::Settings | Self::ChangeSettings => segments(&["settings"]),
             Self::Features => segments(&["features"]),
             Self::SystemStats => segments(&["system_stats"]),
             Self::UploadImage => segments(&["upload", "image"]),
@@ -211,6 +242,15 @@ mod tests {
         assert_eq!(target.path, "/history/a%2Fb%3Fc%23d%252e%20%C3%BC");
         let target = Endpoint::ObjectInfoClass("Load Text|(x).y+z").target().unwrap();
         assert_eq!(target.path, "/object_info/Load%20Text%7C%28x%29.y%2Bz");
+    }
+
+    #[test]
+    fn a_preview_keeps_its_folders_and_hides_no_step() {
+        let (folder, name) =
+            (ModelFolder::parse("loras").unwrap(), ModelName::parse("my sub/x#1 50%.safetensors").unwrap());
+        let target = Endpoint::ModelPreview { folder: &folder, path_index: 2, name: &name }.target().unwrap();
+        assert_eq!(target.path, "/experiment/models/preview/loras/2/my%20sub/x%231%2050%25.safetensors");
+        assert!(ModelName::parse("%2e%2e/secret.png").is_err());
     }
 
     #[test]

@@ -56,6 +56,7 @@ struct Counters {
     foreign: AtomicU64,
     previews: AtomicU64,
     connections: AtomicU64,
+    closings: AtomicU64,
 }
 
 /// What the WebSocket has seen so far.
@@ -65,6 +66,8 @@ pub struct FeedStats {
     pub open: bool,
     /// How often it was opened.
     pub connections: u64,
+    /// How often it closed after that.
+    pub closings: u64,
     /// Frames received.
     pub frames: u64,
     /// Frames that could not be read, and were ignored.
@@ -136,6 +139,7 @@ impl Feed {
         FeedStats {
             open: self.line.link.borrow().open,
             connections: read(&counters.connections),
+            closings: read(&counters.closings),
             frames: read(&counters.frames),
             malformed: read(&counters.malformed),
             foreign: read(&counters.foreign),
@@ -157,6 +161,7 @@ impl Line {
             let refused = match Socket::open(&self.transport, &name).await {
                 Ok(socket) => {
                     self.follow(socket).await;
+                    self.counters.closings.fetch_add(1, Ordering::Relaxed);
                     None
                 }
                 Err(error) => {

@@ -8,6 +8,7 @@
 //! | `feed`, `socket`, `frames`, `board`, `meter`, `subscription` | the WebSocket, and what it tells about each prompt |
 //! | `lookup`, `watch`, `event` | following a prompt to its one ending |
 //! | `images`, `parts`, `models`, `nodes`, `system`, `manager` | everything else the server is asked |
+//! | `images`, `models`, `nodes`, `library`, `settings`, `system`, `manager` | everything else the server is asked |
 //! | `error`, `rejection`, `trim` | what the caller hears when it goes wrong, without paths |
 //!
 //! Two rules hold throughout. Events of the socket are hints; only ComfyUI's answers about history and jobs
@@ -27,6 +28,7 @@ mod history;
 mod http;
 mod ids;
 mod images;
+mod library;
 mod lookup;
 mod manager;
 mod meter;
@@ -38,6 +40,7 @@ mod produced;
 mod prompt;
 mod queue;
 mod rejection;
+mod settings;
 mod socket;
 mod subscription;
 mod system;
@@ -57,6 +60,9 @@ pub use images::{PreviewFormat, UploadRequest, Uploaded, ViewOptions, Viewed};
 pub use outputs::{media_kind, media_type};
 pub use parts::FilePart;
 pub use produced::{Produced, Record};
+pub use library::{Subgraph, SubgraphInfo};
+pub use models::ModelFile;
+pub use outputs::media_type;
 pub use rejection::{Problem, Rejection};
 pub use system::{Device, SystemStats};
 pub use types::{

@@ -1,10 +1,36 @@
 //! Model files, as far as ComfyUI lists them.
 
+use bytes::Bytes;
+use serde::Deserialize;
+
 use super::{Client, Error, Result, endpoint::Endpoint};
 use crate::{
     error::JsonObject,
     security::path::{ModelFolder, ModelName},
+    workflow::nearest,
 };
+
+/// The most bytes of a preview picture that are read.
+const MAX_PREVIEW: usize = 16 << 20;
+
+/// One model file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ModelFile {
+    /// Its name, relative to the folder.
+    pub name: String,
+    /// Which of the places that make up the folder it lies in, from 0.
+    #[serde(default, rename = "pathIndex")]
+    pub path_index: u32,
+    /// When it was last written, in Unix seconds.
+    #[serde(default)]
+    pub modified: f64,
+    /// When it was made, in Unix seconds.
+    #[serde(default)]
+    pub created: f64,
+    /// Bytes.
+    #[serde(default)]
+    pub size: u64,
+}
 
 /// Folders in ComfyUI's list that hold no models.
 const NOT_MODELS: [&str; 2] = ["configs", "custom_nodes"];
@@ -15,13 +41,45 @@ impl Client {
         let endpoint = Endpoint::Models(folder);
         let answer = self.inner.transport.get(&endpoint).await?;
         if answer.status == 404 {
-            let known = self.model_folders().await.unwrap_or_default().join(", ");
-            let folder = folder.as_str();
-            return Err(Error::NotFound(format!(
-                "no model folder `{folder}` on this server; there are: {known}"
-            )));
+            return Err(self.no_folder(folder).await);
         }
         answer.ok(&endpoint)?.json(&endpoint)
+    }
+
+    /// The same with sizes and times.
+    pub async fn model_files(&self, folder: &ModelFolder) -> Result<Vec<ModelFile>> {
+        let endpoint = Endpoint::ModelFiles(folder);
+        let answer = self.inner.transport.get(&endpoint).await?;
+        if answer.status == 404 {
+            return Err(self.no_folder(folder).await);
+        }
+        answer.ok(&endpoint)?.json(&endpoint)
+    }
+
+    /// The preview picture beside a model, re-encoded by ComfyUI. `None` without one.
+    pub async fn model_preview(
+        &self,
+        folder: &ModelFolder,
+        path_index: u32,
+        name: &ModelName,
+    ) -> Result<Option<Bytes>> {
+        let endpoint = Endpoint::ModelPreview { folder, path_index, name };
+        // Asked once: a ComfyUI that fails over a preview fails again.
+        let answer = self.inner.transport.get_once(&endpoint, MAX_PREVIEW).await?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let body = answer.ok(&endpoint)?.body;
+        Ok((!body.is_empty()).then_some(body))
+    }
+
+    async fn no_folder(&self, folder: &ModelFolder) -> Error {
+        let known = self.model_folders().await.unwrap_or_default();
+        let folder = folder.as_str();
+        let near = nearest::did_you_mean(folder, known.iter().map(String::as_str));
+        let near = near.map(|near| format!("{near} ")).unwrap_or_default();
+        let known = nearest::list(&known, 40);
+        Error::NotFound(format!("no model folder `{folder}` on this server; {near}there are: {known}"))
     }
 
     /// The folders that can hold models.

@@ -2,37 +2,71 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{Client, Error, Result, endpoint::Endpoint};
 use crate::workflow::object_info::{NodeClass, ObjectInfo};
 
-/// The catalogue and when it was fetched.
+/// The catalogue as it was fetched last.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
-    kept: Mutex<Option<(Instant, Arc<ObjectInfo>)>>,
+    kept: Mutex<Option<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    fetched: Instant,
+    /// How often the socket had closed by then: ComfyUI may have restarted with other nodes since.
+    closings: u64,
+    /// What was sent: the same text again leaves everything that was read from it in place.
+    digest: [u8; 32],
+    info: Arc<ObjectInfo>,
 }
 
 impl Client {
-    /// The whole catalogue. Fetched when there is none or it is old; callers at the same time share one fetch.
+    /// The whole catalogue. Fetched when there is none, when it is old, and when the socket closed since;
+    /// callers at the same time share one fetch.
     pub async fn object_info(&self) -> Result<Arc<ObjectInfo>> {
         let mut kept = self.inner.catalogue.kept.lock().await;
-        if let Some((fetched, info)) = kept.as_ref()
-            && fetched.elapsed() < self.inner.config.pace.keep_catalogue
-        {
-            return Ok(Arc::clone(info));
+        let closings = self.inner.feed.stats().closings;
+        match kept.as_ref() {
+            Some(known)
+                if known.closings == closings
+                    && known.fetched.elapsed() < self.inner.config.pace.keep_catalogue =>
+            {
+                Ok(Arc::clone(&known.info))
+            }
+            _ => self.fetch_catalogue(&mut kept, closings).await,
         }
-        let endpoint = Endpoint::ObjectInfo;
-        let answer = self.inner.transport.get(&endpoint).await?.ok(&endpoint)?;
-        let info = Arc::new(parse(&answer.body, &endpoint)?);
-        *kept = Some((Instant::now(), Arc::clone(&info)));
-        Ok(info)
+    }
+
+    /// The whole catalogue as the server gives it now.
+    pub async fn fresh_object_info(&self) -> Result<Arc<ObjectInfo>> {
+        let mut kept = self.inner.catalogue.kept.lock().await;
+        let closings = self.inner.feed.stats().closings;
+        self.fetch_catalogue(&mut kept, closings).await
     }
 
     /// Drops the catalogue, as after an installation or a restart.
     pub async fn forget_object_info(&self) {
         *self.inner.catalogue.kept.lock().await = None;
+    }
+
+    async fn fetch_catalogue(&self, kept: &mut Option<Kept>, closings: u64) -> Result<Arc<ObjectInfo>> {
+        let endpoint = Endpoint::ObjectInfo;
+        let answer = self.inner.transport.get(&endpoint).await?.ok(&endpoint)?;
+        let known = kept.as_ref().map(|known| (known.digest, Arc::clone(&known.info)));
+        // Hashing and splitting megabytes takes longer than other calls on this thread should wait.
+        let read = tokio::task::spawn_blocking(move || read(&answer.body, known));
+        let (digest, info) = read.await.map_err(|error| Error::Malformed {
+            what: Endpoint::ObjectInfo.name(),
+            reason: error.to_string(),
+        })??;
+        *kept = Some(Kept { fetched: Instant::now(), closings, digest, info: Arc::clone(&info) });
+        Ok(info)
     }
 
     /// One class, fresh from the server. `None` when the server has no such class.
@@ -54,6 +88,17 @@ impl Client {
             404 | 405 => Ok(None),
             _ => answer.ok(&endpoint)?.json(&endpoint).map(Some),
         }
+    }
+}
+
+type Read = ([u8; 32], Arc<ObjectInfo>);
+
+/// The catalogue in `body`, or the known one when the text is the same.
+fn read(body: &Bytes, known: Option<Read>) -> Result<Read> {
+    let digest: [u8; 32] = Sha256::digest(body).into();
+    match known {
+        Some((before, info)) if before == digest => Ok((digest, info)),
+        _ => Ok((digest, Arc::new(parse(body, &Endpoint::ObjectInfo)?))),
     }
 }
 

@@ -100,6 +100,21 @@ impl SimHandle {
         lock(&self.server.models).set_metadata(folder, name, metadata);
     }
 
+    /// Puts a preview picture beside a model file.
+    pub fn set_model_preview(&self, folder: &str, name: &str, bytes: Vec<u8>) {
+        lock(&self.server.models).set_preview(folder, name, bytes);
+    }
+
+    /// Adds a subgraph that `/global_subgraphs` lists.
+    pub fn set_subgraph(&self, id: &str, entry: Value) {
+        lock(&self.server.subgraphs).insert(id.to_owned(), entry);
+    }
+
+    /// Sets one of the server's own settings.
+    pub fn set_setting(&self, id: &str, value: Value) {
+        lock(&self.server.settings).insert(id.to_owned(), value);
+    }
+
     /// Puts a file into `input`, `output` or `temp`.
     pub fn put_file(&self, kind: &str, subfolder: &str, name: &str, bytes: Vec<u8>) {
         lock(&self.server.files).put(kind, subfolder, name, bytes);

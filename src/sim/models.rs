@@ -51,11 +51,12 @@ const PLAUSIBLE: [(&str, &[&str]); 11] = [
     ("custom_nodes", &["websocket_image_save.py"]),
 ];
 
-/// Model file names by folder, and the metadata of some.
+/// Model file names by folder, and the metadata and preview pictures of some.
 #[derive(Debug, Clone)]
 pub(super) struct Models {
     folders: BTreeMap<String, Vec<String>>,
     metadata: BTreeMap<(String, String), Value>,
+    previews: BTreeMap<(String, String), Vec<u8>>,
 }
 
 impl Models {
@@ -84,6 +85,7 @@ impl Models {
         Self {
             folders: FOLDERS.iter().map(|folder| ((*folder).to_owned(), Vec::new())).collect(),
             metadata: BTreeMap::new(),
+            previews: BTreeMap::new(),
         }
     }
 
@@ -95,6 +97,15 @@ impl Models {
 
     pub(super) fn set_metadata(&mut self, folder: &str, name: &str, metadata: Value) {
         self.metadata.insert((folder.to_owned(), name.to_owned()), metadata);
+    }
+
+    pub(super) fn set_preview(&mut self, folder: &str, name: &str, bytes: Vec<u8>) {
+        self.previews.insert((folder.to_owned(), name.to_owned()), bytes);
+    }
+
+    /// The preview picture of a file.
+    pub(super) fn preview(&self, folder: &str, name: &str) -> Option<&Vec<u8>> {
+        self.previews.get(&(folder.to_owned(), name.to_owned()))
     }
 
     /// The files of a folder; `None` when there is no such folder.

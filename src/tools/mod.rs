@@ -22,11 +22,15 @@ mod generate;
 mod hubs;
 mod images;
 mod media;
+mod library;
 mod models;
+mod node_entry;
+mod nodes;
 mod preview;
 mod queue;
 pub mod resources;
 mod selection;
+mod shown;
 mod submit;
 mod system;
 mod workflows;
@@ -50,8 +54,10 @@ pub fn all() -> Vec<Tool> {
         examine::tools(),
         images::tools(),
         assets::tools(),
+        library::tools(),
         models::tools(),
         hubs::tools(),
+        nodes::tools(),
         queue::tools(),
         system::tools(),
     ]

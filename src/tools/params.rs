@@ -148,6 +148,14 @@ impl Page {
     }
 }
 
+/// One page of names.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Names {
+    pub(super) items: Vec<String>,
+    #[serde(flatten)]
+    pub(super) page: Page,
+}
+
 /// The page size when none is given.
 pub(crate) fn default_limit() -> u32 {
     25

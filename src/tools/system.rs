@@ -3,8 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Handled, Hints, Tool};
-use crate::{comfy::Device, security::Class};
+use super::{
+    Call, Handled, Hints, Tool,
+    params::{Names, Page, default_limit},
+    shown::{show_map, shown},
+};
+use crate::{comfy::Device, error::JsonObject, security::Class};
+
+const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -15,7 +21,23 @@ pub(super) fn tools() -> Vec<Tool> {
             "Tells ComfyUI's version, its devices with total and free VRAM, and how many jobs run and wait.",
             get_system_info,
         )
-        .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true }),
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_get_server_features",
+            Class::Read,
+            "Server features",
+            "Shows what the ComfyUI server says it supports, such as its upload limit.",
+            get_server_features,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_list_extensions",
+            Class::Read,
+            "Editor extensions",
+            "Lists the editor scripts that ComfyUI and its node packs serve. For node classes use comfyui_list_nodes.",
+            list_extensions,
+        )
+        .hints(LOOK),
     ]
 }
 
@@ -70,4 +92,36 @@ async fn get_system_info(call: Call, _: NoParams) -> Handled<SystemInfo> {
         queue: QueueCounts { running: queue.running.len(), pending: queue.pending.len() },
     }
     .into())
+}
+
+/// What the server says, as it is.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Features {
+    #[serde(flatten)]
+    features: JsonObject,
+}
+
+async fn get_server_features(call: Call, _: NoParams) -> Handled<Features> {
+    let mut features = call.comfy.features().await?;
+    show_map(&mut features, 500);
+    Ok(Features { features }.into())
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListExtensions {
+    /// Most items
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 100))]
+    limit: u32,
+    /// Items to skip
+    #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
+    offset: u32,
+}
+
+async fn list_extensions(call: Call, params: ListExtensions) -> Handled<Names> {
+    let paths = call.comfy.extensions().await?;
+    let (paths, page) = Page::cut(paths, params.limit, params.offset);
+    Ok(Names { items: paths.iter().map(|path| shown(path, 500)).collect(), page }.into())
 }

@@ -19,7 +19,7 @@ pub mod parameters;
 pub mod presets;
 pub mod read;
 #[cfg(test)]
-mod recorded;
+pub(crate) mod recorded;
 pub mod script;
 pub mod summary;
 pub mod templates;

@@ -40,6 +40,21 @@ fn good_arguments(tool: &str) -> Value {
             json!({})
         }
         "comfyui_search_models" => json!({"query": "detail"}),
+        "comfyui_get_node_info" => json!({"node_class": "KSampler"}),
+        "comfyui_get_model_metadata" => {
+            json!({"folder": "checkpoints", "filename": "sd_xl_base_1.0.safetensors"})
+        }
+        "comfyui_get_model_preview" => {
+            json!({"folder": "loras", "path_index": 0, "filename": "add_detail.safetensors"})
+        }
+        "comfyui_get_subgraph" => json!({"subgraph_id": "0123abcd"}),
+        "comfyui_list_nodes"
+        | "comfyui_list_model_folders"
+        | "comfyui_list_models_detailed"
+        | "comfyui_list_workflows"
+        | "comfyui_list_subgraphs"
+        | "comfyui_list_extensions"
+        | "comfyui_get_server_features" => json!({}),
         other => panic!("give good arguments for {other}"),
     }
 }
@@ -320,6 +335,11 @@ async fn hostile_names_are_refused_before_anything_is_sent() {
             ("comfyui_get_image", json!({"filename": "a.png", "subfolder": hostile})),
             ("comfyui_upload_image", json!({"filename": hostile, "image_data": PIXEL})),
             ("comfyui_list_models", json!({"folder": hostile})),
+            ("comfyui_list_models_detailed", json!({"folder": hostile})),
+            ("comfyui_get_model_metadata", json!({"folder": hostile, "filename": "a.safetensors"})),
+            ("comfyui_get_model_metadata", json!({"folder": "loras", "filename": hostile})),
+            ("comfyui_get_model_preview", json!({"folder": "loras", "path_index": 0, "filename": hostile})),
+            ("comfyui_get_subgraph", json!({"subgraph_id": hostile})),
         ] {
             let error = app.refused(tool, args.clone()).await;
             assert!(matches!(error.kind(), Kind::InvalidInput | Kind::Denied), "{tool} {args}: {error}");

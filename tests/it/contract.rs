@@ -19,6 +19,10 @@ use comfywarden::{
 };
 use serde_json::json;
 
+mod discovery;
+
+use discovery::{previews_subgraphs_and_scripts_can_be_read, settings_are_read_and_written_back};
+
 use crate::comfy_client::{TestResult, block, fail, nonce, picture, sleep, submit, until, watch};
 
 fn view(max_bytes: usize) -> ViewOptions {
@@ -457,4 +461,6 @@ contract!(
     the_lists_can_be_read,
     finished_jobs_are_listed_newest_first,
     all_events_come_over_one_socket,
+    previews_subgraphs_and_scripts_can_be_read,
+    settings_are_read_and_written_back,
 );

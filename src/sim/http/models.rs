@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Path, Query, State},
-    response::Response,
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -72,6 +73,24 @@ pub(super) async fn experiment_files(
     let listed = |name: &String| json!({"name": name, "pathIndex": 0, "modified": 1_795_235_610.5, "created": 1_795_235_611.5, "size": 2_132_625_262_u64});
     match lock(&server.models).list(&folder) {
         Some(names) => answer::ok(&Value::Array(names.iter().map(listed).collect())),
+        None => answer::empty(404),
+    }
+}
+
+/// The picture beside a model. An index beyond the folder's places crashes the handler, as in 0.12.2.
+pub(super) async fn preview(
+    State(server): State<Arc<Server>>,
+    Path((folder, index, name)): Path<(String, String, String)>,
+) -> Response {
+    let models = lock(&server.models);
+    if models.list(&folder).is_none() {
+        return answer::empty(404);
+    }
+    if index != "0" {
+        return answer::crash();
+    }
+    match models.preview(&folder, &name) {
+        Some(bytes) => ([(CONTENT_TYPE, "image/webp")], bytes.clone()).into_response(),
         None => answer::empty(404),
     }
 }

@@ -64,6 +64,20 @@ pub(super) async fn templates() -> Response {
     answer::ok(&json!({"sim_test_nodes": ["sim_template"]}))
 }
 
+/// The subgraphs that node packs bring, without their graphs.
+pub(super) async fn subgraphs(State(server): State<Arc<Server>>) -> Response {
+    let mut listed = lock(&server.subgraphs).clone();
+    for entry in listed.values_mut().filter_map(Value::as_object_mut) {
+        entry.shift_remove("data");
+    }
+    answer::ok(&Value::Object(listed))
+}
+
+/// One subgraph with its graph, or null.
+pub(super) async fn subgraph(State(server): State<Arc<Server>>, Path(id): Path<String>) -> Response {
+    answer::ok(lock(&server.subgraphs).get(&id).unwrap_or(&Value::Null))
+}
+
 pub(super) async fn empty_object() -> Response {
     answer::ok(&json!({}))
 }

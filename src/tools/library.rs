@@ -1,0 +1,238 @@
+//! What node packs bring beside nodes: workflow templates and subgraphs.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Call, Handled, Hints, Tool,
+    params::{Page, default_limit},
+    shown::shown,
+};
+use crate::{
+    comfy::Subgraph,
+    security::{Class, display, path::PathSegment},
+};
+
+const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
+/// The longest name that a result shows.
+const LONGEST_NAME: usize = 200;
+
+pub(super) fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "comfyui_list_workflows",
+            Class::Read,
+            "Workflow templates",
+            "Lists the workflow templates that node packs registered on the server. For the built-in ones use \
+             comfyui_create_workflow.",
+            list_workflows,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_list_subgraphs",
+            Class::Read,
+            "Subgraphs",
+            "Lists the reusable subgraphs of the server by id.",
+            list_subgraphs,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_get_subgraph",
+            Class::Read,
+            "Subgraph",
+            "Returns one subgraph of comfyui_list_subgraphs with its graph as JSON text.",
+            get_subgraph,
+        )
+        .hints(LOOK),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListWorkflows {
+    /// Most items
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 100))]
+    limit: u32,
+    /// Items to skip
+    #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
+    offset: u32,
+}
+
+/// One page of workflows that are there already.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Workflows {
+    items: Vec<Listed>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+/// Where a workflow is.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Source {
+    /// A node pack on ComfyUI registered it.
+    Server,
+}
+
+/// The workflows of one package.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Listed {
+    source: Source,
+    package: String,
+    templates: Vec<String>,
+}
+
+async fn list_workflows(call: Call, params: ListWorkflows) -> Handled<Workflows> {
+    let listed = on_server(&call).await?;
+    let (items, page) = Page::cut(listed, params.limit, params.offset);
+    Ok(Workflows { items, page }.into())
+}
+
+/// What ComfyUI lists, package by package.
+async fn on_server(call: &Call) -> crate::error::Result<Vec<Listed>> {
+    const MOST: usize = 200;
+    let packages = call.comfy.workflow_templates().await?;
+    let listed = packages.into_iter().map(|(package, templates)| Listed {
+        source: Source::Server,
+        package: shown(&package, LONGEST_NAME),
+        templates: templates.iter().take(MOST).map(|name| shown(name, LONGEST_NAME)).collect(),
+    });
+    Ok(listed.collect())
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NoParams {}
+
+/// Subgraphs by id.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Subgraphs {
+    subgraphs: BTreeMap<String, Described>,
+    /// All there are, also beyond the first 100
+    count: usize,
+}
+
+/// One subgraph without its graph.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Described {
+    name: String,
+    source: String,
+    info: Pack,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Pack {
+    node_pack: String,
+}
+
+impl Described {
+    fn of(subgraph: &Subgraph) -> Self {
+        Self {
+            name: shown(&subgraph.name, LONGEST_NAME),
+            source: shown(&subgraph.source, LONGEST_NAME),
+            info: Pack { node_pack: shown(&subgraph.info.node_pack, LONGEST_NAME) },
+        }
+    }
+}
+
+async fn list_subgraphs(call: Call, _: NoParams) -> Handled<Subgraphs> {
+    const MOST: usize = 100;
+    let found = call.comfy.subgraphs().await?;
+    let count = found.len();
+    let listed =
+        found.iter().take(MOST).map(|(id, subgraph)| (shown(id, LONGEST_NAME), Described::of(subgraph)));
+    Ok(Subgraphs { subgraphs: listed.collect(), count }.into())
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct GetSubgraph {
+    /// Id from comfyui_list_subgraphs
+    subgraph_id: PathSegment,
+    /// Characters of the graph to skip, when it came in parts
+    #[serde(default)]
+    #[schemars(range(max = 67_108_864))]
+    offset: usize,
+}
+
+/// One subgraph.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+struct Found {
+    available: bool,
+    #[serde(flatten)]
+    described: Option<Described>,
+    /// The graph as JSON text
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    /// Where the next part begins
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_offset: Option<usize>,
+}
+
+async fn get_subgraph(call: Call, params: GetSubgraph) -> Handled<Found> {
+    let Some(subgraph) = call.comfy.subgraph(&params.subgraph_id).await? else {
+        return Ok(Found::default().into());
+    };
+    let described = Some(Described::of(&subgraph));
+    let (part, next_offset) = part(&subgraph.data.unwrap_or_default(), params.offset);
+    let found = Found { available: true, described, data: Some(part), next_offset };
+    Ok(super::Answer::from(found).verbatim())
+}
+
+/// The characters of `text` from `offset` that fit one answer, and where the next part begins.
+fn part(text: &str, offset: usize) -> (String, Option<usize>) {
+    /// What a part may take as a JSON string.
+    const BUDGET: usize = 30_000;
+    let mut room = BUDGET;
+    let mut taken = 0;
+    let rest = text.chars().skip(offset);
+    let fitting = rest.take_while(|character| {
+        let cost = match character {
+            '"' | '\\' | '\n' | '\t' | '\r' => 2,
+            character if display::is_hidden(*character) => 14,
+            character => character.len_utf8(),
+        };
+        let fits = cost <= room;
+        room = room.saturating_sub(cost);
+        taken += usize::from(fits);
+        fits
+    });
+    let part = escaped(fitting);
+    let next = offset.saturating_add(taken);
+    (part, (text.chars().count() > next).then_some(next))
+}
+
+/// JSON text with its hidden characters as JSON escapes, so that it is visible and still the same JSON.
+fn escaped(text: impl Iterator<Item = char>) -> String {
+    let mut safe = String::new();
+    for character in text {
+        if display::is_hidden(character) && !matches!(character, '\n' | '\t' | '\r') {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_of_json_text_become_escapes() {
+        let text = "{\"title\": \"a\u{202e}b\u{e0041}é\"}";
+        let safe = escaped(text.chars());
+        assert_eq!(safe, "{\"title\": \"a\\u202eb\\udb40\\udc41é\"}");
+        let (before, after): (serde_json::Value, serde_json::Value) =
+            (serde_json::from_str(text).unwrap(), serde_json::from_str(&safe).unwrap());
+        assert_eq!(before, after);
+    }
+}

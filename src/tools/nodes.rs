@@ -1,0 +1,116 @@
+//! Node classes: which there are, and what one takes and gives.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    Call, Handled, Hints, Tool,
+    node_entry::{self, NodeInfo, Part},
+    params::{Names, Page, default_limit},
+    shown::shown,
+};
+use crate::{
+    error::Error,
+    security::Class,
+    workflow::{ObjectInfo, nearest},
+};
+
+const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
+/// The longest class name that a result shows.
+const LONGEST_NAME: usize = 200;
+
+pub(super) fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "comfyui_list_nodes",
+            Class::Read,
+            "Installed nodes",
+            "Lists the node classes that ComfyUI has, sorted; query finds those with a word in their name. For \
+             inputs and outputs of one class use comfyui_get_node_info.",
+            list_nodes,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_get_node_info",
+            Class::Read,
+            "Node class",
+            "Shows what a node class takes and gives: inputs with types, ranges, defaults and choices. Long lists \
+             are shortened; input shows one input whole.",
+            get_node_info,
+        )
+        .hints(LOOK),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListNodes {
+    /// Part of the class name
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    query: Option<String>,
+    /// Most items
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 100))]
+    limit: u32,
+    /// Items to skip
+    #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
+    offset: u32,
+}
+
+async fn list_nodes(call: Call, params: ListNodes) -> Handled<Names> {
+    let info = call.comfy.object_info().await?;
+    let wanted = nearest::fold(params.query.as_deref().unwrap_or_default());
+    let fits = |name: &&str| wanted.is_empty() || nearest::fold(name).contains(&wanted);
+    let mut names: Vec<&str> = info.names().iter().map(String::as_str).filter(fits).collect();
+    names.sort_unstable();
+    let (items, page) = Page::cut(names, params.limit, params.offset);
+    let items = items.into_iter().map(|name| shown(name, LONGEST_NAME)).collect();
+    Ok(Names { items, page }.into())
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct GetNodeInfo {
+    /// Class name, exactly as listed
+    #[schemars(length(min = 1, max = 200))]
+    node_class: String,
+    /// Show only this input, with all its choices by page
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 200))]
+    input: Option<String>,
+    /// Most choices, with input
+    #[serde(default = "most_choices")]
+    #[schemars(range(min = 1, max = 500))]
+    limit: u32,
+    /// Choices to skip, with input
+    #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
+    offset: u32,
+}
+
+fn most_choices() -> u32 {
+    100
+}
+
+async fn get_node_info(call: Call, params: GetNodeInfo) -> Handled<NodeInfo> {
+    let info = call.comfy.object_info().await?;
+    let text = info.raw(&params.node_class).ok_or_else(|| unknown(&params.node_class, &info))?;
+    let part = params.input.map(|input| Part { input, limit: params.limit, offset: params.offset });
+    Ok(super::Answer::from(node_entry::read(&params.node_class, text, part.as_ref())?).verbatim())
+}
+
+/// An unknown class, with the names it may have meant.
+fn unknown(class: &str, info: &ObjectInfo) -> Error {
+    let near = nearest::nearest(class, info.names().iter().map(String::as_str), 5);
+    let hint = match near.as_slice() {
+        [] => "comfyui_list_nodes lists what is installed".to_owned(),
+        near => {
+            let quoted: Vec<String> =
+                near.iter().map(|name| format!("`{}`", shown(name, LONGEST_NAME))).collect();
+            format!("did you mean {}? comfyui_list_nodes lists what is installed", quoted.join(" or "))
+        }
+    };
+    Error::not_found(format!("no node class `{}` on this server", shown(class, LONGEST_NAME))).hint(hint)
+}
