@@ -7,8 +7,7 @@
 //! | `prompt`, `cancel`, `queue`, `history`, `produced`, `outputs` | submit, stop, list, results |
 //! | `feed`, `socket`, `frames`, `board`, `meter`, `subscription` | the WebSocket, and what it tells about each prompt |
 //! | `lookup`, `watch`, `event` | following a prompt to its one ending |
-//! | `images`, `parts`, `models`, `nodes`, `system`, `manager` | everything else the server is asked |
-//! | `images`, `models`, `nodes`, `library`, `settings`, `system`, `manager` | everything else the server is asked |
+//! | `images`, `parts`, `models`, `nodes`, `library`, `settings`, `system`, `manager` | everything else the server is asked |
 //! | `error`, `rejection`, `trim` | what the caller hears when it goes wrong, without paths |
 //!
 //! Two rules hold throughout. Events of the socket are hints; only ComfyUI's answers about history and jobs
@@ -57,12 +56,11 @@ pub use event::{Blocked, EndState, Ending, Event, EventKind, NodeFailure, Previe
 pub use feed::FeedStats;
 pub use ids::{ClientId, PromptId};
 pub use images::{PreviewFormat, UploadRequest, Uploaded, ViewOptions, Viewed};
+pub use library::{Subgraph, SubgraphInfo};
+pub use models::ModelFile;
 pub use outputs::{media_kind, media_type};
 pub use parts::FilePart;
 pub use produced::{Produced, Record};
-pub use library::{Subgraph, SubgraphInfo};
-pub use models::ModelFile;
-pub use outputs::media_type;
 pub use rejection::{Problem, Rejection};
 pub use system::{Device, SystemStats};
 pub use types::{

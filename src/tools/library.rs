@@ -152,6 +152,7 @@ async fn list_subgraphs(call: Call, _: NoParams) -> Handled<Subgraphs> {
 #[serde(deny_unknown_fields)]
 struct GetSubgraph {
     /// Id from comfyui_list_subgraphs
+    #[schemars(length(min = 1))]
     subgraph_id: PathSegment,
     /// Characters of the graph to skip, when it came in parts
     #[serde(default)]
