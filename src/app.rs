@@ -87,6 +87,7 @@ pub struct App {
     seal: Seal,
     comfy: Client,
     web: Fetcher,
+    ledger: Arc<tools::Ledger>,
     reading: Contract,
     stopping: CancellationToken,
     calls: TaskTracker,
@@ -116,6 +117,7 @@ impl App {
             gate: Gate::new(&config.security, &config.rate_limits, &config.limits, audit),
             inspector: Arc::new(Inspector::new(&config.security)),
             seal: Seal::new(),
+            ledger: Arc::default(),
             reading: reading(),
             stopping: CancellationToken::new(),
             calls: TaskTracker::new(),
@@ -231,6 +233,7 @@ impl App {
             changes: self.changes.clone(),
             gate: Arc::clone(&self.gate),
             inspector: Arc::clone(&self.inspector),
+            ledger: Arc::clone(&self.ledger),
             consent: tools::Consent { can_ask: context.can_ask, answer: context.answer, about },
         };
         let _in_flight = self.calls.token();

@@ -1,11 +1,17 @@
 //! Stopping prompts, and finding out whether they really stopped. ComfyUI answers every such request with 200.
 
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Client, HistoryState, PromptId, Result, backoff::Backoff, endpoint::Endpoint, lookup::Look};
+use super::{
+    Client, Error, HistoryState, PromptId, Result, backoff::Backoff, endpoint::Endpoint, lookup::Look,
+};
+
+/// How many prompts are looked at together.
+const AT_ONCE: usize = 8;
 
 /// What became of an attempt to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -28,6 +34,11 @@ pub enum CancelState {
 }
 
 impl CancelState {
+    /// True when the prompt did not come to its own end because of us.
+    pub fn is_stopped(self) -> bool {
+        matches!(self, Self::RemovedFromQueue | Self::Interrupted)
+    }
+
     /// The spelling in results.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,25 +72,79 @@ impl CancelOutcome {
 }
 
 /// Where the prompt stood when we came.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     Pending,
     Running,
 }
 
+impl Before {
+    /// The state of a prompt that is still there as far as anybody knows.
+    fn still(self) -> CancelState {
+        match self {
+            Self::Pending => CancelState::StillPending,
+            Self::Running => CancelState::StillRunning,
+        }
+    }
+}
+
 impl Client {
     /// Stops a prompt: looks where it stands, acts, and looks again until it is really gone or time is up.
     pub async fn cancel(&self, id: &PromptId) -> Result<CancelOutcome> {
-        let deadline = Instant::now() + self.inner.config.pace.verify_cancel;
-        let mut before = match self.look(id, false).await? {
-            Look::Over(entry) => {
-                return Ok(CancelOutcome::verified(CancelState::AlreadyFinished, Some(entry.state)));
+        match self.stand(id).await? {
+            Ok(before) => {
+                self.stop(id, before).await?;
+                self.settle(id, before).await
             }
-            Look::Absent => return Ok(CancelOutcome::verified(CancelState::Unknown, None)),
-            Look::Pending(_) => Before::Pending,
-            Look::Running => Before::Running,
-        };
-        self.stop(id, before).await?;
+            Err(outcome) => Ok(outcome),
+        }
+    }
+
+    /// Stops several prompts with as few requests as the server allows. The answers are in no particular order.
+    pub async fn cancel_many(&self, ids: &[PromptId]) -> Result<Vec<(PromptId, CancelOutcome)>> {
+        let stands = ids.iter().cloned().map(|id| {
+            let client = self.clone();
+            async move {
+                let stand = client.stand(&id).await?;
+                Ok::<_, Error>((id, stand))
+            }
+        });
+        let stands: Vec<_> = futures::stream::iter(stands).buffer_unordered(AT_ONCE).try_collect().await?;
+        let (mut outcomes, mut alive) = (Vec::new(), Vec::new());
+        for (id, stand) in stands {
+            match stand {
+                Ok(before) => alive.push((id, before)),
+                Err(outcome) => outcomes.push((id, outcome)),
+            }
+        }
+        self.stop_many(&alive).await?;
+        let settled = alive.into_iter().map(|(id, before)| {
+            let client = self.clone();
+            async move {
+                let unverified = |_| CancelOutcome { state: before.still(), verified: false, ended: None };
+                let outcome = client.settle(&id, before).await.unwrap_or_else(unverified);
+                (id, outcome)
+            }
+        });
+        outcomes.extend(futures::stream::iter(settled).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await);
+        Ok(outcomes)
+    }
+
+    /// Where a prompt stands that is to be stopped, or the answer where there is nothing to stop.
+    async fn stand(&self, id: &PromptId) -> Result<std::result::Result<Before, CancelOutcome>> {
+        Ok(match self.look(id, false).await? {
+            Look::Over(entry) => {
+                Err(CancelOutcome::verified(CancelState::AlreadyFinished, Some(entry.state)))
+            }
+            Look::Absent => Err(CancelOutcome::verified(CancelState::Unknown, None)),
+            Look::Pending(_) => Ok(Before::Pending),
+            Look::Running => Ok(Before::Running),
+        })
+    }
+
+    /// Looks at a prompt that was told to stop until it is really gone or time is up.
+    async fn settle(&self, id: &PromptId, mut before: Before) -> Result<CancelOutcome> {
+        let deadline = Instant::now() + self.inner.config.pace.verify_cancel;
         let pace = &self.inner.config.pace;
         let mut backoff = Backoff::new(pace.history_lag, pace.first_poll);
         loop {
@@ -114,13 +179,7 @@ impl Client {
             Ok(Look::Running) => CancelOutcome::verified(CancelState::StillRunning, None),
             Ok(Look::Pending(_)) => CancelOutcome::verified(CancelState::StillPending, None),
             Ok(Look::Absent) => CancelOutcome::verified(CancelState::Unknown, None),
-            Err(_) => {
-                let state = match before {
-                    Before::Pending => CancelState::StillPending,
-                    Before::Running => CancelState::StillRunning,
-                };
-                CancelOutcome { state, verified: false, ended: None }
-            }
+            Err(_) => CancelOutcome { state: before.still(), verified: false, ended: None },
         })
     }
 
@@ -140,6 +199,37 @@ impl Client {
             Before::Pending => self.delete_pending(std::slice::from_ref(id)).await,
             Before::Running => self.interrupt(Some(id)).await,
         }
+    }
+
+    /// Newer servers take a whole list, and refuse it whole when they do not know one of the ids.
+    async fn stop_many(&self, alive: &[(PromptId, Before)]) -> Result<()> {
+        if let [(id, before)] = alive {
+            return self.stop(id, *before).await;
+        }
+        if alive.is_empty() {
+            return Ok(());
+        }
+        let endpoint = Endpoint::CancelJobs;
+        if self.inner.jobs_route.may_cancel() {
+            let ids: Vec<&str> = alive.iter().map(|(id, _)| id.as_str()).collect();
+            let body = json!({ "job_ids": ids }).to_string();
+            let answer = self.inner.transport.post(&endpoint, body.into()).await?;
+            match answer.status {
+                404 => {}
+                405 => self.inner.jobs_route.cannot_cancel(),
+                _ => return answer.ok(&endpoint).map(drop),
+            }
+        }
+        // What waits goes first: otherwise it starts when what runs is stopped.
+        let waiting = alive.iter().filter(|(_, before)| *before == Before::Pending);
+        let waiting: Vec<PromptId> = waiting.map(|(id, _)| id.clone()).collect();
+        if !waiting.is_empty() {
+            self.delete_pending(&waiting).await?;
+        }
+        for (id, _) in alive.iter().filter(|(_, before)| *before == Before::Running) {
+            self.interrupt(Some(id)).await?;
+        }
+        Ok(())
     }
 
     /// Interrupts this prompt if it is the one that runs, or with `None` whatever runs.

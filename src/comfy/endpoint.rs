@@ -12,10 +12,11 @@ pub(crate) enum Endpoint<'a> {
     ChangeQueue,
     Interrupt,
     History(&'a PromptId),
-    HistoryList { max_items: u32 },
+    HistoryList { max_items: u32, offset: Option<u32> },
     Job(&'a PromptId),
     Jobs(&'a JobQuery),
     CancelJob(&'a PromptId),
+    CancelJobs,
     ObjectInfo,
     ObjectInfoClass(&'a str),
     ModelFolders,
@@ -63,6 +64,7 @@ impl Endpoint<'_> {
             Self::Job(_) => "GET /api/jobs/{id}",
             Self::Jobs(_) => "GET /api/jobs",
             Self::CancelJob(_) => "POST /api/jobs/{id}/cancel",
+            Self::CancelJobs => "POST /api/jobs/cancel",
             Self::ObjectInfo => "GET /object_info",
             Self::ObjectInfoClass(_) => "GET /object_info/{class}",
             Self::ModelFolders => "GET /models",
@@ -92,10 +94,13 @@ impl Endpoint<'_> {
     pub(crate) fn answer_limit(&self) -> usize {
         const MIB: usize = 1 << 20;
         match self {
-            Self::Queue | Self::History(_) | Self::HistoryList { .. } | Self::Job(_) | Self::ObjectInfo => {
-                64 * MIB
-            }
-            Self::Jobs(_) | Self::Submit => 16 * MIB,
+            Self::Queue
+            | Self::History(_)
+            | Self::HistoryList { .. }
+            | Self::Job(_)
+            | Self::Jobs(_)
+            | Self::ObjectInfo => 64 * MIB,
+            Self::Submit => 16 * MIB,
             Self::Models(_)
             | Self::ModelFiles(_)
             | Self::Subgraphs
@@ -118,6 +123,7 @@ impl Endpoint<'_> {
             Self::Job(id) => segments(&["api", "jobs", id.as_str()]),
             Self::Jobs(_) => segments(&["api", "jobs"]),
             Self::CancelJob(id) => segments(&["api", "jobs", id.as_str(), "cancel"]),
+            Self::CancelJobs => segments(&["api", "jobs", "cancel"]),
             Self::ObjectInfo => segments(&["object_info"]),
             Self::ObjectInfoClass(class) => segments(&["object_info", class]),
             Self::ModelFolders => segments(&["models"]),
@@ -150,7 +156,12 @@ impl Endpoint<'_> {
 
     fn query(&self) -> String {
         match self {
-            Self::HistoryList { max_items } => query(&[("max_items", &max_items.to_string())]),
+            Self::HistoryList { max_items, offset } => {
+                let (max_items, offset) = (max_items.to_string(), offset.map(|offset| offset.to_string()));
+                let mut pairs = vec![("max_items", max_items.as_str())];
+                pairs.extend(offset.as_deref().map(|offset| ("offset", offset)));
+                query(&pairs)
+            }
             Self::Jobs(jobs) => jobs_query(jobs),
             Self::ModelMetadata { name, .. } => query(&[("filename", name.as_str())]),
             Self::View { filename, subfolder, kind, preview } => {

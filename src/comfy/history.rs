@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Blocked, Client, Error, HistoryEntry, HistoryState, NodeFailure, PromptId, Result, endpoint::Endpoint,
-    outputs, trim,
+    outputs, prompt::MARK, trim,
 };
 use crate::error::JsonObject;
 
@@ -28,7 +28,7 @@ impl Client {
 
     /// The finished prompts, at most `max_items` of the newest, newest first.
     pub async fn history_list(&self, max_items: u32) -> Result<Vec<HistoryEntry>> {
-        let endpoint = Endpoint::HistoryList { max_items };
+        let endpoint = Endpoint::HistoryList { max_items, offset: None };
         let all: indexmap::IndexMap<String, RawEntry> = self.inner.transport.get_json(&endpoint).await?;
         Ok(all.into_iter().rev().map(|(id, raw)| raw.entry(&id)).collect())
     }
@@ -153,6 +153,7 @@ impl RawEntry {
             start_time: status.time("execution_start"),
             end_time: status.end_time(),
             outputs: outputs::read(&self.outputs),
+            mark: extra.and_then(|extra| extra.get(MARK)).and_then(Value::as_str).map(str::to_owned),
         }
     }
 }

@@ -28,6 +28,7 @@ mod http;
 mod ids;
 mod images;
 mod library;
+mod listing;
 mod lookup;
 mod manager;
 mod meter;

@@ -35,7 +35,7 @@ impl Client {
     pub async fn produced(&self, newest: u32) -> Result<Vec<Produced>> {
         let mut wanted = newest.max(1);
         loop {
-            let endpoint = Endpoint::HistoryList { max_items: wanted };
+            let endpoint = Endpoint::HistoryList { max_items: wanted, offset: None };
             let read =
                 self.inner.transport.get_json::<indexmap::IndexMap<String, RawProduced>>(&endpoint).await;
             match read {
@@ -65,7 +65,7 @@ struct RawProduced {
 impl RawProduced {
     fn produced(self, prompt_id: String) -> Produced {
         let ended = self.status.as_ref().and_then(RawStatus::end_time);
-        let queued = self.prompt.and_then(|item| item.extra.create_time);
+        let queued = self.prompt.and_then(|item| item.extra.create_time.as_u64());
         Produced { prompt_id, time: ended.or(queued), outputs: outputs::read(&self.outputs) }
     }
 }

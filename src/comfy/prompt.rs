@@ -14,6 +14,8 @@ use super::{
 };
 use crate::{error::JsonObject, security::VettedWorkflow};
 
+/// Where the submitter's mark stands in `extra_data`; ComfyUI gives it back in queue and history.
+pub(super) const MARK: &str = "comfywarden_mark";
 /// How many classes are asked for their accepted values after a refusal.
 const MAX_ASKED: usize = 3;
 
@@ -41,11 +43,15 @@ impl Client {
         let id = PromptId::generate();
         let name = self.inner.feed.ready().await;
         self.inner.board.submitted(&id, name.clone(), vetted.workflow());
+        let mut extra_data = options.extra_data.clone();
+        if let Some(mark) = &options.mark {
+            extra_data.insert(MARK.to_owned(), mark.as_str().into());
+        }
         let body = json!({
             "prompt": vetted.workflow().to_value(),
             "prompt_id": id.as_str(),
             "client_id": name.as_str(),
-            "extra_data": options.extra_data,
+            "extra_data": extra_data,
         });
         let body = Bytes::from(body.to_string());
         let outcome = self.submit(&id, &body).await;

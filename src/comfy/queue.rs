@@ -12,8 +12,8 @@ use serde::{
 use serde_json::{Value, json};
 
 use super::{
-    Client, HistoryEntry, HistoryState, Job, JobPage, JobQuery, JobStatus, NodeFailure, PromptId, QueueItem,
-    QueueSnapshot, Result,
+    Client, HistoryEntry, HistoryState, Job, JobStatus, NodeFailure, PromptId, QueueItem, QueueSnapshot,
+    Result,
     endpoint::Endpoint,
     history::{RawEntry, RawStatus, read_failure},
     outputs,
@@ -23,7 +23,7 @@ use crate::error::JsonObject;
 /// Whether the server has `/api/jobs`. Older ones do not.
 #[derive(Debug, Default)]
 pub(crate) struct JobsRoute {
-    missing: AtomicBool,
+    pub(super) missing: AtomicBool,
     cannot_cancel: AtomicBool,
 }
 
@@ -75,11 +75,12 @@ impl Client {
     fn snapshot(&self, raw: RawQueue) -> QueueSnapshot {
         let ours = self.inner.feed.instance();
         let item = |raw: RawItem| QueueItem {
-            ours: raw.extra.client_id.as_deref().is_some_and(|name| name.starts_with(ours)),
+            ours: raw.extra.client_id.as_str().is_some_and(|name| name.starts_with(ours)),
             prompt_id: raw.prompt_id,
             number: raw.number,
             node_count: raw.nodes.0,
-            create_time: raw.extra.create_time,
+            create_time: raw.extra.create_time.as_u64(),
+            mark: raw.extra.comfywarden_mark.as_str().map(str::to_owned),
         };
         QueueSnapshot {
             running: raw.queue_running.into_iter().map(item).collect(),
@@ -106,14 +107,6 @@ impl Client {
         }
         // It may have ended between the two looks.
         Ok(self.history(id).await?.map(Job::from_history))
-    }
-
-    /// Jobs in all states, a page at a time.
-    pub async fn jobs(&self, query: &JobQuery) -> Result<JobPage> {
-        let page: RawPage = self.inner.transport.get_json(&Endpoint::Jobs(query)).await?;
-        let jobs = page.jobs.into_iter().map(|raw| raw.split().0).collect();
-        let RawPagination { offset, limit, total, has_more } = page.pagination;
-        Ok(JobPage { jobs, offset, limit, total, has_more })
     }
 
     /// Asks `/api/jobs/{id}`; remembers when the route is missing.
@@ -150,6 +143,16 @@ impl Client {
         Ok(())
     }
 
+    /// Takes these prompts out of the queue, and knows from then on that they were cancelled.
+    pub async fn take_out(&self, ids: &[PromptId]) -> Result<()> {
+        let waiting = self.queue().await?.pending;
+        self.delete_pending(ids).await?;
+        for id in ids.iter().filter(|id| waiting.iter().any(|item| item.prompt_id == id.as_str())) {
+            self.inner.board.taken_out(id);
+        }
+        Ok(())
+    }
+
     async fn change_queue(&self, change: &Value) -> Result<()> {
         let endpoint = Endpoint::ChangeQueue;
         let answer = self.inner.transport.post(&endpoint, change.to_string().into()).await?;
@@ -158,7 +161,7 @@ impl Client {
 }
 
 impl Job {
-    fn from_history(entry: HistoryEntry) -> Self {
+    pub(super) fn from_history(entry: HistoryEntry) -> Self {
         let status = match entry.state {
             HistoryState::Succeeded => JobStatus::Completed,
             HistoryState::Failed => JobStatus::Failed,
@@ -179,7 +182,7 @@ impl Job {
         }
     }
 
-    fn from_queue(item: QueueItem, status: JobStatus) -> Self {
+    pub(super) fn from_queue(item: QueueItem, status: JobStatus) -> Self {
         Self {
             id: item.prompt_id,
             status,
@@ -208,15 +211,19 @@ struct RawQueue {
 #[derive(Debug)]
 pub(super) struct RawItem {
     number: f64,
-    prompt_id: String,
+    pub(super) prompt_id: String,
     nodes: NodeCount,
     pub(super) extra: RawExtra,
 }
 
+/// What other clients put here may be of any type, and must not cost us the rest of the queue.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct RawExtra {
-    client_id: Option<String>,
-    pub(super) create_time: Option<u64>,
+    client_id: Value,
+    pub(super) create_time: Value,
+    /// See [`super::prompt::MARK`].
+    pub(super) comfywarden_mark: Value,
 }
 
 #[derive(Debug, Default)]
@@ -271,23 +278,7 @@ impl<'de> Deserialize<'de> for NodeCount {
 }
 
 #[derive(Debug, Deserialize)]
-struct RawPage {
-    jobs: Vec<RawJob>,
-    #[serde(default)]
-    pagination: RawPagination,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RawPagination {
-    offset: u64,
-    limit: Option<u64>,
-    total: u64,
-    has_more: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawJob {
+pub(super) struct RawJob {
     id: String,
     status: JobStatus,
     priority: Option<f64>,
@@ -304,7 +295,7 @@ struct RawJob {
 
 impl RawJob {
     /// The job, and what history would say of it, where the answer holds that.
-    fn split(self) -> (Job, Option<HistoryEntry>) {
+    pub(super) fn split(self) -> (Job, Option<HistoryEntry>) {
         let preview = self.preview_output.and_then(|entry| {
             let node = entry.get("nodeId").and_then(Value::as_str).unwrap_or_default().to_owned();
             outputs::read_file(&node, &entry)

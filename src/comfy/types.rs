@@ -25,6 +25,8 @@ pub struct Submitted {
 pub struct SubmitOptions {
     /// ComfyUI's `extra_data`, such as `extra_pnginfo`.
     pub extra_data: JsonObject,
+    /// A mark by which the submitter knows the prompt again, also after a restart.
+    pub mark: Option<String>,
 }
 
 /// What ComfyUI runs and what waits.
@@ -62,6 +64,9 @@ pub struct QueueItem {
     /// When it was queued, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create_time: Option<u64>,
+    /// The mark of its submitter.
+    #[serde(skip)]
+    pub mark: Option<String>,
 }
 
 /// ComfyUI's word for a job's state.
@@ -233,6 +238,9 @@ pub struct HistoryEntry {
     /// Milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_time: Option<u64>,
+    /// The mark of its submitter.
+    #[serde(skip)]
+    pub mark: Option<String>,
 }
 
 /// Something a node left behind.

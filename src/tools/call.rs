@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Changes, consent::Consent, progress::Sink, reply::Stop};
+use super::{Changes, consent::Consent, ledger::Ledger, progress::Sink, reply::Stop};
 use crate::{
     comfy,
     config::Config,
@@ -37,6 +37,7 @@ pub struct Call {
     pub(crate) gate: Arc<Gate>,
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) consent: Consent,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// What the policy thinks of a workflow.

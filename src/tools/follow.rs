@@ -20,6 +20,17 @@ use crate::{
 /// The most events a stream keeps; more of a kind replace the last of that kind.
 const MAX_EVENTS: usize = 100;
 
+/// How a job is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// By whoever submitted it: a caller that goes away takes its job along.
+    Owns,
+    /// The same, and the distinct events are kept.
+    Streams,
+    /// By somebody who only looks: the job goes on without a spectator.
+    Looks,
+}
+
 /// What was seen of a job while it was followed.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
@@ -31,21 +42,24 @@ pub(crate) struct Followed {
     events: Option<Vec<StreamEvent>>,
 }
 
-/// Follows a prompt until it ends, `wait` is over, or the caller goes away; then it is cancelled on ComfyUI.
+/// Follows a prompt until it ends, `wait` is over, or the caller goes away; whoever owns it then cancels it on
+/// ComfyUI.
 pub(crate) async fn follow(
     call: &Call,
     id: &PromptId,
     wait: Duration,
-    keep_events: bool,
+    manner: Manner,
 ) -> Result<Followed, Stop> {
     let started = Instant::now();
-    let mut followed = Followed { events: keep_events.then(Vec::new), ..Followed::default() };
+    let mut followed = Followed { events: (manner == Manner::Streams).then(Vec::new), ..Followed::default() };
     let mut events = Box::pin(call.comfy.watch(id));
     loop {
         let event = tokio::select! {
             biased;
             () = call.cancel.cancelled() => {
-                cancel_upstream(call, id).await;
+                if manner != Manner::Looks {
+                    cancel_upstream(call, id).await;
+                }
                 return Err(Stop::Cancelled);
             }
             event = events.next() => event,

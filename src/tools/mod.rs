@@ -6,6 +6,7 @@ mod authoring;
 pub mod call;
 pub mod change;
 mod clamp;
+mod clearing;
 pub(crate) mod compact;
 mod consent;
 pub mod params;
@@ -17,20 +18,27 @@ pub mod tool;
 
 mod envelope;
 mod examine;
+mod fitting;
 mod follow;
 mod generate;
+mod history;
 mod hubs;
 mod images;
+mod job_progress;
+mod jobs;
+mod ledger;
 mod library;
 mod media;
 mod models;
 mod node_entry;
 mod nodes;
+mod ownership;
 mod preview;
 mod queue;
 pub mod resources;
 mod selection;
 mod shown;
+mod stopping;
 mod submit;
 mod system;
 mod workflows;
@@ -38,6 +46,7 @@ mod workflows;
 pub use call::Call;
 pub use change::{Change, Changes};
 pub(crate) use consent::Consent;
+pub(crate) use ledger::Ledger;
 pub use reply::{Answer, Block, Handled, Reply, Stop};
 pub use selection::{View, select};
 pub use tool::{Hints, Tool};
@@ -59,6 +68,11 @@ pub fn all() -> Vec<Tool> {
         hubs::tools(),
         nodes::tools(),
         queue::tools(),
+        jobs::tools(),
+        job_progress::tools(),
+        history::tools(),
+        stopping::tools(),
+        clearing::tools(),
         system::tools(),
     ]
     .into_iter()

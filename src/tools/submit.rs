@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Call,
     envelope::{Envelope, Status},
-    follow::{follow, prompt_field},
+    follow::{Manner, follow, prompt_field},
     reply::{Answer, Stop},
 };
 use crate::{
@@ -44,7 +44,9 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     }
     let charge = call.allow_work(&vetted).await?;
     warnings.extend(charge.as_ref().map(ToString::to_string));
-    let submitted = match call.comfy.queue_prompt(&vetted, &SubmitOptions::default()).await {
+    let mark = call.mark();
+    let options = SubmitOptions { mark: Some(mark.as_str().to_owned()), ..SubmitOptions::default() };
+    let submitted = match call.comfy.queue_prompt(&vetted, &options).await {
         Ok(submitted) => submitted,
         Err(error) => {
             call.take_back(charge.as_ref(), &error).await;
@@ -52,13 +54,15 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
         }
     };
     let id = submitted.prompt_id.clone();
+    call.ledger.submitted(&mark, &id);
     call.trail.event("submitted", prompt_field(&id)).await?;
     warnings.extend(dropped_branches(&submitted));
 
     let mut envelope = Envelope::new(Status::Submitted, &id);
     let mut links = Vec::new();
     if let Some(wait) = how.wait {
-        let followed = follow(call, &id, wait, how.keep_events).await?;
+        let manner = if how.keep_events { Manner::Streams } else { Manner::Owns };
+        let followed = follow(call, &id, wait, manner).await?;
         links = followed.links();
         followed.tell(&mut envelope);
         let action = if how.keep_events { "stream_completed" } else { "completed" };

@@ -37,6 +37,7 @@ async fn no_tool_runs_with_a_permit_for_another() {
             gate: Arc::clone(&gate),
             inspector: Arc::new(Inspector::new(&config.security)),
             consent: Consent::default(),
+            ledger: Arc::default(),
         };
 
         let error = tool.run(permit, call, JsonObject::new()).await.unwrap_err();

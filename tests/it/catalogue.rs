@@ -26,6 +26,7 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_get_asset_metadata" | "comfyui_regenerate" => json!({"asset_id": example_asset()}),
         "comfyui_get_workflow_from_image" => json!({"filename": "example.png", "type": "input"}),
         "comfyui_get_job" | "comfyui_get_progress" | "comfyui_cancel_job" => json!({"prompt_id": id}),
+        "comfyui_cancel_jobs" => json!({"job_ids": [id]}),
         "comfyui_create_workflow" => json!({"template": "txt2img"}),
         "comfyui_modify_workflow" => json!({
             "workflow": tiny_workflow(),
@@ -36,7 +37,10 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_diff_workflows" => {
             json!({"before": tiny_workflow(), "after": crate::support::sleeping_workflow(3)})
         }
-        "comfyui_get_queue" | "comfyui_get_system_info" | "comfyui_interrupt" | "comfyui_list_models" => {
+        "comfyui_get_queue" | "comfyui_get_queue_status" | "comfyui_list_jobs" | "comfyui_get_history" => {
+            json!({})
+        }
+        "comfyui_get_system_info" | "comfyui_interrupt" | "comfyui_clear_queue" | "comfyui_list_models" => {
             json!({})
         }
         "comfyui_search_models" => json!({"query": "detail"}),
@@ -221,7 +225,9 @@ async fn classes_are_those_of_the_contract() {
             "comfyui_get_workflow_from_image" | "comfyui_publish_asset" | "comfyui_upload_mask" => {
                 Class::File
             }
-            "comfyui_cancel_job" | "comfyui_interrupt" => Class::Workflow,
+            "comfyui_cancel_job" | "comfyui_cancel_jobs" | "comfyui_clear_queue" | "comfyui_interrupt" => {
+                Class::Workflow
+            }
             "comfyui_get_image" | "comfyui_upload_image" => Class::File,
             _ => Class::Read,
         };

@@ -29,7 +29,7 @@ fn view(max_bytes: usize) -> ViewOptions {
     ViewOptions { preview: None, max_bytes }
 }
 
-fn check(holds: bool, what: &str) -> TestResult {
+pub(crate) fn check(holds: bool, what: &str) -> TestResult {
     if holds { Ok(()) } else { Err(what.to_owned().into()) }
 }
 
@@ -410,14 +410,7 @@ macro_rules! contract {
         }
 
         mod live {
-            use std::sync::OnceLock;
-
-            use tokio::sync::Mutex;
-
             use crate::comfy_client::{TestResult, client};
-
-            /// A real server runs one prompt at a time, so the tests take turns.
-            static TURN: OnceLock<Mutex<()>> = OnceLock::new();
 
             #[expect(clippy::disallowed_methods, reason = "the address of a real server is the tester's to name")]
             fn url() -> TestResult<String> {
@@ -428,16 +421,21 @@ macro_rules! contract {
                 #[tokio::test]
                 #[ignore = "needs a real ComfyUI with the test nodes: set COMFYUI_TEST_URL"]
                 async fn $name() -> TestResult {
-                    let _turn = TURN.get_or_init(Mutex::default).lock().await;
-                    super::$name(&client(&url()?, super::real_pace)?).await
+                    let _turn = crate::contract::TURN.lock().await;
+                    super::$name(&client(&url()?, crate::contract::real_pace)?).await
                 }
             )*
         }
     };
 }
 
+pub(crate) use contract;
+
+/// A real server runs one prompt at a time, so the live tests take turns.
+pub(crate) static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A real server on two cores needs time between the looks of a test.
-fn real_pace(config: &mut comfywarden::comfy::ClientConfig) {
+pub(crate) fn real_pace(config: &mut comfywarden::comfy::ClientConfig) {
     config.pace = comfywarden::comfy::Pace::default();
 }
 

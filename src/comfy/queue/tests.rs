@@ -49,6 +49,7 @@ fn jobs_in_every_state_are_read() {
 
 #[test]
 fn a_page_of_jobs_carries_its_totals() {
-    let page: RawPage = serde_json::from_value(jobs()["get_api_jobs__limit=2"].clone()).unwrap();
+    let page: crate::comfy::listing::RawPage =
+        serde_json::from_value(jobs()["get_api_jobs__limit=2"].clone()).unwrap();
     assert_eq!((page.jobs.len(), page.pagination.total, page.pagination.has_more), (2, 13, true));
 }

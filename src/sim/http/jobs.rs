@@ -225,11 +225,14 @@ pub(super) async fn cancel(State(server): State<Arc<Server>>, Path(job_id): Path
     answer::ok(&json!({"cancelled": stop(&server, &job_id)}))
 }
 
-/// Stops several.
+/// Stops several; with an unknown id among them, none.
 pub(super) async fn cancel_many(State(server): State<Arc<Server>>, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let ids = body.get("job_ids").or_else(|| body.get("ids")).and_then(Value::as_array);
     let Some(ids) = ids else { return answer::error(400, "job_ids must be a list") };
+    if ids.iter().filter_map(Value::as_str).any(|id| find(&server, id).is_none()) {
+        return answer::error(404, "Job not found");
+    }
     let stopped: Vec<&str> = ids.iter().filter_map(Value::as_str).filter(|id| stop(&server, id)).collect();
     answer::ok(&json!({"cancelled": stopped}))
 }

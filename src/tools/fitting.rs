@@ -1,0 +1,36 @@
+//! How much of a page fits into one result.
+
+use serde::Serialize;
+
+use super::clamp::HARD_LIMIT;
+
+/// What stands beside the items: counts, keys, brackets.
+const ROOM_FOR_THE_REST: usize = 2_000;
+
+/// As many of the items as a result can hold, and one at least. Whoever cuts here says where to go on; the
+/// last resort, which shortens whatever is too large, could not.
+pub(crate) fn fitting<T: Serialize>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut room = HARD_LIMIT - ROOM_FOR_THE_REST;
+    let mut kept = Vec::new();
+    for item in items {
+        let size = serde_json::to_string(&item).map_or(0, |text| text.len() + 1);
+        if size > room && !kept.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(size);
+        kept.push(item);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_fits_and_one_item_whatever_its_size() {
+        let items = || std::iter::repeat_with(|| "x".repeat(1_000)).take(100);
+        assert_eq!(fitting(items()).len(), 37);
+        assert_eq!(fitting(std::iter::once("x".repeat(100_000))).len(), 1);
+    }
+}

@@ -1,0 +1,155 @@
+//! How far one job is.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Answer, Call, Handled, Hints, Tool,
+    envelope::JobError,
+    follow::{Manner, follow, output_link},
+};
+use crate::{
+    comfy::{Job, JobStatus, OutputFile, PromptId},
+    security::Class,
+};
+
+pub(super) fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "comfyui_get_progress",
+            Class::Read,
+            "Job progress",
+            "Tells how far a job is: queue position, step, node, and outputs once completed. \
+             With wait_seconds it waits that long for the end.",
+            get_progress,
+        )
+        .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true })
+        .always_load(),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ProgressParams {
+    /// Id from the submit answer
+    prompt_id: PromptId,
+    /// Wait up to so many seconds for the end
+    #[serde(default)]
+    #[schemars(range(max = 3600))]
+    wait_seconds: u32,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Standing {
+    Queued,
+    Running,
+    Completed,
+    Error,
+    Interrupted,
+    Unknown,
+}
+
+/// How far a job is.
+#[derive(Debug, Serialize, JsonSchema)]
+struct JobProgress {
+    status: Standing,
+    prompt_id: String,
+    /// From 1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_position: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_steps: Option<u64>,
+    /// Over all nodes
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_node: Option<String>,
+    /// The worker shows no sign of life
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stalled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<Vec<OutputFile>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<JobError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+async fn get_progress(call: Call, params: ProgressParams) -> Handled<JobProgress> {
+    let id = params.prompt_id;
+    if !call.may_see(&id).await? {
+        let mut progress = JobProgress::bare(Standing::Unknown, &id);
+        progress.next = Some(unknown_next(&id));
+        return Ok(Answer::from(progress).prompt(id.as_str()));
+    }
+    let mut stalled = false;
+    if params.wait_seconds > 0 && call.comfy.job(&id).await?.is_some_and(|job| !job.status.is_terminal()) {
+        let wait = Duration::from_secs(params.wait_seconds.into());
+        let _seat = call.seat()?;
+        stalled = follow(&call, &id, wait, Manner::Looks).await?.is_stalled();
+    }
+    let (job, queue) = tokio::join!(call.comfy.job(&id), call.comfy.queue());
+    let (job, queue) = (job?, queue?);
+    let mut progress = JobProgress::bare(standing(job.as_ref()), &id);
+    progress.stalled = stalled;
+    match progress.status {
+        Standing::Queued => progress.queue_position = queue.position(&id),
+        Standing::Running => progress.fill_live(call.comfy.progress(&id)),
+        Standing::Unknown => progress.next = Some(unknown_next(&id)),
+        Standing::Completed | Standing::Error | Standing::Interrupted => {}
+    }
+    let Some(job) = job else { return Ok(Answer::from(progress).prompt(id.as_str())) };
+    progress.error = job.error.as_ref().map(JobError::of_failure);
+    let links: Vec<_> = job.outputs.iter().filter(|o| !o.filename.is_empty()).map(output_link).collect();
+    if progress.status == Standing::Completed {
+        progress.outputs = Some(job.outputs);
+    }
+    Ok(links.into_iter().fold(Answer::from(progress).prompt(id.as_str()), Answer::block))
+}
+
+fn unknown_next(id: &PromptId) -> String {
+    format!("ComfyUI knows no job {id}: it was deleted from the queue, or ComfyUI restarted since")
+}
+
+fn standing(job: Option<&Job>) -> Standing {
+    match job.map(|job| job.status) {
+        Some(JobStatus::Pending) => Standing::Queued,
+        Some(JobStatus::InProgress) => Standing::Running,
+        Some(JobStatus::Completed) => Standing::Completed,
+        Some(JobStatus::Failed) => Standing::Error,
+        Some(JobStatus::Cancelled) => Standing::Interrupted,
+        Some(JobStatus::Unknown) | None => Standing::Unknown,
+    }
+}
+
+impl JobProgress {
+    fn bare(status: Standing, id: &PromptId) -> Self {
+        Self {
+            status,
+            prompt_id: id.as_str().to_owned(),
+            queue_position: None,
+            step: None,
+            total_steps: None,
+            percent: None,
+            current_node: None,
+            stalled: false,
+            outputs: None,
+            error: None,
+            next: None,
+        }
+    }
+
+    fn fill_live(&mut self, progress: Option<crate::comfy::Progress>) {
+        let Some(progress) = progress else { return };
+        self.step = progress.step;
+        self.total_steps = progress.total_steps;
+        self.percent = Some((progress.percent * 10.0).round() / 10.0);
+        self.current_node = progress.node_type.or(progress.node_id);
+    }
+}

@@ -1,0 +1,148 @@
+//! Whose jobs a caller sees and stops: all of them when it is alone, else its own (`shared/spec/security.md`, T12).
+
+use std::collections::HashSet;
+
+use super::{
+    Call,
+    ledger::{Mark, Owner},
+};
+use crate::{
+    comfy::{HistoryEntry, Job, PromptId, QueueItem, QueueSnapshot},
+    config::Config,
+    error::Error,
+    security::Caller,
+};
+
+/// True when no second caller can come in: over stdio, on an open loopback door, or with a single token.
+pub(crate) fn is_alone(caller: &Caller, config: &Config) -> bool {
+    let remote = &config.transport.remote;
+    caller.is_local() || (remote.tokens.len() == 1 && remote.oauth.is_none())
+}
+
+/// The error for a job that does not exist for this caller. A job of somebody else gives the same one.
+pub(crate) fn unknown(id: &PromptId) -> Error {
+    Error::not_found(format!("ComfyUI knows no job `{id}`"))
+        .hint("it may have been deleted from the queue, or ComfyUI restarted since; comfyui_list_jobs shows what is there")
+        .detail("prompt_id", id.as_str())
+}
+
+impl Call {
+    /// The mark of this caller's jobs.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark::of(&self.caller)
+    }
+
+    /// True when this caller may see and stop every job.
+    pub(crate) fn is_alone(&self) -> bool {
+        is_alone(&self.caller, &self.config)
+    }
+
+    /// True when the job was submitted by this caller.
+    pub(crate) fn is_mine(&self, mark: Option<&str>) -> bool {
+        mark == Some(self.mark().as_str())
+    }
+
+    /// Whose job each entry is stays known, and `ours` means this caller. Gives the entries it may see.
+    pub(crate) fn visible(&self, items: Vec<QueueItem>) -> Vec<QueueItem> {
+        let (alone, mark) = (self.is_alone(), self.mark());
+        let mut seen = Vec::with_capacity(items.len());
+        for mut item in items {
+            if let Ok(id) = PromptId::parse(&item.prompt_id) {
+                self.ledger.learn(&id, item.mark.as_deref());
+            }
+            item.ours = item.mark.as_deref() == Some(mark.as_str());
+            if alone || item.ours {
+                seen.push(item);
+            }
+        }
+        seen
+    }
+
+    /// The queue with the entries that this caller may see, and how many there are besides.
+    pub(crate) async fn own_queue(&self) -> Result<(QueueSnapshot, Others), Error> {
+        let QueueSnapshot { running, pending } = self.comfy.queue().await?;
+        let all = (running.len(), pending.len());
+        let seen = QueueSnapshot { running: self.visible(running), pending: self.visible(pending) };
+        let others = Others { running: all.0 - seen.running.len(), pending: all.1 - seen.pending.len() };
+        Ok((seen, others))
+    }
+
+    /// Keeps whose job a finished one is; true when this caller may see it.
+    pub(crate) fn may_see_entry(&self, entry: &HistoryEntry) -> bool {
+        if let Ok(id) = PromptId::parse(&entry.prompt_id) {
+            self.ledger.learn(&id, entry.mark.as_deref());
+        }
+        self.is_alone() || self.is_mine(entry.mark.as_deref())
+    }
+
+    /// True when this caller may see and stop the job. ComfyUI is asked where nothing is known of it yet.
+    pub(crate) async fn may_see(&self, id: &PromptId) -> Result<bool, Error> {
+        if self.is_alone() {
+            return Ok(true);
+        }
+        if let Some(owner) = self.ledger.owner(id) {
+            return Ok(owner == Owner::Caller(self.mark()));
+        }
+        let queue = self.comfy.queue().await?;
+        let waiting =
+            queue.running.into_iter().chain(queue.pending).find(|item| item.prompt_id == id.as_str());
+        if let Some(item) = waiting {
+            return Ok(!self.visible(vec![item]).is_empty());
+        }
+        Ok(self.comfy.history(id).await?.is_some_and(|entry| self.may_see_entry(&entry)))
+    }
+
+    /// The jobs of this caller among `jobs`.
+    pub(crate) async fn only_own(&self, mut jobs: Vec<Job>) -> Result<Vec<Job>, Error> {
+        let ids: Vec<Option<PromptId>> = jobs.iter().map(|job| PromptId::parse(&job.id).ok()).collect();
+        self.learn_owners(ids.iter().flatten()).await?;
+        let mine = Owner::Caller(self.mark());
+        let mut own = ids
+            .iter()
+            .map(|id| id.as_ref().and_then(|id| self.ledger.owner(id)).is_some_and(|owner| owner == mine));
+        jobs.retain(|_| own.next().unwrap_or(false));
+        Ok(jobs)
+    }
+
+    /// Finds out whose jobs these are. After a restart that takes a walk through history, later nearly nothing.
+    async fn learn_owners<'a>(&self, ids: impl Iterator<Item = &'a PromptId>) -> Result<(), Error> {
+        let mut unknown: HashSet<&PromptId> = ids.filter(|id| self.ledger.owner(id).is_none()).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let queue = self.comfy.queue().await?;
+        for item in queue.running.iter().chain(&queue.pending) {
+            let Ok(id) = PromptId::parse(&item.prompt_id) else { continue };
+            self.ledger.learn(&id, item.mark.as_deref());
+            unknown.remove(&id);
+        }
+        if !unknown.is_empty() {
+            let learn = |id: &PromptId, mark: Option<&str>| {
+                self.ledger.learn(id, mark);
+                unknown.remove(id);
+                unknown.is_empty()
+            };
+            self.comfy.history_marks(learn).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a job of somebody else with the words for one that does not exist.
+    pub(crate) async fn must_see(&self, id: &PromptId) -> Result<(), Error> {
+        if self.may_see(id).await? { Ok(()) } else { Err(unknown(id)) }
+    }
+}
+
+/// Jobs of other callers, which are counted and not shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub(crate) struct Others {
+    pub(crate) running: usize,
+    pub(crate) pending: usize,
+}
+
+impl Others {
+    /// True when there are none.
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
