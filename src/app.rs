@@ -1,6 +1,8 @@
 //! The application and its seam: [`App::call`] is the only way to a tool, from every front door.
 
 mod catalogue;
+mod pulse;
+mod reading;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -8,17 +10,15 @@ use arc_swap::ArcSwap;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use serde_json::json;
-
 use crate::{
     comfy::{self, Client},
     config::{self, Config},
     error::{JsonObject, Result},
     security::{
-        AuditLog, CallId, Contract, Gate, Inspector, Outcome, Seal, SealedState,
+        AuditLog, CallId, Gate, Inspector, Seal, SealedState,
         seal::{args_digest, now_unix},
     },
-    tools::{self, Call, Changes, compact, reply::Question, resources, tool::Ended},
+    tools::{self, Call, Changes, compact, reply::Question, tool::Ended},
     web::Fetcher,
     workflow::ObjectInfo,
 };
@@ -27,11 +27,15 @@ pub use crate::{
     security::{Caller, Class},
     tools::{
         Block, Change, Reply, Tool, View,
+        completion::Reference,
         progress::{Sink, Update},
-        resources::ResourceFile,
+        prompts::Prompt,
+        resources::{Resource, ResourceFile, documents::Document},
     },
 };
 pub use catalogue::Catalogue;
+pub use pulse::Watch;
+pub use reading::{Completion, is_resource};
 
 /// How long a question to the user stays answerable.
 const QUESTION_LIFE_SECONDS: u64 = 600;
@@ -88,7 +92,8 @@ pub struct App {
     comfy: Client,
     web: Fetcher,
     ledger: Arc<tools::Ledger>,
-    reading: Contract,
+    contracts: reading::Contracts,
+    pulse: pulse::Pulse,
     stopping: CancellationToken,
     calls: TaskTracker,
 }
@@ -118,7 +123,8 @@ impl App {
             inspector: Arc::new(Inspector::new(&config.security)),
             seal: Seal::new(),
             ledger: Arc::default(),
-            reading: reading(),
+            contracts: reading::Contracts::default(),
+            pulse: pulse::Pulse::default(),
             stopping: CancellationToken::new(),
             calls: TaskTracker::new(),
             tools: ArcSwap::from_pointee(Catalogue::new(tools::select(tools.clone(), &config.tools)?)?),
@@ -155,6 +161,11 @@ impl App {
         self.changes.listen()
     }
 
+    /// Tells clients that a list or a resource is not what it was.
+    pub fn announce(&self, change: Change) {
+        self.changes.announce(change);
+    }
+
     /// Offers these tools besides the built-in ones, instead of those that were offered so before. Clients hear of
     /// it if they could see a difference.
     pub fn offer(&self, mut tools: Vec<Tool>) -> Result<()> {
@@ -175,6 +186,11 @@ impl App {
     /// True when ComfyUI answers now.
     pub async fn comfyui_answers(&self) -> bool {
         self.comfy.system_stats().await.is_ok()
+    }
+
+    /// Fires when the application stops.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.child_token()
     }
 
     /// Lets calls in flight come to their end for a moment, then stops.
@@ -264,19 +280,6 @@ impl App {
         }
     }
 
-    /// Reads a resource, through the same gate as a tool.
-    pub async fn read(&self, caller: &Caller, uri: &str) -> Result<ResourceFile> {
-        let mut args = JsonObject::from_iter([("uri".to_owned(), uri.into())]);
-        let permit = self.gate.admit(caller, CallId::new(), false, &self.reading, &mut args).await?;
-        let read = resources::read(&self.comfy, uri).await;
-        let outcome = match &read {
-            Ok(_) => Outcome::Completed { prompt_id: None },
-            Err(error) => Outcome::Failed { kind: error.kind(), prompt_id: None },
-        };
-        permit.finish(&outcome).await?;
-        read
-    }
-
     fn ask(
         &self,
         question: Question,
@@ -298,18 +301,6 @@ impl App {
         };
         Reply::Ask { question: question.text, sealed_state: self.seal.seal(&state) }
     }
-}
-
-/// The contract of reading a resource; resources count as reading (`shared/spec/tools.md`, 3.5).
-fn reading() -> Contract {
-    let schema = json!({
-        "type": "object",
-        "properties": { "uri": { "type": "string", "minLength": 1, "maxLength": 4096 } },
-        "required": ["uri"],
-        "additionalProperties": false,
-    });
-    let schema = schema.as_object().cloned().unwrap_or_default();
-    Contract::new("resources/read", Class::Read, schema)
 }
 
 /// The client's settings, from the operator's.

@@ -2,27 +2,33 @@
 
 mod asking;
 mod calling;
+mod lists;
+mod reading;
 mod stamp;
+mod watching;
 
 use std::sync::Arc;
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, DiscoverResult, ListResourceTemplatesResult,
-        ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-        ReadResourceResult, ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig,
+        CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
+        DiscoverResult, GetPromptRequestParams, GetPromptResponse, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+        SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
     },
-    service::RequestContext,
+    service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 use serde_json::Value;
 
 use super::encode;
 use crate::{
-    app::{App, Caller, Class, View},
+    app::{App, Caller, View},
     error::{Error, Kind},
 };
-use stamp::{Stamped, fresh};
+use stamp::Stamped;
+use watching::Watched;
 
 const INSTRUCTIONS: &str = "Makes pictures, video and audio on the user's own ComfyUI. Start with \
 comfyui_generate_image; comfyui_run_workflow runs any workflow in API format; comfyui_list_models shows what \
@@ -37,17 +43,18 @@ pub struct Mcp {
     app: Arc<App>,
     /// Who calls when the transport does not say: the local user on stdio, nobody on HTTP.
     default_caller: Option<Caller>,
+    watched: Watched,
 }
 
 impl Mcp {
     /// A server for one local user (stdio).
     pub fn local(app: Arc<App>) -> Self {
-        Self { app, default_caller: Some(Caller::local()) }
+        Self { app, default_caller: Some(Caller::local()), watched: Watched::default() }
     }
 
     /// A server whose callers are named by the HTTP layer in front of it.
     pub fn remote(app: Arc<App>) -> Self {
-        Self { app, default_caller: None }
+        Self { app, default_caller: None, watched: Watched::default() }
     }
 
     fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
@@ -79,7 +86,16 @@ fn protocol_error(error: &Error) -> ErrorData {
 
 impl ServerHandler for Mcp {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_completions()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .enable_resources_subscribe()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .build();
         ServerConfig::new(capabilities)
             .with_server_info(encode::implementation())
             .with_instructions(INSTRUCTIONS)
@@ -87,10 +103,9 @@ impl ServerHandler for Mcp {
 
     async fn discover(&self, context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         let versions = self.supported_protocol_versions().into_owned();
-        let (ttl, scope) = fresh(false);
         Ok(DiscoverResult::from_server_info(versions, self.get_info())
-            .with_ttl_ms(ttl)
-            .with_cache_scope(scope)
+            .with_ttl_ms(lists::LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Public)
             .stamped(&context))
     }
 
@@ -99,16 +114,7 @@ impl ServerHandler for Mcp {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        refuse_cursor(request.as_ref())?;
-        let caller = self.caller(&context)?;
-        let catalogue = self.app.tools_in(self.view(&context)).map_err(|error| protocol_error(&error))?;
-        let shown = catalogue.iter().filter(|tool| caller.may(tool.class()));
-        let filtered = !Class::ALL.iter().all(|class| caller.may(*class));
-        let (ttl, scope) = fresh(filtered);
-        Ok(ListToolsResult::with_all_items(shown.map(|tool| encode::tool(tool)).collect())
-            .with_ttl_ms(ttl)
-            .with_cache_scope(scope)
-            .stamped(&context))
+        self.tools(request.as_ref(), &context)
     }
 
     async fn call_tool(
@@ -119,22 +125,20 @@ impl ServerHandler for Mcp {
         Ok(self.run_tool(request, &context).await?.stamped(&context))
     }
 
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        self.resources(request.as_ref(), &context)
+    }
+
     async fn list_resource_templates(
         &self,
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        refuse_cursor(request.as_ref())?;
-        let outputs = ResourceTemplate::new("comfyui://outputs/{type}/{+path}", "output")
-            .with_title("A file that ComfyUI made")
-            .with_description(
-                "type is output, input or temp; path is subfolder/filename as a result gave them",
-            );
-        let (ttl, scope) = fresh(false);
-        Ok(ListResourceTemplatesResult::with_all_items(vec![outputs])
-            .with_ttl_ms(ttl)
-            .with_cache_scope(scope)
-            .stamped(&context))
+        self.resource_templates(request.as_ref(), &context)
     }
 
     async fn read_resource(
@@ -142,22 +146,59 @@ impl ServerHandler for Mcp {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let caller = self.caller(&context)?;
-        let file = self.app.read(&caller, &request.uri).await.map_err(|error| protocol_error(&error))?;
-        let contents =
-            ResourceContents::blob(encode::base64(&file.bytes), request.uri).with_mime_type(file.mime_type);
-        Ok(ReadResourceResult::new(vec![contents])
-            .with_ttl_ms(0)
-            .with_cache_scope(CacheScope::Private)
-            .stamped(&context)
-            .into())
+        Ok(self.read(request, &context).await?.into())
     }
-}
 
-/// Our lists come whole, so there is no cursor that we could have given out.
-fn refuse_cursor(request: Option<&PaginatedRequestParams>) -> Result<(), ErrorData> {
-    match request.and_then(|request| request.cursor.as_ref()) {
-        Some(_) => Err(ErrorData::invalid_params("unknown cursor: this list comes in one page", None)),
-        None => Ok(()),
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        self.prompts(request.as_ref(), &context)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(self.prompt(request, &context).await?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        self.complete_argument(request, &context).await
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.watch(&request.uri, &context).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.unwatch(&request.uri);
+        Ok(())
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        self.carry_news(context.peer);
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(Self::accepted(requested))
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        self.stay(&subscription).await
     }
 }

@@ -1,4 +1,6 @@
-//! Files of ComfyUI as resources of this server: `comfyui://outputs/{type}/{subfolder…}/{filename}`.
+//! Resources of this server: documents, and the files of ComfyUI at `comfyui://outputs/{type}/{subfolder…}/{filename}`.
+
+pub mod documents;
 
 use crate::{
     comfy::{Client, FileType, OutputRef, ViewOptions},
@@ -9,6 +11,15 @@ use crate::{
 const SCHEME: &str = "comfyui://outputs/";
 /// The largest file that is read as a resource, in bytes. Larger ones are fetched from ComfyUI itself.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// What is at an address.
+#[derive(Debug)]
+pub enum Resource {
+    /// A document.
+    Document(serde_json::Value),
+    /// A file.
+    File(ResourceFile),
+}
 
 /// The bytes behind a resource.
 #[derive(Debug)]
@@ -42,10 +53,6 @@ fn escape(byte: u8) -> [char; 3] {
 
 /// Reads an output URI back into the file it names. The same rules as for tool arguments apply.
 fn parse(uri: &str) -> Result<OutputRef> {
-    let unknown = || {
-        Error::not_found("there is no such resource")
-            .hint("outputs are comfyui://outputs/{output|input|temp}/{subfolder}/{filename}")
-    };
     let rest = uri.strip_prefix(SCHEME).ok_or_else(unknown)?;
     let (file_type, path) = rest.split_once('/').ok_or_else(unknown)?;
     let kind = match file_type {
@@ -61,6 +68,14 @@ fn parse(uri: &str) -> Result<OutputRef> {
     }
     let (filename, subfolder) = (OutputName::parse(filename)?, Subfolder::parse(&folders.join("/"))?);
     Ok(OutputRef { filename, subfolder, kind })
+}
+
+/// What is said of an address that leads nowhere.
+fn unknown() -> Error {
+    Error::not_found("there is no such resource").hint(
+        "resources/list and resources/templates/list name them; outputs are \
+         comfyui://outputs/{output|input|temp}/{subfolder}/{filename}",
+    )
 }
 
 fn decode(segment: &str) -> Option<String> {

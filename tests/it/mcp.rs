@@ -17,18 +17,18 @@ use crate::support::{
     sleeping_workflow, tiny_workflow,
 };
 
-type Client = RunningService<RoleClient, Person>;
+pub(crate) type Client = RunningService<RoleClient, Person>;
 
 /// The two lifecycles a client may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Era {
+pub(crate) enum Era {
     Handshake,
     Discover,
 }
 
-const ERAS: [Era; 2] = [Era::Handshake, Era::Discover];
+pub(crate) const ERAS: [Era; 2] = [Era::Handshake, Era::Discover];
 
-async fn connect(app: &TestApp, person: &Person, era: Era) -> Client {
+pub(crate) async fn connect(app: &TestApp, person: &Person, era: Era) -> Client {
     let pipe = app.pipe();
     let client = match era {
         Era::Handshake => bounded(person.clone().serve(pipe)).await,

@@ -90,9 +90,9 @@ fn router(app: Arc<App>, access: Access, address: SocketAddr, stop: &Cancellatio
         .with_max_request_body_bytes(body_limit)
         .with_cancellation_token(stop.child_token());
     let mcp = {
-        let mcp = Mcp::remote(Arc::clone(&app));
+        let app = Arc::clone(&app);
         StreamableHttpService::new(
-            move || Ok(mcp.clone()),
+            move || Ok(Mcp::remote(Arc::clone(&app))),
             Arc::new(LocalSessionManager::default()),
             settings,
         )

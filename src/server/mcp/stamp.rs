@@ -3,9 +3,9 @@
 use rmcp::{
     RoleServer,
     model::{
-        CacheScope, CallToolResponse, CallToolResult, CompleteResult, DiscoverResult, GetPromptResult,
-        Implementation, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
-        ListResourcesResult, ListToolsResult, MetaObject, ReadResourceResult,
+        CallToolResponse, CallToolResult, CompleteResult, DiscoverResult, GetPromptResult, Implementation,
+        InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListToolsResult, MetaObject, ReadResourceResult,
     },
     service::RequestContext,
 };
@@ -66,12 +66,4 @@ impl Stamped for CallToolResponse {
             _ => None,
         }
     }
-}
-
-/// How long lists may be kept: they change with the configuration or a workflow file, and clients that listen are told.
-const LIST_TTL_MS: u64 = 300_000;
-
-/// The time and scope for which a list may be kept. What was filtered for this caller is nobody else's.
-pub(super) fn fresh(filtered: bool) -> (u64, CacheScope) {
-    (LIST_TTL_MS, if filtered { CacheScope::Private } else { CacheScope::Public })
 }

@@ -7,6 +7,7 @@ use rmcp::{
     model::{
         ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
         ElicitationCapability, FormElicitationCapability, Implementation, ProgressNotificationParam,
+        ResourceUpdatedNotificationParam,
     },
     service::{NotificationContext, RequestContext},
 };
@@ -39,6 +40,7 @@ pub(crate) struct Person {
 struct Seen {
     questions: Mutex<Vec<String>>,
     progress: Mutex<Vec<(f64, String)>>,
+    changes: Mutex<Vec<String>>,
     news: Notify,
 }
 
@@ -61,6 +63,24 @@ impl Person {
     /// The progress so far: percent and message.
     pub(crate) fn progress(&self) -> Vec<(f64, String)> {
         self.seen.progress.lock().map(|seen| seen.clone()).unwrap_or_default()
+    }
+
+    /// Waits until the client was told of `change`: a URI, or `tools`, `prompts`, `resources`.
+    pub(crate) async fn hears(&self, change: &str) {
+        loop {
+            let news = self.seen.news.notified();
+            if self.seen.changes.lock().is_ok_and(|seen| seen.iter().any(|known| known == change)) {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    fn heard(&self, change: &str) {
+        if let Ok(mut seen) = self.seen.changes.lock() {
+            seen.push(change.to_owned());
+        }
+        self.seen.news.notify_waiters();
     }
 
     /// Waits until the first progress report is there.
@@ -101,6 +121,26 @@ impl ClientHandler for Person {
             Some(Answer::Never) => std::future::pending().await,
             Some(Answer::Cancel) | None => ElicitResult::new(ElicitationAction::Cancel),
         })
+    }
+
+    async fn on_resource_updated(
+        &self,
+        note: ResourceUpdatedNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        self.heard(&note.uri);
+    }
+
+    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.heard("tools");
+    }
+
+    async fn on_prompt_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.heard("prompts");
+    }
+
+    async fn on_resource_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.heard("resources");
     }
 
     async fn on_progress(&self, note: ProgressNotificationParam, _: NotificationContext<RoleClient>) {

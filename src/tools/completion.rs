@@ -1,0 +1,245 @@
+//! Completion: the values that an argument of a prompt or of a resource address can have.
+
+use serde_json::Value;
+
+use super::{Tool, assets::AssetId, prompts::PROMPTS, resources::documents::DOCUMENTS};
+use crate::{
+    comfy::{Client, HistoryEntry, OutputFile, PromptId},
+    error::{Error, Result},
+    security::{display::sanitize, path::ModelFolder},
+    workflow::{ObjectInfo, templates},
+};
+
+/// The most values of one answer; the protocol allows no more.
+pub(crate) const MOST_VALUES: usize = 100;
+/// The longest value that is suggested, in bytes.
+const LONGEST: usize = 2_048;
+/// How many finished jobs are looked through for their ids and files.
+const JOBS: u32 = 50;
+
+const STYLES: [&str; 12] = [
+    "photorealistic",
+    "cinematic",
+    "analog film",
+    "illustration",
+    "anime",
+    "watercolor",
+    "oil painting",
+    "line art",
+    "pixel art",
+    "3d render",
+    "concept art",
+    "minimalist",
+];
+
+/// Where the values of an argument can be looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    PictureModels,
+    UpscaleModels,
+    ModelFolders,
+    Samplers,
+    Schedulers,
+    NodeClasses,
+    Templates,
+    Workflows,
+    Styles,
+    Jobs,
+    Assets,
+    InputFiles,
+    OutputFiles,
+    OutputPaths,
+    OutputTypes,
+}
+
+impl Source {
+    /// The tool that shows the same. Where it is not offered, nothing is suggested.
+    fn tool(self) -> Option<&'static str> {
+        Some(match self {
+            Self::PictureModels | Self::UpscaleModels | Self::InputFiles => "comfyui_list_models",
+            Self::Samplers | Self::Schedulers => "comfyui_list_models",
+            Self::ModelFolders => "comfyui_list_model_folders",
+            Self::NodeClasses => "comfyui_list_nodes",
+            Self::Workflows => "comfyui_list_workflows",
+            Self::Jobs => "comfyui_get_job",
+            Self::Assets => "comfyui_list_assets",
+            Self::OutputFiles | Self::OutputPaths => "comfyui_get_image",
+            Self::Templates | Self::Styles | Self::OutputTypes => return None,
+        })
+    }
+}
+
+/// What a completion is for.
+#[derive(Debug, Clone)]
+pub enum Reference {
+    /// A prompt, by name.
+    Prompt(String),
+    /// A resource template, by its text.
+    Template(String),
+}
+
+/// Where the values of `argument` come from. An argument without values to look up has none.
+pub(crate) fn source(reference: &Reference, argument: &str) -> Result<Option<Source>> {
+    match reference {
+        Reference::Prompt(name) => {
+            let prompt = PROMPTS.iter().find(|prompt| prompt.name == name);
+            let prompt = prompt.ok_or_else(|| Error::not_found("there is no prompt of that name"))?;
+            let found = prompt.arguments.iter().find(|known| known.name == argument);
+            found.map(|argument| argument.source).ok_or_else(unknown_argument)
+        }
+        Reference::Template(uri) => {
+            let known = DOCUMENTS.iter().any(|document| document.uri == uri);
+            if !known {
+                return Err(Error::not_found("there is no resource template of that text"));
+            }
+            if !uri.contains(&format!("{{{argument}}}")) && !uri.contains(&format!("{{+{argument}}}")) {
+                return Err(unknown_argument());
+            }
+            Ok(match argument {
+                "folder" => Some(Source::ModelFolders),
+                "class" => Some(Source::NodeClasses),
+                "prompt_id" => Some(Source::Jobs),
+                "name" => Some(Source::Templates),
+                "asset_id" => Some(Source::Assets),
+                "type" => Some(Source::OutputTypes),
+                "path" => Some(Source::OutputPaths),
+                _ => None,
+            })
+        }
+    }
+}
+
+fn unknown_argument() -> Error {
+    Error::invalid_input("it has no argument of that name")
+}
+
+/// The values of `source` that fit what was typed: those that begin with it first, then those that contain it.
+pub(crate) async fn values(
+    comfy: &Client,
+    offered: &[&Tool],
+    source: Source,
+    typed: &str,
+) -> Result<Vec<String>> {
+    let is_offered = |name: &str| offered.iter().any(|tool| tool.name() == name);
+    if source.tool().is_some_and(|tool| !is_offered(tool)) {
+        return Ok(Vec::new());
+    }
+    let all = match source {
+        Source::Workflows => offered
+            .iter()
+            .filter_map(|tool| tool.name().strip_prefix("workflow_"))
+            .map(str::to_owned)
+            .collect(),
+        _ => look_up(comfy, source).await?,
+    };
+    Ok(fitting(all, typed))
+}
+
+fn fitting(all: Vec<String>, typed: &str) -> Vec<String> {
+    let typed = typed.to_lowercase();
+    let shown =
+        |value: &String| !value.is_empty() && value.len() <= LONGEST && sanitize(value) == value.as_str();
+    let (mut begin, mut contain) = (Vec::new(), Vec::new());
+    for value in all.into_iter().filter(shown) {
+        let lower = value.to_lowercase();
+        if lower.starts_with(&typed) {
+            begin.push(value);
+        } else if lower.contains(&typed) {
+            contain.push(value);
+        }
+    }
+    begin.append(&mut contain);
+    begin
+}
+
+async fn look_up(comfy: &Client, source: Source) -> Result<Vec<String>> {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Ok(match source {
+        Source::Styles => owned(&STYLES),
+        Source::OutputTypes => owned(&["output", "input", "temp"]),
+        Source::Templates => templates::catalogue().iter().map(|template| template.name.to_owned()).collect(),
+        Source::PictureModels => {
+            let folders = ["checkpoints", "diffusion_models"];
+            let mut models = Vec::new();
+            for folder in folders {
+                models.extend(comfy.models(&ModelFolder::parse(folder)?).await.unwrap_or_default());
+            }
+            models
+        }
+        Source::UpscaleModels => comfy.models(&ModelFolder::parse("upscale_models")?).await?,
+        Source::ModelFolders => comfy.model_folders().await?,
+        Source::NodeClasses => comfy.object_info().await?.names().to_vec(),
+        Source::Samplers => choices(&*comfy.object_info().await?, "KSampler", "sampler_name"),
+        Source::Schedulers => choices(&*comfy.object_info().await?, "KSampler", "scheduler"),
+        Source::InputFiles => choices(&*comfy.object_info().await?, "LoadImage", "image"),
+        Source::Jobs => newest(comfy).await?.into_iter().map(|entry| entry.prompt_id).collect(),
+        Source::Assets => {
+            each_output(comfy, |id, output| AssetId::of(output, id).ok().map(|asset| asset.to_string()))
+                .await?
+        }
+        Source::OutputFiles => each_output(comfy, |_, output| Some(output.filename.clone())).await?,
+        Source::OutputPaths => each_output(comfy, |_, output| Some(path_of(output))).await?,
+        // Answered from the catalogue.
+        Source::Workflows => Vec::new(),
+    })
+}
+
+fn path_of(output: &OutputFile) -> String {
+    match output.subfolder.as_str() {
+        "" => output.filename.clone(),
+        subfolder => format!("{subfolder}/{}", output.filename),
+    }
+}
+
+fn choices(info: &ObjectInfo, class: &str, input: &str) -> Vec<String> {
+    let spec = info.get(class).and_then(|class| class.input(input)?.choices.as_ref());
+    spec.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The finished jobs that ended last, newest first.
+async fn newest(comfy: &Client) -> Result<Vec<HistoryEntry>> {
+    let mut entries = comfy.history_list(JOBS).await?;
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.create_time));
+    Ok(entries)
+}
+
+async fn each_output(
+    comfy: &Client,
+    name: impl Fn(&PromptId, &OutputFile) -> Option<String>,
+) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in newest(comfy).await? {
+        let Ok(id) = PromptId::parse(&entry.prompt_id) else { continue };
+        let files = entry.outputs.iter().filter(|output| !output.filename.is_empty());
+        names.extend(files.filter_map(|output| name(&id, output)));
+    }
+    names.dedup();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_with_the_typed_text_comes_first() {
+        let all = ["dpmpp_2m", "euler", "dpm_2", "Euler_ancestral", "bad\u{202e}euler"];
+        let all = || all.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(fitting(all(), "EULER"), ["euler", "Euler_ancestral"]);
+        assert_eq!(fitting(all(), "2m"), ["dpmpp_2m"]);
+        assert_eq!(fitting(all(), "").len(), 4, "a name with hidden characters is not suggested");
+    }
+
+    #[test]
+    fn every_variable_of_every_template_has_values() {
+        for document in DOCUMENTS.iter().filter(|document| !document.is_single()) {
+            for part in document.uri.split('{').skip(1) {
+                let variable = part.split('}').next().unwrap().trim_start_matches('+');
+                let found = source(&Reference::Template(document.uri.to_owned()), variable).unwrap();
+                assert!(found.is_some(), "{}: {variable}", document.uri);
+            }
+        }
+        assert!(source(&Reference::Template("comfyui://models/{folder}".into()), "name").is_err());
+        assert!(source(&Reference::Prompt("no_such_prompt".into()), "prompt").is_err());
+    }
+}
