@@ -12,10 +12,12 @@
 //! | [`path`] | names that may reach a file system or a URL |
 //! | [`inspector`] | workflows: findings and the verdict |
 //! | [`upload`] | what may be uploaded |
+//! | [`beneath`] | files below folders that the operator opened |
 //! | [`seal`] | the state of a question, sealed |
 
 pub mod address;
 pub mod audit;
+pub mod beneath;
 pub mod contract;
 pub mod cost;
 pub mod display;

@@ -8,7 +8,10 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use image::{ImageFormat, ImageReader};
 
-use super::path::UploadName;
+use super::{
+    beneath::{Folder, locate},
+    path::UploadName,
+};
 use crate::error::{Error, Result};
 
 /// The longest side of an uploaded picture, in pixels (`shared/spec/security.md`, T16).
@@ -17,12 +20,12 @@ const MAX_SIDE: u32 = 16_384;
 const MAX_PIXELS: u64 = 100_000_000;
 
 /// Decodes base64 of at most `most` bytes. Padding, alphabet and trailing bits must be exact; a `data:` prefix is
-/// named rather than guessed at.
-pub fn decode(text: &str, most: usize) -> Result<Vec<u8>> {
+/// named rather than guessed at. `field` is the argument that messages name.
+pub fn decode(field: &str, text: &str, most: usize) -> Result<Vec<u8>> {
     if text.starts_with("data:") {
-        return Err(Error::invalid_input(
-            "`image_data` is a data URI; only the part after the comma is wanted",
-        )
+        return Err(Error::invalid_input(format!(
+            "`{field}` is a data URI; only the part after the comma is wanted"
+        ))
         .hint("send the base64 text alone"));
     }
     let size = text.len() / 4 * 3;
@@ -30,7 +33,7 @@ pub fn decode(text: &str, most: usize) -> Result<Vec<u8>> {
         return Err(too_large(size, most));
     }
     let bytes = STANDARD.decode(text).map_err(|e| {
-        Error::invalid_input(format!("`image_data` is no base64: {e}"))
+        Error::invalid_input(format!("`{field}` is no base64: {e}"))
             .hint("use the standard alphabet with padding, without line breaks")
     })?;
     if bytes.len() > most { Err(too_large(bytes.len(), most)) } else { Ok(bytes) }
@@ -42,8 +45,19 @@ fn too_large(size: usize, most: usize) -> Error {
         .detail("most_bytes", most)
 }
 
-/// Checks that `bytes` are the kind of picture that `name` says, of a bearable size. Gives the media type.
-pub fn check(name: &UploadName, bytes: &[u8]) -> Result<&'static str> {
+/// A picture that may be uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Picture {
+    /// Its media type.
+    pub mime_type: &'static str,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+}
+
+/// Checks that `bytes` are the kind of picture that `name` says, of a bearable size.
+pub fn check(name: &UploadName, bytes: &[u8]) -> Result<Picture> {
     let extension = name.as_str().rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     let expected = match extension.as_deref() {
         Some("png") => ImageFormat::Png,
@@ -82,7 +96,7 @@ pub fn check(name: &UploadName, bytes: &[u8]) -> Result<&'static str> {
         ))
         .hint("scale it down first"));
     }
-    Ok(expected.to_mime_type())
+    Ok(Picture { mime_type: expected.to_mime_type(), width, height })
 }
 
 /// Reads a file of at most `most` bytes that lies inside one of `roots` after all links are followed.
@@ -95,16 +109,13 @@ pub fn read_inside(path: &Path, roots: &[PathBuf], most: usize) -> Result<Vec<u8
     if !path.is_absolute() {
         return Err(Error::invalid_input("`path` must be absolute").hint("give the full path of the file"));
     }
-    let real = path.canonicalize().map_err(|_| refused())?;
-    let inside = roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
-    if !inside {
-        return Err(refused());
-    }
-    let file = std::fs::File::open(&real).map_err(|_| refused())?;
+    let found = locate(path, roots).ok_or_else(refused)?;
+    let folder =
+        found.folders.iter().try_fold(Folder::open(&found.root).map_err(|_| refused())?, |at, name| {
+            at.enter(name).map_err(|_| refused())
+        })?;
+    let file = folder.read(&found.name).map_err(|_| refused())?;
     let metadata = file.metadata().map_err(|_| refused())?;
-    if !metadata.is_file() {
-        return Err(refused());
-    }
     let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if size > most {
         return Err(too_large(size, most));
@@ -132,21 +143,24 @@ mod tests {
 
     #[test]
     fn base64_must_be_exact() {
-        assert_eq!(decode("aGk=", 10).unwrap(), b"hi");
+        assert_eq!(decode("f", "aGk=", 10).unwrap(), b"hi");
         for bad in ["aGk", "aG k=", "aGk=\n", "aGl=", "data:image/png;base64,aGk=", "a-_="] {
-            assert_eq!(decode(bad, 10).unwrap_err().kind(), Kind::InvalidInput, "{bad}");
+            assert_eq!(decode("f", bad, 10).unwrap_err().kind(), Kind::InvalidInput, "{bad}");
         }
     }
 
     #[test]
     fn size_is_refused_before_decoding() {
-        let error = decode(&"!".repeat(4000), 100).unwrap_err();
+        let error = decode("f", &"!".repeat(4000), 100).unwrap_err();
         assert!(error.message().contains("at most 100"), "{error}");
     }
 
     #[test]
     fn content_must_be_what_the_name_says() {
-        assert_eq!(check(&name("a.PNG"), &png()).unwrap(), "image/png");
+        assert_eq!(
+            check(&name("a.PNG"), &png()).unwrap(),
+            Picture { mime_type: "image/png", width: 2, height: 3 }
+        );
         for (filename, bytes) in [("a.jpg", png()), ("a.png", b"<script>".to_vec()), ("a.png", Vec::new())] {
             assert_eq!(check(&name(filename), &bytes).unwrap_err().kind(), Kind::InvalidInput, "{filename}");
         }

@@ -80,7 +80,8 @@ pub(crate) fn measure(bytes: &[u8]) -> Result<(ImageFormat, u32, u32)> {
     Ok((format, width, height))
 }
 
-fn decode(bytes: &[u8]) -> Result<DynamicImage> {
+/// Decodes a picture within limits.
+pub(crate) fn decode(bytes: &[u8]) -> Result<DynamicImage> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(unreadable)?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_DECODED_SIDE);

@@ -22,6 +22,9 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_run_workflow" | "comfyui_run_workflow_stream" => json!({"workflow": tiny_workflow()}),
         "comfyui_get_image" => json!({"filename": "example.png", "type": "input"}),
         "comfyui_upload_image" => json!({"filename": "dot.png", "image_data": PIXEL}),
+        "comfyui_upload_mask" => {
+            json!({"filename": "mask.png", "mask_data": PIXEL, "original_image": "example.png"})
+        }
         "comfyui_list_assets" | "comfyui_list_outputs" => json!({"limit": 5}),
         "comfyui_get_asset_metadata" | "comfyui_regenerate" => json!({"asset_id": example_asset()}),
         "comfyui_get_workflow_from_image" => json!({"filename": "example.png", "type": "input"}),
@@ -112,7 +115,9 @@ fn assert_bounded(tool: &str, parameter: &str, spec: &Value) {
     let has = |key: &str| spec.get(key).is_some();
     let fine = match spec["type"].as_str() {
         Some("integer" | "number") => has("maximum") && has("minimum"),
-        Some("string") => has("maxLength") || has("enum") || parameter == "image_data",
+        Some("string") => {
+            has("maxLength") || has("enum") || parameter == "image_data" || parameter == "mask_data"
+        }
         Some("array") => has("maxItems"),
         _ => true,
     };

@@ -4,8 +4,11 @@ use base64::Engine as _;
 use comfywarden::{
     app::{Block, Reply},
     error::Kind,
+    sim::Sim,
+    web::Fetcher,
 };
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::TestApp;
 
@@ -67,6 +70,116 @@ async fn a_local_file_is_read_only_inside_the_open_folders() {
         |folder: &tempfile::TempDir| json!({"filename": "dot.png", "path": folder.path().join("dot.png")});
     assert_eq!(app.call("comfyui_upload_image", send(&open)).await["name"], "dot.png");
     assert_eq!(app.refused("comfyui_upload_image", send(&closed)).await.kind(), Kind::Denied);
+}
+
+/// A server that gives these bytes for every request, and the way to it as `pictures.example.com`.
+async fn web_with(bytes: Vec<u8>) -> Fetcher {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let Ok((mut stream, _)) = listener.accept().await else { return };
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", bytes.len());
+            let mut asked = [0; 2048];
+            let _ = stream.read(&mut asked).await;
+            let _ = stream.write_all(&[head.as_bytes(), &bytes].concat()).await;
+        }
+    });
+    Fetcher::new().stand_in("pictures.example.com", address)
+}
+
+#[tokio::test]
+async fn a_picture_is_fetched_from_the_internet_under_the_rules() {
+    let sim = Sim::instant().start().await.unwrap();
+    let app = TestApp::on_web(sim, web_with(png(8, 8)).await, |_| {});
+    let send = |filename: &str, url: &str| json!({"filename": filename, "url": url});
+    let good = "https://pictures.example.com/a.png";
+    assert_eq!(app.call("comfyui_upload_image", send("dot.png", good)).await["name"], "dot.png");
+    assert_eq!(app.sim.file("input", "", "dot.png").unwrap(), png(8, 8));
+    let uploads = app.posts().len();
+    for (filename, url) in [
+        ("dot.jpg", good),
+        ("dot.png", "http://pictures.example.com/a.png"),
+        ("dot.png", "https://user@pictures.example.com/a.png"),
+        ("dot.png", "https://127.0.0.1/a.png"),
+        ("dot.png", "https://169.254.169.254/latest/meta-data"),
+        ("dot.png", "https://localhost/a.png"),
+        ("dot.png", "file:///etc/passwd"),
+    ] {
+        let error = app.refused("comfyui_upload_image", send(filename, url)).await;
+        assert!(matches!(error.kind(), Kind::InvalidInput | Kind::Denied), "{url}: {error}");
+    }
+    let both = json!({"filename": "a.png", "url": good, "image_data": base64(&png(8, 8))});
+    assert!(app.refused("comfyui_upload_image", both).await.message().contains("exactly one"));
+    assert_eq!(app.posts().len(), uploads);
+}
+
+#[tokio::test]
+async fn a_file_larger_than_the_limit_is_not_fetched() {
+    let sim = Sim::instant().start().await.unwrap();
+    let web = web_with(vec![0; 2 << 20]).await;
+    let app = TestApp::on_web(sim, web, |config| config.security.max_upload_size_mb = 1);
+    let args = json!({"filename": "a.png", "url": "https://pictures.example.com/a.png"});
+    app.refused("comfyui_upload_image", args).await;
+    assert!(app.posts().is_empty());
+}
+
+/// 16×16; the left half transparent, or the left half white, or all black.
+fn mask(alpha: bool, open: u32) -> Vec<u8> {
+    let picture = image::RgbaImage::from_fn(16, 16, |x, _| match (alpha, x < open) {
+        (true, open) => image::Rgba([0, 0, 0, if open { 0 } else { 255 }]),
+        (false, open) => image::Rgba(if open { [255; 4] } else { [0, 0, 0, 255] }),
+    });
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+#[tokio::test]
+async fn a_mask_marks_by_transparency_or_else_by_white() {
+    let app = TestApp::start().await;
+    app.sim.put_file("input", "faces", "a.png", png(16, 16));
+    for (data, said) in [
+        (mask(true, 8), "50 % is marked for repainting, from the transparency"),
+        (mask(false, 4), "25 % is marked for repainting, from the mask's brightness"),
+        (mask(false, 0), "nothing is marked"),
+    ] {
+        let args = json!({
+            "filename": "masked.png", "mask_data": base64(&data), "original_image": "a.png",
+            "original_subfolder": "faces", "overwrite": true,
+        });
+        let sent = app.call("comfyui_upload_mask", args).await;
+        assert!(sent["result"].as_str().unwrap().contains(said), "{sent}");
+        assert_eq!((&sent["name"], &sent["type"]), (&json!("masked.png"), &json!("input")));
+        let merged =
+            image::load_from_memory(&app.sim.file("input", "", "masked.png").unwrap()).unwrap().to_rgba8();
+        let original = image::load_from_memory(&png(16, 16)).unwrap().to_rgb8();
+        assert_eq!(merged.get_pixel(9, 9).0[..3], original.get_pixel(9, 9).0);
+        assert_eq!(merged.get_pixel(1, 1).0[3] == 0, !said.starts_with("nothing"));
+    }
+}
+
+#[tokio::test]
+async fn a_mask_that_comfyui_would_lose_or_break_on_is_refused() {
+    let app = TestApp::start().await;
+    app.sim.put_file("input", "", "a.png", png(16, 16));
+    app.sim.put_file("input", "", "other.png", png(8, 16));
+    app.sim.put_file("input", "", "words.txt", b"no picture".to_vec());
+    for (filename, original, data, kind, word) in [
+        ("m.png", "missing.png", base64(&mask(true, 8)), Kind::NotFound, "original_image"),
+        ("m.png", "other.png", base64(&mask(true, 8)), Kind::InvalidInput, "the original 8×16"),
+        ("m.png", "words.txt", base64(&mask(true, 8)), Kind::InvalidInput, "no picture"),
+        ("m.jpg", "a.png", base64(&mask(true, 8)), Kind::InvalidInput, "cannot carry a mask"),
+        ("m.png", "a.png", base64(b"<svg/>"), Kind::InvalidInput, "content"),
+        ("m.png", "a.png", "???".to_owned(), Kind::InvalidInput, "mask_data"),
+    ] {
+        let args = json!({"filename": filename, "mask_data": data, "original_image": original});
+        let error = app.refused("comfyui_upload_mask", args).await;
+        assert!(error.kind() == kind && error.message().contains(word), "{word}: {error}");
+        assert!(error.hint_text().is_some(), "{error}");
+    }
+    assert!(app.posts().is_empty());
 }
 
 #[tokio::test]

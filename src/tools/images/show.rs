@@ -1,45 +1,17 @@
-//! Files in and out: upload a picture, look at one.
+//! Looking at a file: a small picture of it inline, and where the whole of it is.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Block, Call, Handled, Hints, Stop, Tool, preview, resources::output_uri};
 use crate::{
-    comfy::{FileType, OutputRef, PreviewFormat, UploadRequest, ViewOptions},
+    comfy::{FileType, OutputRef, PreviewFormat, ViewOptions},
     error::{Error, Result},
-    security::{
-        Class,
-        path::{OutputName, Subfolder, UploadName},
-        upload,
-    },
+    security::path::{OutputName, Subfolder},
+    tools::{Answer, Block, Call, Handled, preview, resources::output_uri},
 };
 
 /// The largest file that is fetched to make a preview, in bytes.
 const MAX_ORIGINAL: usize = 64 * 1024 * 1024;
-
-pub(super) fn tools() -> Vec<Tool> {
-    vec![
-        Tool::new(
-            "comfyui_get_image",
-            Class::File,
-            "Look at a picture",
-            "Shows a picture that ComfyUI holds: a preview of at most 512 pixels inline, the full file as a \
-             resource link. Give filename, subfolder and type as a result gave them.",
-            get_image,
-        )
-        .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true })
-        .always_load(),
-        Tool::new(
-            "comfyui_upload_image",
-            Class::File,
-            "Upload a picture",
-            "Puts a picture into ComfyUI's input folder and returns the name that ComfyUI chose; use that name \
-             in LoadImage.",
-            upload_image,
-        )
-        .hints(Hints { read_only: false, destructive: false, idempotent: false, open_world: true }),
-    ]
-}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -58,7 +30,7 @@ enum Reencoding {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct GetImage {
+pub(super) struct GetImage {
     /// File name as a result gave it
     filename: OutputName,
     /// Its folder below the root
@@ -85,7 +57,7 @@ struct GetImage {
 
 /// Where a picture is, and what of it travels inline.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Shown {
+pub(super) struct Shown {
     filename: String,
     subfolder: String,
     r#type: FileType,
@@ -106,7 +78,7 @@ struct Shown {
     reduced: Option<bool>,
 }
 
-async fn get_image(call: Call, params: GetImage) -> Handled<Shown> {
+pub(super) async fn get_image(call: Call, params: GetImage) -> Handled<Shown> {
     if params.preview_quality.is_some() && params.preview_format.is_none() {
         return Err(Error::invalid_input("`preview_quality` needs `preview_format`")
             .hint("set preview_format to webp or jpeg, or leave preview_quality out")
@@ -182,88 +154,4 @@ fn base_url(call: &Call, wanted: Option<&str>) -> Result<Option<url::Url>> {
         return Err(refused(&format!("names `{host}`, which is not in files.url_hosts")));
     }
     Ok(Some(url))
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct UploadImage {
-    /// Name for the file, with .png, .jpg, .jpeg, .webp or .gif
-    filename: UploadName,
-    /// The file in base64; this or path
-    #[serde(default)]
-    image_data: Option<String>,
-    /// A local file inside files.allowed_roots; stdio only
-    #[serde(default)]
-    #[schemars(length(max = 4096))]
-    path: Option<String>,
-    /// Folder below the destination
-    #[serde(default)]
-    subfolder: Subfolder,
-    /// ComfyUI root
-    #[serde(default = "input")]
-    destination: FileType,
-    /// Replace a file of that name
-    #[serde(default)]
-    overwrite: bool,
-}
-
-fn input() -> FileType {
-    FileType::Input
-}
-
-/// What ComfyUI made of an upload.
-#[derive(Debug, Serialize, JsonSchema)]
-struct UploadedImage {
-    /// One sentence.
-    result: String,
-    name: String,
-    subfolder: String,
-    r#type: FileType,
-}
-
-async fn upload_image(call: Call, params: UploadImage) -> Handled<UploadedImage> {
-    let limit = usize::try_from(call.config.security.max_upload_size_mb)
-        .unwrap_or(usize::MAX)
-        .saturating_mul(1024 * 1024);
-    let bytes = match (&params.image_data, &params.path) {
-        (Some(data), None) => upload::decode(data, limit)?,
-        (None, Some(path)) => read_local(&call, path, limit).await?,
-        _ => {
-            return Err(Error::invalid_input("exactly one of `image_data` and `path` is wanted")
-                .hint("image_data takes base64; path takes a file inside files.allowed_roots")
-                .into());
-        }
-    };
-    let mime_type = upload::check(&params.filename, &bytes)?;
-    let uploaded = call
-        .comfy
-        .upload_image(UploadRequest {
-            name: &params.filename,
-            subfolder: &params.subfolder,
-            destination: params.destination,
-            overwrite: params.overwrite,
-            bytes: bytes.into(),
-            mime: mime_type,
-        })
-        .await?;
-    Ok(UploadedImage {
-        result: format!("uploaded as {}", uploaded.name),
-        name: uploaded.name,
-        subfolder: uploaded.subfolder,
-        r#type: uploaded.file_type,
-    }
-    .into())
-}
-
-/// Reads a local file for a caller on this machine, if it lies inside a folder that the operator opened.
-async fn read_local(call: &Call, path: &str, limit: usize) -> Result<Vec<u8>, Stop> {
-    if !call.caller.is_local() {
-        return Err(Error::denied("`path` is only for clients on this machine (stdio)")
-            .hint("send the picture as image_data")
-            .into());
-    }
-    let roots = call.config.files.allowed_roots.clone();
-    let path = std::path::PathBuf::from(path);
-    let read = tokio::task::spawn_blocking(move || upload::read_inside(&path, &roots, limit));
-    Ok(read.await.map_err(|e| Error::internal("the file was not read").source(e))??)
 }

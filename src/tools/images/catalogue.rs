@@ -1,0 +1,42 @@
+//! The tools of this domain.
+
+use super::{mask, show, upload};
+use crate::{
+    security::Class,
+    tools::{Hints, Tool},
+};
+
+const SEND: Hints = Hints { read_only: false, destructive: false, idempotent: false, open_world: true };
+
+pub(in crate::tools) fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "comfyui_get_image",
+            Class::File,
+            "Look at a picture",
+            "Shows a picture that ComfyUI holds: a preview of at most 512 pixels inline, the full file as a \
+             resource link. Give filename, subfolder and type as a result gave them.",
+            show::get_image,
+        )
+        .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true })
+        .always_load(),
+        Tool::new(
+            "comfyui_upload_image",
+            Class::File,
+            "Upload a picture",
+            "Puts a picture into ComfyUI's input folder and returns the name that ComfyUI chose; use that name \
+             in LoadImage.",
+            upload::upload_image,
+        )
+        .hints(SEND),
+        Tool::new(
+            "comfyui_upload_mask",
+            Class::File,
+            "Upload a mask",
+            "Puts a masked copy of a picture into ComfyUI's input folder, for inpainting with LoadImage. The \
+             original must be there already and have the mask's size.",
+            mask::upload_mask,
+        )
+        .hints(SEND),
+    ]
+}

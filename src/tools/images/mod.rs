@@ -1,0 +1,8 @@
+//! Pictures and other files: looked at, uploaded, masked.
+
+mod catalogue;
+mod mask;
+mod show;
+mod upload;
+
+pub(super) use catalogue::tools;
