@@ -123,6 +123,22 @@ impl Client {
         Ok(Viewed { bytes: answer.body, content_type: answer.content_type })
     }
 
+    /// True when there is such a file. Next to nothing of it is read.
+    pub async fn has_file(&self, file: &OutputRef) -> Result<bool> {
+        let endpoint = Endpoint::View {
+            filename: &file.filename,
+            subfolder: &file.subfolder,
+            kind: file.kind,
+            preview: None,
+        };
+        match self.inner.transport.get_at_most(&endpoint, 1).await {
+            Ok(answer) if answer.status == 404 => Ok(false),
+            Ok(answer) => answer.ok(&endpoint).map(|_| true),
+            Err(Error::TooLarge { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The address at which a person can open a file.
     pub fn view_url(&self, file: &OutputRef) -> Result<Url> {
         let target = view_endpoint(file).target()?;

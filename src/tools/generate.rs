@@ -2,22 +2,21 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
     Call, Handled, Hints, Stop, Tool,
     envelope::Envelope,
     params::{Lora, Seed},
+    picture_models::{PictureModels, Sampling, Wishes, as_object, resolve},
     submit::{Submit, submit},
     workflows::wait_time,
 };
 use crate::{
-    error::{Error, JsonObject},
-    security::{Class, path::ModelFolder},
+    security::Class,
     workflow::{
         ObjectInfo,
-        nearest::did_you_mean,
-        templates::{Installed, Model, Txt2Img, choose::find, choose_model},
+        families::Family,
+        templates::{Model, Txt2Img, choose_model},
     },
 };
 
@@ -116,19 +115,36 @@ struct Used {
     family: Option<&'static str>,
     width: u32,
     height: u32,
-    steps: u32,
-    cfg: f64,
-    sampler_name: String,
-    scheduler: String,
+    #[serde(flatten)]
+    sampling: Sampling,
+}
+
+impl Used {
+    /// What the caller gave, else what the model's family wants, else ComfyUI's own defaults.
+    fn choose(params: &GenerateImage, model: &Model, object_info: &ObjectInfo) -> Result<Self, Stop> {
+        let (width, height) = model.preset().map_or((512, 512), |preset| (preset.width, preset.height));
+        let wishes = Wishes {
+            steps: params.steps,
+            cfg: params.cfg,
+            sampler_name: params.sampler_name.as_deref(),
+            scheduler: params.scheduler.as_deref(),
+        };
+        Ok(Self {
+            family: model.family().map(Family::as_str),
+            width: params.width.unwrap_or(width),
+            height: params.height.unwrap_or(height),
+            sampling: Sampling::choose(&wishes, model, object_info)?,
+        })
+    }
 }
 
 async fn generate_image(call: Call, params: GenerateImage) -> Handled<Envelope> {
     let object_info = call.comfy.object_info().await?;
-    let library = Library::fetch(&call).await?;
+    let library = PictureModels::fetch(&call).await?;
     let model = choose_model(library.installed(), Some(&params.model))?;
     let loras = library.loras(&call, &params.loras).await?;
     let vae = resolve(&library.vaes, &params.vae, "VAE", "vae")?;
-    let used = settings(&params, &model, &object_info)?;
+    let used = Used::choose(&params, &model, &object_info)?;
     let seed = Seed::resolve(params.seed, call.resumed_seed());
     let clip_skip = model.preset().map_or(1, |preset| preset.clip_skip);
     let model_name = model.name().to_owned();
@@ -137,10 +153,10 @@ async fn generate_image(call: Call, params: GenerateImage) -> Handled<Envelope> 
         negative: params.negative_prompt,
         width: used.width,
         height: used.height,
-        steps: used.steps,
-        cfg: used.cfg,
-        sampler_name: used.sampler_name.clone(),
-        scheduler: used.scheduler.clone(),
+        steps: used.sampling.steps,
+        cfg: used.sampling.cfg,
+        sampler_name: used.sampling.sampler_name.clone(),
+        scheduler: used.sampling.scheduler.clone(),
         denoise: 1.0,
         seed,
         batch_size: params.batch_size,
@@ -158,122 +174,4 @@ async fn generate_image(call: Call, params: GenerateImage) -> Handled<Envelope> 
     answer.output.model = Some(model_name);
     answer.output.settings = Some(as_object(&used));
     Ok(answer)
-}
-
-fn as_object(used: &Used) -> JsonObject {
-    match serde_json::to_value(used) {
-        Ok(Value::Object(object)) => object,
-        _ => JsonObject::new(),
-    }
-}
-
-/// What the caller gave, else what the model's family wants, else ComfyUI's own defaults.
-fn settings(params: &GenerateImage, model: &Model, object_info: &ObjectInfo) -> Result<Used, Stop> {
-    let preset = model.preset();
-    let (width, height) = preset.map_or((512, 512), |preset| (preset.width, preset.height));
-    let wanted = |given: &Option<String>, preset: Option<&str>, fallback: &str| {
-        given.clone().unwrap_or_else(|| preset.unwrap_or(fallback).to_owned())
-    };
-    Ok(Used {
-        family: model.family().map(crate::workflow::families::Family::as_str),
-        width: params.width.unwrap_or(width),
-        height: params.height.unwrap_or(height),
-        steps: params.steps.unwrap_or_else(|| preset.map_or(20, |preset| preset.steps)),
-        cfg: params.cfg.unwrap_or_else(|| preset.map_or(7.0, |preset| preset.cfg)),
-        sampler_name: listed(
-            object_info,
-            "sampler_name",
-            wanted(&params.sampler_name, preset.map(|preset| preset.sampler_name), "euler"),
-        )?,
-        scheduler: listed(
-            object_info,
-            "scheduler",
-            wanted(&params.scheduler, preset.map(|preset| preset.scheduler), "normal"),
-        )?,
-    })
-}
-
-/// A value of one of `KSampler`'s lists on this server.
-fn listed(object_info: &ObjectInfo, input: &str, value: String) -> Result<String, Stop> {
-    let choices = object_info.get("KSampler").and_then(|class| class.input(input)?.choices.clone());
-    let Some(choices) = choices else { return Ok(value) };
-    let names: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
-    if names.contains(&value.as_str()) {
-        return Ok(value);
-    }
-    let near =
-        did_you_mean(&value, names.iter().copied()).map(|text| format!("; {text}")).unwrap_or_default();
-    Err(Error::invalid_input(format!("`{input}`: this server has no `{value}`{near}"))
-        .hint(format!("accepted: {}", names.join(", ")))
-        .detail("field", input)
-        .into())
-}
-
-/// The model files a picture can be made of.
-struct Library {
-    checkpoints: Vec<String>,
-    diffusion_models: Vec<String>,
-    text_encoders: Vec<String>,
-    vaes: Vec<String>,
-}
-
-impl Library {
-    /// Asks for all four folders at once; a server without one of them simply has no such models.
-    async fn fetch(call: &Call) -> Result<Self, Stop> {
-        let (checkpoints, diffusion_models, text_encoders, vaes) = tokio::try_join!(
-            names(call, "checkpoints"),
-            names(call, "diffusion_models"),
-            names(call, "text_encoders"),
-            names(call, "vae"),
-        )?;
-        Ok(Self { checkpoints, diffusion_models, text_encoders, vaes })
-    }
-
-    fn installed(&self) -> Installed<'_> {
-        Installed {
-            checkpoints: &self.checkpoints,
-            diffusion_models: &self.diffusion_models,
-            text_encoders: &self.text_encoders,
-            vaes: &self.vaes,
-        }
-    }
-
-    /// The LoRAs by the names under which the server lists them.
-    async fn loras(&self, call: &Call, wanted: &[Lora]) -> Result<Vec<(String, f64)>, Stop> {
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let installed = names(call, "loras").await?;
-        let mut found = Vec::with_capacity(wanted.len());
-        for lora in wanted {
-            let name = resolve(&installed, &lora.name, "LoRA", "loras")?;
-            found.extend(name.map(|name| (name, lora.strength)));
-        }
-        Ok(found)
-    }
-}
-
-async fn names(call: &Call, folder: &str) -> Result<Vec<String>, Error> {
-    match call.comfy.models(&ModelFolder::parse(folder)?).await {
-        Ok(names) => Ok(names),
-        Err(error) => match Error::from(error) {
-            missing if missing.kind() == crate::error::Kind::NotFound => Ok(Vec::new()),
-            other => Err(other),
-        },
-    }
-}
-
-/// The installed file that `wanted` means; nothing for an empty name.
-fn resolve(installed: &[String], wanted: &str, what: &str, folder: &str) -> Result<Option<String>, Stop> {
-    if wanted.is_empty() {
-        return Ok(None);
-    }
-    if let Some(found) = find(installed, wanted)? {
-        return Ok(Some(found.to_owned()));
-    }
-    let near = did_you_mean(wanted, installed.iter().map(String::as_str));
-    let near = near.map(|text| format!("; {text}")).unwrap_or_default();
-    Err(Error::not_found(format!("no {what} named `{wanted}` is installed{near}"))
-        .hint(format!("{folder}: {}", crate::workflow::nearest::list(installed, 20)))
-        .into())
 }

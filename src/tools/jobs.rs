@@ -37,7 +37,7 @@ pub(super) fn tools() -> Vec<Tool> {
     ]
 }
 
-/// The states that can be asked for.
+// The states that can be asked for; a doc comment here would reach every client.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {

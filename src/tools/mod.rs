@@ -26,6 +26,7 @@ mod generate;
 mod history;
 mod hubs;
 mod images;
+mod input_picture;
 mod job_progress;
 mod jobs;
 mod ledger;
@@ -35,8 +36,10 @@ mod models;
 mod node_entry;
 mod nodes;
 mod ownership;
+mod picture_models;
 mod preview;
 mod queue;
+mod redraw;
 pub mod resources;
 mod selection;
 mod shown;
@@ -60,6 +63,7 @@ mod tests;
 pub fn all() -> Vec<Tool> {
     [
         generate::tools(),
+        redraw::tools(),
         workflows::tools(),
         authoring::tools(),
         examine::tools(),

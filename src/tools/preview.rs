@@ -80,6 +80,13 @@ pub(crate) fn measure(bytes: &[u8]) -> Result<(ImageFormat, u32, u32)> {
     Ok((format, width, height))
 }
 
+/// True when some pixel of the picture can be looked through. Decoding is work: call it where blocking is allowed.
+pub(crate) fn is_transparent(bytes: &[u8]) -> Result<bool> {
+    measure(bytes)?;
+    let picture = decode(bytes)?;
+    Ok(picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0[3] < u8::MAX))
+}
+
 /// Decodes a picture within limits.
 pub(crate) fn decode(bytes: &[u8]) -> Result<DynamicImage> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(unreadable)?;

@@ -19,6 +19,9 @@ fn good_arguments(tool: &str) -> Value {
     let id = "00000000-0000-4000-8000-000000000000";
     match tool {
         "comfyui_generate_image" => json!({"prompt": "a yellow apple", "wait": true}),
+        "comfyui_transform_image" => json!({"image": "example.png", "prompt": "a pear"}),
+        "comfyui_inpaint_image" => json!({"image": "example.png", "mask": "example.png", "prompt": "a pear"}),
+        "comfyui_upscale_image" => json!({"image": "example.png"}),
         "comfyui_run_workflow" | "comfyui_run_workflow_stream" => json!({"workflow": tiny_workflow()}),
         "comfyui_get_image" => json!({"filename": "example.png", "type": "input"}),
         "comfyui_upload_image" => json!({"filename": "dot.png", "image_data": PIXEL}),
@@ -223,6 +226,9 @@ async fn classes_are_those_of_the_contract() {
     for tool in app.app.tools().iter() {
         let expected = match tool.name() {
             "comfyui_generate_image" | "comfyui_run_workflow" | "comfyui_run_workflow_stream" => {
+                Class::Generation
+            }
+            "comfyui_transform_image" | "comfyui_inpaint_image" | "comfyui_upscale_image" => {
                 Class::Generation
             }
             "comfyui_regenerate" => Class::Generation,

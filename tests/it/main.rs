@@ -41,6 +41,7 @@ mod tools_hubs;
 mod tools_images;
 mod tools_nodes;
 mod tools_queue;
+mod tools_redraw;
 mod tools_workflows;
 mod two_callers;
 mod watch;

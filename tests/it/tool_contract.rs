@@ -21,16 +21,13 @@ const MISSING: &[&str] = &[
     "comfyui_get_model_presets",
     "comfyui_get_prompting_guide",
     "comfyui_get_settings",
-    "comfyui_inpaint_image",
     "comfyui_install_custom_node",
     "comfyui_publish_asset",
     "comfyui_search_custom_nodes",
     "comfyui_set_defaults",
-    "comfyui_transform_image",
     "comfyui_uninstall_custom_node",
     "comfyui_update_custom_node",
     "comfyui_update_settings",
-    "comfyui_upscale_image",
 ];
 
 /// Tools beyond the contract.
