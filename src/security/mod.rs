@@ -11,6 +11,7 @@
 //! | [`redact`], [`display`] | secrets out, hidden characters shown |
 //! | [`path`] | names that may reach a file system or a URL |
 //! | [`inspector`] | workflows: findings and the verdict |
+//! | [`node_audit`] | installed node classes: what a person should know of them |
 //! | [`upload`] | what may be uploaded |
 //! | [`beneath`] | files below folders that the operator opened |
 //! | [`seal`] | the state of a question, sealed |
@@ -28,6 +29,7 @@ pub mod identity;
 pub mod inspector;
 pub mod ledger;
 pub mod limiter;
+pub mod node_audit;
 pub mod path;
 pub mod permit;
 pub mod price;
@@ -43,6 +45,7 @@ pub use contract::{Class, Contract};
 pub use gate::Gate;
 pub use identity::{CallId, Caller};
 pub use inspector::{Asking, Finding, Flag, Inspector, Knowledge, Severity, Verdict, VettedWorkflow};
+pub use node_audit::{NodeAudit, NodeFinding};
 pub use path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder, UploadName};
 pub use permit::{Outcome, Permit, Trail};
 pub use seal::{Seal, SealedState};

@@ -23,6 +23,7 @@ mod examine;
 mod fitting;
 mod follow;
 mod generate;
+mod guides;
 mod history;
 mod hubs;
 mod images;
@@ -42,6 +43,7 @@ mod queue;
 mod redraw;
 pub mod resources;
 mod selection;
+mod settings;
 mod shown;
 mod stopping;
 mod submit;
@@ -73,6 +75,8 @@ pub fn all() -> Vec<Tool> {
         models::tools(),
         hubs::tools(),
         nodes::tools(),
+        guides::tools(),
+        settings::tools(),
         queue::tools(),
         jobs::tools(),
         job_progress::tools(),

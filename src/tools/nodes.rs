@@ -1,7 +1,7 @@
 //! Node classes: which there are, and what one takes and gives.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Call, Handled, Hints, Tool,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    security::Class,
+    security::{Class, NodeAudit, NodeFinding},
     workflow::{ObjectInfo, nearest},
 };
 
@@ -37,6 +37,15 @@ pub(super) fn tools() -> Vec<Tool> {
             "Shows what a node class takes and gives: inputs with types, ranges, defaults and choices. Long lists \
              are shortened; input shows one input whole.",
             get_node_info,
+        )
+        .hints(LOOK),
+        Tool::new(
+            "comfyui_audit_dangerous_nodes",
+            Class::Read,
+            "Audit of nodes",
+            "Looks at every installed node class as it is now and lists those that run code, reach files or the \
+             network, or cost money, with the reason.",
+            audit_dangerous_nodes,
         )
         .hints(LOOK),
     ]
@@ -113,4 +122,72 @@ fn unknown(class: &str, info: &ObjectInfo) -> Error {
         }
     };
     Error::not_found(format!("no node class `{}` on this server", shown(class, LONGEST_NAME))).hint(hint)
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AuditNodes {
+    /// Most classes per list
+    #[serde(default = "most_findings")]
+    #[schemars(range(min = 1, max = 300))]
+    limit: usize,
+    /// Classes to skip per list
+    #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
+    offset: usize,
+}
+
+fn most_findings() -> usize {
+    40
+}
+
+/// What was found, the worst first.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Audited {
+    total_nodes: usize,
+    dangerous: Findings,
+    suspicious: Findings,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Findings {
+    /// All, also those not on this page
+    count: usize,
+    nodes: Vec<Flagged>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    has_more: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Flagged {
+    class: String,
+    reason: String,
+}
+
+impl Findings {
+    fn page(mut found: Vec<NodeFinding>, params: &AuditNodes) -> Self {
+        // Paid services are many; what could harm the host must not drown in them.
+        found.sort_by_key(|finding| finding.only_paid);
+        let count = found.len();
+        let page = found.into_iter().skip(params.offset).take(params.limit);
+        let nodes: Vec<Flagged> = page
+            .map(|finding| Flagged { class: finding.class, reason: shown(&finding.reason, 600) })
+            .collect();
+        Self { has_more: params.offset.saturating_add(nodes.len()) < count, count, nodes }
+    }
+}
+
+async fn audit_dangerous_nodes(call: Call, params: AuditNodes) -> Handled<Audited> {
+    let info = call.comfy.fresh_object_info().await?;
+    let config = call.config.clone();
+    // Every class is read once after a change, which takes longer than other calls should wait.
+    let audit = tokio::task::spawn_blocking(move || NodeAudit::of(&info, &config.security))
+        .await
+        .map_err(|error| Error::internal("the audit was not made").source(error))?;
+    Ok(Audited {
+        total_nodes: audit.total_nodes,
+        dangerous: Findings::page(audit.dangerous, &params),
+        suspicious: Findings::page(audit.suspicious, &params),
+    }
+    .into())
 }

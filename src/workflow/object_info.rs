@@ -67,6 +67,8 @@ pub struct NodeClass {
     pub display_name: String,
     /// Where the code lives, such as `nodes` or `comfy_extras.nodes_canny`.
     pub python_module: String,
+    /// What its author says about it.
+    pub description: String,
     /// The menu path.
     pub category: String,
     /// True when the class ends a graph (saves, previews, …).
@@ -171,6 +173,7 @@ impl NodeClass {
         Some(Self {
             name: name.to_owned(),
             display_name: text_of("display_name"),
+            description: text_of("description"),
             python_module: text_of("python_module"),
             category: text_of("category"),
             output_node: flag("output_node"),

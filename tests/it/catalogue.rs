@@ -57,8 +57,12 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_get_model_preview" => {
             json!({"folder": "loras", "path_index": 0, "filename": "add_detail.safetensors"})
         }
+        "comfyui_get_model_presets" | "comfyui_get_prompting_guide" => json!({"model_family": "sdxl"}),
+        "comfyui_update_settings" => json!({"settings": {"Comfy.PreviewFormat": "webp;90"}}),
         "comfyui_get_subgraph" => json!({"subgraph_id": "0123abcd"}),
         "comfyui_list_nodes"
+        | "comfyui_audit_dangerous_nodes"
+        | "comfyui_get_settings"
         | "comfyui_list_model_folders"
         | "comfyui_list_models_detailed"
         | "comfyui_list_workflows"
@@ -239,6 +243,8 @@ async fn classes_are_those_of_the_contract() {
             "comfyui_cancel_job" | "comfyui_cancel_jobs" | "comfyui_clear_queue" | "comfyui_interrupt" => {
                 Class::Workflow
             }
+            "comfyui_cancel_job" | "comfyui_interrupt" => Class::Workflow,
+            "comfyui_update_settings" => Class::Admin,
             "comfyui_get_image" | "comfyui_upload_image" => Class::File,
             _ => Class::Read,
         };

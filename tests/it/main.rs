@@ -42,6 +42,7 @@ mod tools_images;
 mod tools_nodes;
 mod tools_queue;
 mod tools_redraw;
+mod tools_settings;
 mod tools_workflows;
 mod two_callers;
 mod watch;

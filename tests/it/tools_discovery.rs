@@ -143,3 +143,59 @@ async fn features_are_shown_as_they_are_and_scripts_by_page() {
         assert_eq!(app.refused(tool, json!({})).await.kind(), Kind::Upstream, "{tool}");
     }
 }
+
+#[tokio::test]
+async fn presets_follow_the_family_and_the_file_name() {
+    let app = TestApp::start().await;
+    let preset = async |args| app.call("comfyui_get_model_presets", args).await;
+    let xl = preset(json!({"model_name": "SDXL/sd_xl_base_1.0.safetensors"})).await;
+    assert_eq!(xl["family"], "sdxl");
+    let recommended = &xl["recommended"];
+    assert_eq!((&recommended["sampler"], &recommended["scheduler"]), (&json!("dpmpp_2m"), &json!("karras")));
+    assert_eq!((&recommended["steps"], &recommended["cfg"]), (&json!(30), &json!(5.5)));
+    assert_eq!((&recommended["resolution"], &recommended["clip_skip"]), (&json!("1024x1024"), &json!(1)));
+    for (family, id, steps) in [
+        ("SD 1.5", "sd15", 28),
+        ("stable_diffusion_1.5", "sd15", 28),
+        ("stable diffusion xl", "sdxl", 30),
+        ("flux.1", "flux", 20),
+        ("sd3.5", "sd3", 28),
+        ("Stable-Cascade", "cascade", 24),
+    ] {
+        let found = preset(json!({"model_family": family, "model_name": "dreamshaper_8.safetensors"})).await;
+        assert_eq!(
+            (&found["family"], &found["recommended"]["steps"]),
+            (&json!(id), &json!(steps)),
+            "{family}"
+        );
+    }
+    let schnell = preset(json!({"model_family": "flux", "model_name": "flux1-schnell.safetensors"})).await;
+    assert_eq!(schnell["recommended"]["steps"], 4);
+    let dream = preset(json!({"model_name": "dreamshaper_8.safetensors", "model_family": ""})).await;
+    assert_eq!(dream["family"], "sd15");
+    let neither = app.refused("comfyui_get_model_presets", json!({})).await;
+    assert!(
+        neither.kind() == Kind::InvalidInput && neither.hint_text().unwrap().contains("sdxl"),
+        "{neither}"
+    );
+    let unknown = app.refused("comfyui_get_model_presets", json!({"model_name": "foo\u{202e}.pt"})).await;
+    assert!(unknown.kind() == Kind::NotFound && !unknown.message().contains('\u{202e}'), "{unknown}");
+    assert!(app.sim.journal().is_empty(), "it asked ComfyUI");
+}
+
+#[tokio::test]
+async fn every_family_has_a_guide_and_an_unknown_one_a_suggestion() {
+    let app = TestApp::start().await;
+    for family in
+        ["sd15", "sdxl", "flux", "sd3", "cascade", "wan", "z-image", "ace-step", "my_flux_v2.safetensors"]
+    {
+        let guide = app.call("comfyui_get_prompting_guide", json!({"model_family": family})).await;
+        let advice = &guide["guide"];
+        assert!(advice["prompt_structure"].as_str().unwrap().len() > 40, "{guide}");
+        assert!(advice["quality_tags"].is_array() && advice["weight_syntax"].is_string(), "{guide}");
+        assert!(advice["negative_prompt_tips"].is_string(), "{guide}");
+    }
+    let unknown = app.refused("comfyui_get_prompting_guide", json!({"model_family": "sdlx"})).await;
+    assert_eq!(unknown.kind(), Kind::InvalidInput);
+    assert!(unknown.message().contains("`sdxl`"), "{unknown}");
+}

@@ -130,3 +130,32 @@ async fn the_catalogue_is_asked_for_again_when_the_socket_closed() {
     app.call("comfyui_list_nodes", json!({})).await;
     assert_eq!(asked(&app), 2);
 }
+
+#[tokio::test]
+async fn the_audit_reads_fresh_data_and_puts_the_worst_first() {
+    let app = TestApp::start().await;
+    app.call("comfyui_list_nodes", json!({})).await;
+    let calm = app.call("comfyui_audit_dangerous_nodes", json!({})).await;
+    let class = |module: &str, more: Value| {
+        let mut entry = json!({"input": {"required": {}}, "output": [], "python_module": module});
+        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        entry
+    };
+    let mut classes: serde_json::Map<String, Value> = (0..200)
+        .map(|n| (format!("Paid{n:03}"), class("comfy_api_nodes.nodes_x", json!({"api_node": true}))))
+        .collect();
+    classes.insert("ZExecCmd".to_owned(), class("custom_nodes.pack", json!({})));
+    classes.insert("KSampler".to_owned(), class("nodes", json!({})));
+    let note = json!({"input": {"required": {"url": ["STRING", {}]}}});
+    classes.insert("Reader".to_owned(), class("custom_nodes.pack", note));
+    app.sim.faults().answer("/object_info", 200, &Value::Object(classes).to_string());
+    let found = app.call("comfyui_audit_dangerous_nodes", json!({})).await;
+    assert!(calm["total_nodes"].as_u64().unwrap() > 200 && found["total_nodes"] == 203);
+    assert_eq!((&found["dangerous"]["count"], &found["suspicious"]["count"]), (&json!(201), &json!(1)));
+    assert_eq!(found["dangerous"]["nodes"][0]["class"], "ZExecCmd", "{found}");
+    assert_eq!(found["dangerous"]["nodes"][1]["reason"], "it calls a paid service");
+    assert!(found["dangerous"]["has_more"] == true && found.to_string().len() < 8_000);
+    assert_eq!(asked(&app), 3, "the audit must not use what is kept");
+    app.sim.faults().answer("/object_info", 200, "{");
+    assert_eq!(app.refused("comfyui_audit_dangerous_nodes", json!({})).await.kind(), Kind::Upstream);
+}

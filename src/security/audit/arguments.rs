@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::chain::hex;
-use crate::{config::Privacy, error::JsonObject};
+use crate::{config::Privacy, error::JsonObject, security::redact::REDACTED};
 
 /// Argument names whose text is what the user wants to see in a picture.
 const PROMPTS: [&str; 14] = [
@@ -25,6 +25,11 @@ const PROMPTS: [&str; 14] = [
 ];
 /// Argument names that hold a graph, as an object or as text.
 const GRAPHS: [&str; 5] = ["workflow", "workflow_a", "workflow_b", "graph", "ui_workflow"];
+/// The argument that holds settings by id. Which were touched is kept, never their values: what a server's owner
+/// keeps in a setting is not known here.
+const SETTINGS: &str = "settings";
+/// The most ids of settings that are kept.
+const MOST_IDS: usize = 50;
 /// Text longer than this is kept as a digest whatever it is called.
 const LONGEST_TEXT: usize = 2_048;
 
@@ -44,6 +49,10 @@ fn entry(key: &str, value: &Value, privacy: Privacy, depth: usize) -> Value {
         Value::String(text) if private && PROMPTS.contains(&key) => hide(text, privacy),
         Value::String(text) if private && GRAPHS.contains(&key) => hide(text, privacy),
         Value::String(text) if private && text.len() > LONGEST_TEXT => hide(text, privacy),
+        Value::Object(map) if key == SETTINGS => {
+            let ids = map.keys().take(MOST_IDS).map(|id| (id.clone(), REDACTED.into()));
+            Value::Object(ids.collect())
+        }
         Value::Object(map) if private && GRAPHS.contains(&key) => graph(map, privacy),
         Value::Object(map) if depth < 8 => {
             let fields = map.iter().map(|(key, value)| (key.clone(), entry(key, value, privacy, depth + 1)));
@@ -118,6 +127,12 @@ mod tests {
         let shown = summary(&json!({"image_data": "A".repeat(1000), "name": "a.png"}), Privacy::Full);
         assert_eq!(shown["image_data"]["bytes"], 1000);
         assert_eq!(shown["name"], "a.png");
+    }
+
+    #[test]
+    fn settings_keep_their_ids_and_lose_their_values() {
+        let shown = summary(&json!({"settings": {"Comfy.Token": "s3cret", "A": 1}}), Privacy::Full);
+        assert_eq!(shown, json!({"settings": {"Comfy.Token": "[redacted]", "A": "[redacted]"}}));
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(super) fn skeleton(name: &str) -> String {
 }
 
 /// True for a name with hidden characters, folded letters, or letters of another script among Latin ones.
-pub(super) fn is_disguised(name: &str) -> bool {
+pub(in crate::security) fn is_disguised(name: &str) -> bool {
     if name.len() > LONGEST || name.trim() != name {
         return true;
     }

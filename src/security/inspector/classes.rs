@@ -28,7 +28,7 @@ const CODE_TYPES: [&str; 8] =
 
 /// Where a class comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(in crate::security) enum Origin {
     /// ComfyUI itself.
     Core,
     /// Exists only in the editor; never runs.
@@ -39,13 +39,13 @@ pub(super) enum Origin {
 
 /// The lists of the configuration.
 #[derive(Debug)]
-pub(super) struct Lists {
+pub(in crate::security) struct Lists {
     dangerous: HashSet<String>,
     allowed: Option<HashSet<String>>,
 }
 
 impl Lists {
-    pub(super) fn new(security: &config::Security) -> Self {
+    pub(in crate::security) fn new(security: &config::Security) -> Self {
         let own: Vec<String> = match &security.dangerous_nodes.replace {
             Some(replacement) => replacement.clone(),
             None => lines(DANGEROUS).map(str::to_owned).collect(),
@@ -57,16 +57,21 @@ impl Lists {
         Self { dangerous, allowed }
     }
 
+    /// True when the list names the class, also in disguise.
+    pub(in crate::security) fn names_dangerous(&self, class: &str) -> bool {
+        self.dangerous.contains(&class_name::skeleton(class))
+    }
+
     /// True when the list or the name says that the class is dangerous.
     pub(super) fn is_dangerous(&self, class: &str, info: Option<&ObjectInfo>) -> bool {
-        if self.dangerous.contains(&class_name::skeleton(class)) {
+        if self.names_dangerous(class) {
             return true;
         }
         if origin(class, info) != Origin::Custom {
             return false;
         }
         let typed = info.and_then(|info| info.get(class)).is_some_and(|known| {
-            known.inputs.iter().any(|input| CODE_TYPES.contains(&input.ty.to_ascii_uppercase().as_str()))
+            known.inputs.iter().any(|input| is_code_type(&input.ty.to_ascii_uppercase()))
         });
         typed || names::sounds_dangerous(class)
     }
@@ -81,8 +86,18 @@ impl Lists {
     }
 }
 
+/// True for an input type, in capitals, that says that its text is run.
+pub(in crate::security) fn is_code_type(ty: &str) -> bool {
+    CODE_TYPES.contains(&ty)
+}
+
+/// True for a core class that is kept off the built-in allow-list.
+pub(in crate::security) fn is_withheld(class: &str) -> bool {
+    CORE_CLASSES.get(class) == Some(&false)
+}
+
 /// Where a class comes from: the server knows best, the built-in list stands in.
-pub(super) fn origin(class: &str, info: Option<&ObjectInfo>) -> Origin {
+pub(in crate::security) fn origin(class: &str, info: Option<&ObjectInfo>) -> Origin {
     if matches!(class, "Note" | "MarkdownNote" | "PrimitiveNode" | "Reroute") {
         return Origin::EditorOnly;
     }

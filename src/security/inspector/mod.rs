@@ -32,7 +32,10 @@ mod walk;
 mod wording;
 mod work;
 
+pub(in crate::security) use class_name::is_disguised;
 pub(crate) use classes::is_paid;
+pub(in crate::security) use classes::{Lists, Origin, is_code_type, is_withheld, origin};
 pub use finding::{Finding, Flag, Severity};
 pub use inspect::{Inspector, Knowledge};
+pub(in crate::security) use names::sounds_dangerous;
 pub use verdict::{Asking, Verdict, VettedWorkflow};

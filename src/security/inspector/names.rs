@@ -144,7 +144,7 @@ const JOINED: &[&str] = &[
 ];
 
 /// True when the name of an unknown class says that it runs code or commands, or moves files or data.
-pub(super) fn sounds_dangerous(class: &str) -> bool {
+pub(in crate::security) fn sounds_dangerous(class: &str) -> bool {
     let words = words(class);
     let plain: Vec<&str> = words
         .iter()
