@@ -3,6 +3,7 @@
 mod catalogue;
 mod pulse;
 mod reading;
+mod workflow_files;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -18,7 +19,7 @@ use crate::{
         AuditLog, CallId, Gate, Inspector, Seal, SealedState,
         seal::{args_digest, now_unix},
     },
-    tools::{self, Call, Changes, compact, reply::Question, tool::Ended},
+    tools::{self, Call, Changes, compact, reply::Question, tool::Ended, workflow_files::Library},
     web::Fetcher,
     workflow::ObjectInfo,
 };
@@ -31,6 +32,7 @@ pub use crate::{
         progress::{Sink, Update},
         prompts::Prompt,
         resources::{Resource, ResourceFile, documents::Document},
+        workflow_files::{Listed, SHIPPED, Shipped},
     },
 };
 pub use catalogue::Catalogue;
@@ -86,6 +88,7 @@ pub struct App {
     built_in: Vec<Tool>,
     tools: ArcSwap<Catalogue>,
     changes: Changes,
+    library: Arc<Library>,
     gate: Arc<Gate>,
     inspector: Arc<Inspector>,
     seal: Seal,
@@ -130,6 +133,7 @@ impl App {
             tools: ArcSwap::from_pointee(Catalogue::new(tools::select(tools.clone(), &config.tools)?)?),
             built_in: tools,
             changes: Changes::default(),
+            library: Arc::new(Library::new(&config.workflows.dir)),
             comfy,
             web,
             config: Arc::new(config),
@@ -247,6 +251,7 @@ impl App {
             cancel: cancel.clone(),
             trail: permit.trail(),
             changes: self.changes.clone(),
+            library: Arc::clone(&self.library),
             gate: Arc::clone(&self.gate),
             inspector: Arc::clone(&self.inspector),
             ledger: Arc::clone(&self.ledger),

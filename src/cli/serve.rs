@@ -12,6 +12,7 @@ use crate::server;
 pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), Failure> {
     let remote = config.transport.remote.clone();
     let app = App::new(config)?;
+    app.serve_workflows().await;
     if !remote.enabled {
         return Ok(server::serve_stdio(app, stop).await?);
     }

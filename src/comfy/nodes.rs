@@ -50,6 +50,12 @@ impl Client {
         self.fetch_catalogue(&mut kept, closings).await
     }
 
+    /// The catalogue that was fetched last, however old; nothing is sent.
+    pub fn kept_object_info(&self) -> Option<Arc<ObjectInfo>> {
+        let kept = self.inner.catalogue.kept.try_lock().ok()?;
+        kept.as_ref().map(|kept| Arc::clone(&kept.info))
+    }
+
     /// Drops the catalogue, as after an installation or a restart.
     pub async fn forget_object_info(&self) {
         *self.inner.catalogue.kept.lock().await = None;

@@ -22,6 +22,7 @@ mod tasks;
 mod tools;
 mod transport;
 mod workflows;
+mod yaml;
 
 pub use check::is_loopback;
 pub use comfyui::{Auth, Comfyui};
@@ -41,3 +42,4 @@ pub use tasks::Tasks;
 pub use tools::{Profile, Tools};
 pub use transport::{OAuth, Remote, Transport};
 pub use workflows::Workflows;
+pub use yaml::read_yaml;

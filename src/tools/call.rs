@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Changes, consent::Consent, ledger::Ledger, progress::Sink, reply::Stop};
+use super::{
+    Changes, consent::Consent, ledger::Ledger, progress::Sink, reply::Stop, workflow_files::Library,
+};
 use crate::{
     comfy,
     config::Config,
@@ -32,6 +34,8 @@ pub struct Call {
     pub cancel: CancellationToken,
     /// Where a call announces that a list or a resource is not what it was.
     pub changes: Changes,
+    /// The workflow files that are tools.
+    pub library: Arc<Library>,
     /// The audit records of this call.
     pub(crate) trail: Trail,
     pub(crate) gate: Arc<Gate>,

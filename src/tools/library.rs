@@ -24,9 +24,9 @@ pub(super) fn tools() -> Vec<Tool> {
         Tool::new(
             "comfyui_list_workflows",
             Class::Read,
-            "Workflow templates",
-            "Lists the workflow templates that node packs registered on the server. For the built-in ones use \
-             comfyui_create_workflow.",
+            "Workflow files and templates",
+            "Lists the user's workflow files with the tool that runs each, or why it is none, then the templates of \
+             node packs. For the built-in ones use comfyui_create_workflow.",
             list_workflows,
         )
         .hints(LOOK),
@@ -68,28 +68,67 @@ struct Workflows {
     items: Vec<Listed>,
     #[serde(flatten)]
     page: Page,
+    /// Why the server's part is missing
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// Where a workflow is.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Source {
+    /// A file in the folder of workflow files.
+    Local,
     /// A node pack on ComfyUI registered it.
     Server,
 }
 
-/// The workflows of one package.
+/// The workflows of one package, or one local file.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
     source: Source,
     package: String,
     templates: Vec<String>,
+    /// The tool that runs a local file
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<String>,
+    /// Why a local file is no tool
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 async fn list_workflows(call: Call, params: ListWorkflows) -> Handled<Workflows> {
-    let listed = on_server(&call).await?;
+    let mut listed = local(&call);
+    let note = match on_server(&call).await {
+        Ok(mut server) => {
+            listed.append(&mut server);
+            None
+        }
+        // The files are here, whatever the server does.
+        Err(error) if !listed.is_empty() => Some(format!("the server's templates are missing: {error}")),
+        Err(error) => return Err(error.into()),
+    };
     let (items, page) = Page::cut(listed, params.limit, params.offset);
-    Ok(Workflows { items, page }.into())
+    Ok(Workflows { items, page, note }.into())
+}
+
+/// The files of the workflow folder.
+fn local(call: &Call) -> Vec<Listed> {
+    let short = |text: &String| shown(text, 400);
+    let line = |file: &crate::tools::workflow_files::Listed| Listed {
+        source: Source::Local,
+        package: "local".to_owned(),
+        templates: vec![shown(&file.file, LONGEST_NAME)],
+        tool: file.tool.clone(),
+        problem: file.problem.as_ref().map(short),
+        hint: file.hint.as_ref().map(short),
+        notes: file.notes.iter().take(5).map(short).collect(),
+    };
+    call.library.listed().iter().map(line).collect()
 }
 
 /// What ComfyUI lists, package by package.
@@ -100,6 +139,10 @@ async fn on_server(call: &Call) -> crate::error::Result<Vec<Listed>> {
         source: Source::Server,
         package: shown(&package, LONGEST_NAME),
         templates: templates.iter().take(MOST).map(|name| shown(name, LONGEST_NAME)).collect(),
+        tool: None,
+        problem: None,
+        hint: None,
+        notes: Vec::new(),
     });
     Ok(listed.collect())
 }

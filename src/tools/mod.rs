@@ -48,6 +48,7 @@ mod shown;
 mod stopping;
 mod submit;
 mod system;
+pub mod workflow_files;
 mod workflows;
 
 pub use call::Call;

@@ -33,7 +33,8 @@ impl Readable {
     }
 }
 
-fn said(what: &str, remark: &Remark) -> String {
+/// One remark as a warning.
+pub(super) fn said(what: &str, remark: &Remark) -> String {
     match &remark.node_id {
         Some(node) => format!("Conversion {what} in node {node}: {}", remark.message),
         None => format!("Conversion {what}: {}", remark.message),

@@ -34,6 +34,7 @@ async fn no_tool_runs_with_a_permit_for_another() {
             cancel: tokio_util::sync::CancellationToken::new(),
             trail: permit.trail(),
             changes: Changes::default(),
+            library: Arc::new(super::workflow_files::Library::new("no such folder")),
             gate: Arc::clone(&gate),
             inspector: Arc::new(Inspector::new(&config.security)),
             consent: Consent::default(),

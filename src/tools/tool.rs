@@ -102,6 +102,13 @@ impl Tool {
         }
     }
 
+    /// Takes these arguments instead of those of its parameter type: for tools whose parameters are data.
+    #[must_use]
+    pub(crate) fn taking(mut self, input_schema: JsonObject) -> Self {
+        self.contract = Contract::new(Arc::clone(self.contract.name()), self.contract.class(), input_schema);
+        self
+    }
+
     /// Sets the hints.
     #[must_use]
     pub fn hints(mut self, hints: Hints) -> Self {

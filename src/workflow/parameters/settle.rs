@@ -95,18 +95,19 @@ fn look<'a>(
     let whole_input = place.pointer.matches('/').count() == 1;
     let spec = object_info
         .and_then(|catalogue| catalogue.get(&node.class_type))
-        .filter(|_| whole_input)
+        // What the catalogue says of an input holds for the whole text, not for a word in it.
+        .filter(|_| whole_input && place.form != Form::Within)
         .and_then(|class| spec_of(class, node, &input));
     if spec.as_ref().is_some_and(|spec| matches!(spec.dynamic, Some(Dynamic::Combo(_)))) {
         return Err(at("decides which other inputs the node has, so it cannot be a parameter"));
     }
     let kind = match &spec {
-        _ if place.form == Form::Within => Some(Kind::text()),
         Some(spec) => match Kind::of_spec(spec) {
             Some(kind) => Some(kind),
             None if matches!(spec.ty.as_str(), "*" | "COMFY_MATCHTYPE_V3") => None,
             None => return Err(at(&format!("takes {}, which is no plain value", spec.ty))),
         },
+        None if place.form == Form::Within => Some(Kind::text()),
         None => None,
     };
     let value = value.filter(|_| !marked).cloned();

@@ -1,0 +1,248 @@
+//! A workflow as a tool: its schema and words, and running it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    entry::{Entry, Graph},
+    from_template,
+    listing::Listed,
+};
+use crate::{
+    error::{Error, JsonObject},
+    security::{Class, display::sanitize},
+    tools::{
+        Call, Handled, Hints, Stop, Tool,
+        envelope::Envelope,
+        params::Seed,
+        reading::said,
+        submit::{Submit, submit},
+        workflows::wait_time,
+    },
+    workflow::{
+        self, ObjectInfo, Workflow, analyze, nearest,
+        parameters::{Parameters, find},
+        templates::pack_of,
+    },
+};
+
+const RUN: Hints = Hints { read_only: false, destructive: false, idempotent: false, open_world: true };
+/// What a tool may cost in every list, in bytes: as much as the built-in ones of its class.
+const VISIBLE: usize = 2_200;
+/// What `wait` and `wait_seconds` cost of that.
+const WAITING: usize = 230;
+const LONGEST_TITLE: usize = 60;
+const LONGEST_DESCRIPTION: usize = 200;
+
+/// The tool of an entry, and its line in listings.
+pub(super) fn offer(
+    entry: &Arc<Entry>,
+    object_info: Option<&ObjectInfo>,
+) -> Result<(Tool, Listed), workflow::Error> {
+    let (mut schema, facts) = match &entry.graph {
+        Graph::Template(template) => {
+            from_template::refuse_absent(template, object_info)?;
+            let schema = from_template::schema(template, &entry.sidecar)?;
+            (schema, Facts { pipeline: template.description.to_owned(), notes: Vec::new() })
+        }
+        _ => match entry.workflow(object_info)? {
+            Some((workflow, _)) => {
+                if let Some(catalogue) = object_info {
+                    refuse_absent(&workflow, catalogue)?;
+                }
+                let parameters = find(&workflow, &entry.sidecar, object_info)?;
+                let room = VISIBLE.saturating_sub(WAITING + entry.tool.len() + LONGEST_DESCRIPTION);
+                let facts = Facts { pipeline: kind_of(&workflow), notes: parameters.notes.clone() };
+                (parameters.schema(room), facts)
+            }
+            None => (unknown_yet(), Facts { pipeline: String::new(), notes: vec![NOT_YET.to_owned()] }),
+        },
+    };
+    let names = properties(&schema);
+    add_waiting(&mut schema);
+    let description = describe(entry, &facts.pipeline);
+    let tool = Tool::new::<JsonObject, Envelope, _, _>(
+        entry.tool.as_str(),
+        Class::Generation,
+        &title(entry),
+        &description,
+        {
+            let entry = Arc::clone(entry);
+            move |call, arguments| run(Arc::clone(&entry), call, arguments)
+        },
+    )
+    .taking(schema)
+    .hints(RUN);
+    let everyday = entry.sidecar.profiles.iter().any(|profile| profile == "core");
+    let listed = Listed {
+        file: sanitize(&entry.file).into_owned(),
+        tool: Some(entry.tool.clone()),
+        description,
+        format: entry.format,
+        parameters: names,
+        problem: None,
+        hint: None,
+        notes: entry.notes.iter().chain(&facts.notes).map(|note| sanitize(note).into_owned()).collect(),
+    };
+    Ok((if everyday { tool.everyday() } else { tool }, listed))
+}
+
+const NOT_YET: &str =
+    "its parameters are known when ComfyUI answers: the editor's format needs its node catalogue";
+
+struct Facts {
+    pipeline: String,
+    notes: Vec<String>,
+}
+
+/// Runs a workflow of the folder with these arguments.
+async fn run(entry: Arc<Entry>, call: Call, mut arguments: JsonObject) -> Handled<Envelope> {
+    let wait = arguments.shift_remove("wait").is_some_and(|wait| wait == true);
+    let seconds =
+        arguments.shift_remove("wait_seconds").and_then(|seconds| u32::try_from(seconds.as_u64()?).ok());
+    let object_info = call.comfy.object_info().await?;
+    let draw = Seed::resolve(None, call.resumed_seed());
+    let made = make(&entry, &arguments, &object_info, draw)?;
+    let wait = wait.then(|| wait_time(&call, seconds));
+    // The question that a finding may lead to carries the draw, so that the same workflow runs on a yes.
+    let how = Submit { wait, seed: Some(draw), ..Submit::default() };
+    let mut answer = submit(&call, made.workflow, how).await?;
+    let mut warnings = made.warnings;
+    warnings.append(&mut answer.output.warnings);
+    answer.output.warnings = warnings;
+    answer.output.seed = made.seed;
+    answer.output.model = made.used.get("model").and_then(Value::as_str).map(str::to_owned);
+    answer.output.settings = Some(made.used).filter(|used| !used.is_empty());
+    Ok(answer)
+}
+
+/// A workflow that is ready to be vetted.
+pub(super) struct Made {
+    pub(super) workflow: Workflow,
+    pub(super) used: JsonObject,
+    pub(super) seed: Option<u64>,
+    pub(super) warnings: Vec<String>,
+}
+
+fn make(entry: &Entry, given: &JsonObject, object_info: &ObjectInfo, draw: u64) -> Result<Made, Stop> {
+    if let Graph::Template(template) = &entry.graph {
+        return Ok(from_template::make(template, &entry.sidecar, given, object_info, draw)?);
+    }
+    let Some((workflow, report)) = entry.workflow(Some(object_info))? else {
+        return Err(Error::internal("a workflow file lost its workflow").into());
+    };
+    let parameters = find(&workflow, &entry.sidecar, Some(object_info))?;
+    refuse_unknown(&parameters, given)?;
+    let filled = parameters.fill(&workflow, given, draw)?;
+    let lost = report.dropped.iter().map(|remark| said("dropped", remark));
+    let warnings = lost.chain(report.assumed.iter().map(|remark| said("assumed", remark))).collect();
+    Ok(Made { workflow: filled.workflow, used: filled.used, seed: filled.seed, warnings })
+}
+
+/// The schema may be older than the file or the server; then it let through what is not known here.
+fn refuse_unknown(parameters: &Parameters, given: &JsonObject) -> Result<(), Error> {
+    let known: Vec<&str> = parameters
+        .list
+        .iter()
+        .filter(|parameter| !parameter.hidden)
+        .map(|parameter| parameter.name.as_str())
+        .collect();
+    let Some(unknown) = given.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+    let near = nearest::did_you_mean(unknown, known.iter().copied());
+    let near = near.map(|text| format!("; {text}")).unwrap_or_default();
+    let shown: String = unknown.chars().take(64).collect();
+    Err(Error::invalid_input(format!("the arguments: unknown argument `{shown}`{near}"))
+        .hint(format!("accepted: {}, wait, wait_seconds", known.join(", ")))
+        .detail("field", shown))
+}
+
+fn refuse_absent(workflow: &Workflow, catalogue: &ObjectInfo) -> Result<(), workflow::Error> {
+    let mut absent: Vec<&str> = workflow
+        .iter()
+        .map(|(_, node)| node.class_type.as_str())
+        .filter(|class| !catalogue.contains(class))
+        .collect();
+    absent.sort_unstable();
+    absent.dedup();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let mut packs: Vec<&str> = absent.iter().filter_map(|class| pack_of(class)).collect();
+    packs.sort_unstable();
+    packs.dedup();
+    let remedy = if packs.is_empty() {
+        "find the node pack that has them (comfyui_search_custom_nodes), install it and restart ComfyUI"
+            .to_owned()
+    } else {
+        format!("install the node pack {} and restart ComfyUI", packs.join(", "))
+    };
+    let classes = nearest::list(&absent, 10);
+    Err(workflow::Error::new(format!("needs node classes that this ComfyUI lacks: {classes}")).hint(remedy))
+}
+
+/// What is offered while the parameters cannot be known. The run checks the arguments itself.
+fn unknown_yet() -> JsonObject {
+    let schema = json!({"type": "object", "properties": {}, "additionalProperties": true});
+    schema.as_object().cloned().unwrap_or_default()
+}
+
+fn properties(schema: &JsonObject) -> Vec<String> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn add_waiting(schema: &mut JsonObject) {
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
+    let wait = json!({"description": "Wait for the end", "type": "boolean", "default": false});
+    let seconds = json!({
+        "description": "Longest wait, then status running (default 50)", "type": "integer", "minimum": 0, "maximum": 3600
+    });
+    properties.insert("wait".into(), wait);
+    properties.insert("wait_seconds".into(), seconds);
+}
+
+fn title(entry: &Entry) -> String {
+    let own = entry.sidecar.title.clone().unwrap_or_else(|| format!("Workflow {}", entry.stem));
+    cut(&own, LONGEST_TITLE)
+}
+
+fn describe(entry: &Entry, pipeline: &str) -> String {
+    if let Some(own) = &entry.sidecar.description {
+        return cut(own, LONGEST_DESCRIPTION);
+    }
+    if matches!(entry.graph, Graph::Template(_)) {
+        return cut(pipeline, LONGEST_DESCRIPTION);
+    }
+    let kind = if pipeline.is_empty() { String::new() } else { format!(" ({pipeline})") };
+    cut(
+        &format!(
+            "Runs the user's workflow file {}{kind}. Returns its prompt_id, or its outputs with wait.",
+            entry.file
+        ),
+        LONGEST_DESCRIPTION,
+    )
+}
+
+fn kind_of(workflow: &Workflow) -> String {
+    let classes: Vec<String> = workflow.iter().map(|(_, node)| node.class_type.clone()).collect();
+    let pipeline = analyze::pipeline(&classes);
+    if pipeline == "unknown" { format!("{} nodes", workflow.len()) } else { pipeline }
+}
+
+/// Words of a file as one line of at most `most` bytes.
+fn cut(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = sanitize(&line);
+    if line.len() <= most {
+        return line.into_owned();
+    }
+    let mut short = String::new();
+    for letter in line.chars() {
+        if short.len() + letter.len_utf8() + '…'.len_utf8() > most {
+            break;
+        }
+        short.push(letter);
+    }
+    short + "…"
+}
