@@ -8,10 +8,12 @@ use url::Url;
 use super::{
     Auth, PromptId, Result,
     board::Board,
+    downloads::Downloads,
     event::Progress,
     feed::{Feed, FeedStats},
     http::Transport,
-    manager::ManagerProbe,
+    manager::{ManagerProbe, PackCache},
+    model_manager::ModelManagerProbe,
     nodes::Catalogue,
     queue::JobsRoute,
 };
@@ -112,6 +114,12 @@ pub struct Pace {
     pub ping: Duration,
     /// How long an answer "there is no ComfyUI-Manager" is believed.
     pub forget_absence: Duration,
+    /// The pause between two looks at a task of ComfyUI-Manager.
+    pub manager_poll: Duration,
+    /// The pause between two looks for a ComfyUI that restarts.
+    pub restart_poll: Duration,
+    /// How long a restart may take.
+    pub restart_limit: Duration,
     /// How long the node catalogue is kept.
     pub keep_catalogue: Duration,
 }
@@ -133,6 +141,9 @@ impl Default for Pace {
             open_socket: s(5),
             ping: s(20),
             forget_absence: s(5),
+            manager_poll: s(2),
+            restart_poll: s(3),
+            restart_limit: s(90),
             keep_catalogue: s(300),
         }
     }
@@ -153,6 +164,9 @@ pub(super) struct Inner {
     pub(super) catalogue: Catalogue,
     pub(super) jobs_route: JobsRoute,
     pub(super) manager: ManagerProbe,
+    pub(super) packs: PackCache,
+    pub(super) model_manager: ModelManagerProbe,
+    pub(super) downloads: Downloads,
     /// Ends the socket's task with the last clone.
     _stop: DropGuard,
 }
@@ -173,6 +187,9 @@ impl Client {
             catalogue: Catalogue::default(),
             jobs_route: JobsRoute::default(),
             manager: ManagerProbe::default(),
+            packs: PackCache::default(),
+            model_manager: ModelManagerProbe::default(),
+            downloads: Downloads::default(),
             _stop: stop.drop_guard(),
         };
         Ok(Self { inner: Arc::new(inner) })

@@ -1,6 +1,6 @@
 //! The routes of ComfyUI that this program uses. There is no way to name another one.
 
-use super::{Error, FileType, JobQuery, PromptId, Result, SortBy, SortOrder};
+use super::{Error, FileType, JobQuery, PromptId, Result, SortBy, SortOrder, manager::ManagerRoute};
 use crate::security::path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder};
 
 /// One allowed request. Values become percent-encoded segments or query values here and nowhere else.
@@ -37,7 +37,11 @@ pub(crate) enum Endpoint<'a> {
     UploadMask,
     View { filename: &'a OutputName, subfolder: &'a Subfolder, kind: FileType, preview: Option<&'a str> },
     NodeReplacements,
-    ManagerVersion,
+    Manager { route: ManagerRoute<'a>, v2: bool },
+    ModelManagerFolders,
+    ModelManagerCreate,
+    ModelManagerTasks,
+    ModelManagerDelete(&'a str),
     Socket { client_id: &'a str },
 }
 
@@ -85,7 +89,11 @@ impl Endpoint<'_> {
             Self::UploadMask => "POST /upload/mask",
             Self::View { .. } => "GET /view",
             Self::NodeReplacements => "GET /node_replacements",
-            Self::ManagerVersion => "GET /v2/manager/version",
+            Self::Manager { route, .. } => route.name(),
+            Self::ModelManagerFolders => "GET /model-manager/models",
+            Self::ModelManagerCreate => "POST /model-manager/model",
+            Self::ModelManagerTasks => "GET /model-manager/download/task",
+            Self::ModelManagerDelete(_) => "DELETE /model-manager/download/{id}",
             Self::Socket { .. } => "GET /ws",
         }
     }
@@ -108,6 +116,8 @@ impl Endpoint<'_> {
             | Self::ObjectInfoClass(_)
             | Self::ModelMetadata { .. }
             | Self::NodeReplacements => 8 * MIB,
+            Self::Manager { route, .. } => route.answer_limit(),
+            Self::ModelManagerTasks => 8 * MIB,
             _ => MIB,
         }
     }
@@ -148,7 +158,14 @@ impl Endpoint<'_> {
             Self::UploadMask => segments(&["upload", "mask"]),
             Self::View { .. } => segments(&["view"]),
             Self::NodeReplacements => segments(&["node_replacements"]),
-            Self::ManagerVersion => segments(&["v2", "manager", "version"]),
+            Self::Manager { route, v2 } => {
+                let below: &[&str] = if *v2 { &["v2"] } else { &[] };
+                segments(&[below, route.parts()].concat())
+            }
+            Self::ModelManagerFolders => segments(&["model-manager", "models"]),
+            Self::ModelManagerCreate => segments(&["model-manager", "model"]),
+            Self::ModelManagerTasks => segments(&["model-manager", "download", "task"]),
+            Self::ModelManagerDelete(id) => segments(&["model-manager", "download", id]),
             Self::Socket { .. } => segments(&["ws"]),
         }?;
         Ok(Target { path, query: self.query() })
@@ -174,6 +191,7 @@ impl Endpoint<'_> {
                 query(&pairs)
             }
             Self::Socket { client_id } => query(&[("clientId", client_id)]),
+            Self::Manager { route, .. } => query(&route.pairs()),
             _ => String::new(),
         }
     }

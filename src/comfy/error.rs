@@ -63,6 +63,14 @@ pub enum Error {
         /// Where it differs.
         reason: String,
     },
+    /// An extension of ComfyUI refused what it was asked.
+    #[error("ComfyUI refused {what}: {text}")]
+    Refused {
+        /// The question.
+        what: &'static str,
+        /// Its reason, without paths.
+        text: String,
+    },
     /// ComfyUI refused a workflow.
     #[error("{0}")]
     Rejected(Box<Rejection>),
@@ -121,6 +129,7 @@ impl From<Error> for error::Error {
                 .hint("ask for less: a preview instead of the file, a smaller page"),
             Error::Malformed { .. } => Self::new(Kind::Upstream, message)
                 .hint("check that `comfyui.url` is ComfyUI itself and not a login page or another program"),
+            Error::Refused { .. } => Self::new(Kind::Upstream, message),
             Error::Rejected(rejection) => rejection.into_edge(),
             Error::NotFound(_) => Self::new(Kind::NotFound, message),
             Error::Unconfirmed { prompt_id, .. } => Self::new(Kind::Unavailable, message)

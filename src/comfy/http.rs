@@ -210,6 +210,11 @@ impl Transport {
         self.exchange(endpoint, request, endpoint.answer_limit()).await
     }
 
+    /// DELETE, sent once.
+    pub(crate) async fn delete(&self, endpoint: &Endpoint<'_>) -> Result<Answer> {
+        self.exchange(endpoint, self.request(Method::DELETE, endpoint)?, endpoint.answer_limit()).await
+    }
+
     /// GET of an address outside the server, without the credential.
     pub(crate) async fn get_elsewhere(
         &self,

@@ -86,6 +86,11 @@ impl ClientId {
         Self(format!("{instance}-{number}").into())
     }
 
+    /// A name for one task, used by nothing else.
+    pub(crate) fn for_task(id: &str) -> Self {
+        Self(format!("comfywarden-task-{id}").into())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

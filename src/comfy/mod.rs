@@ -7,7 +7,8 @@
 //! | `prompt`, `cancel`, `queue`, `history`, `produced`, `outputs` | submit, stop, list, results |
 //! | `feed`, `socket`, `frames`, `board`, `meter`, `subscription` | the WebSocket, and what it tells about each prompt |
 //! | `lookup`, `watch`, `event` | following a prompt to its one ending |
-//! | `images`, `parts`, `models`, `nodes`, `library`, `settings`, `system`, `manager` | everything else the server is asked |
+//! | `images`, `parts`, `models`, `nodes`, `library`, `settings`, `system` | everything else the server is asked |
+//! | `manager`, `model_manager`, `downloads` | node packs, model downloads, restarts: what the two extensions offer |
 //! | `error`, `rejection`, `trim` | what the caller hears when it goes wrong, without paths |
 //!
 //! Two rules hold throughout. Events of the socket are hints; only ComfyUI's answers about history and jobs
@@ -18,6 +19,7 @@ mod backoff;
 mod board;
 mod cancel;
 mod client;
+mod downloads;
 mod endpoint;
 mod error;
 mod event;
@@ -32,6 +34,7 @@ mod listing;
 mod lookup;
 mod manager;
 mod meter;
+mod model_manager;
 mod models;
 mod nodes;
 mod outputs;
@@ -52,12 +55,18 @@ mod watch;
 pub use auth::Auth;
 pub use cancel::{CancelOutcome, CancelState};
 pub use client::{Client, ClientConfig, Limits, Pace};
+pub use downloads::{Courier, Hash, NotedDownload};
 pub use error::{Error, Result};
 pub use event::{Blocked, EndState, Ending, Event, EventKind, NodeFailure, Preview, Progress, Source};
 pub use feed::FeedStats;
 pub use ids::{ClientId, PromptId};
 pub use images::{PreviewFormat, UploadRequest, Uploaded, ViewOptions, Viewed};
 pub use library::{Subgraph, SubgraphInfo};
+pub use manager::{
+    Dialect, InstalledPack, Manager, ManagerTask, Pack, PackIndex, QueueCounts, QueuedTask, Restarted,
+    TaskEnd,
+};
+pub use model_manager::{DownloadTask, NewDownload};
 pub use models::ModelFile;
 pub use outputs::{media_kind, media_type};
 pub use parts::FilePart;

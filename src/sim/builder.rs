@@ -23,8 +23,10 @@ pub enum Manager {
     /// Its routes answer 404.
     #[default]
     Absent,
-    /// Version 4 with its task queue. Nothing is installed; tasks only pretend.
+    /// Version 4 with its task queue. Installing adds a pack whose nodes come with the next restart.
     V4,
+    /// Version 3, whose routes are not below `/v2`.
+    V3,
 }
 
 /// The settings of a server.
@@ -37,6 +39,7 @@ pub(super) struct Options {
     pub(super) previews: bool,
     pub(super) cancel_routes: CancelRoutes,
     pub(super) manager: Manager,
+    pub(super) model_manager: bool,
     pub(super) node_replacements: Option<serde_json::Value>,
     pub(super) max_body: usize,
     pub(super) auth_header: Option<(String, String)>,
@@ -57,6 +60,7 @@ impl Sim {
             previews: true,
             cancel_routes: CancelRoutes::default(),
             manager: Manager::default(),
+            model_manager: false,
             node_replacements: None,
             max_body: 100 << 20,
             auth_header: None,
@@ -127,6 +131,13 @@ impl SimBuilder {
     #[must_use]
     pub fn manager(mut self, manager: Manager) -> Self {
         self.0.manager = manager;
+        self
+    }
+
+    /// With `ComfyUI-Model-Manager`. Its downloads end when [`super::SimHandle::end_download`] says so.
+    #[must_use]
+    pub fn model_manager(mut self) -> Self {
+        self.0.model_manager = true;
         self
     }
 

@@ -115,6 +115,16 @@ impl SimHandle {
         lock(&self.server.settings).insert(id.to_owned(), value);
     }
 
+    /// The forms that began downloads of `ComfyUI-Model-Manager`, oldest first.
+    pub fn download_forms(&self) -> Vec<std::collections::BTreeMap<String, String>> {
+        lock(&self.server.downloads).forms()
+    }
+
+    /// Ends a download of `ComfyUI-Model-Manager`: whole, or with this error.
+    pub fn end_download(&self, task: &str, error: Option<&str>) {
+        super::http::downloads::end(&self.server, task, error);
+    }
+
     /// Puts a file into `input`, `output` or `temp`.
     pub fn put_file(&self, kind: &str, subfolder: &str, name: &str, bytes: Vec<u8>) {
         lock(&self.server.files).put(kind, subfolder, name, bytes);

@@ -30,6 +30,7 @@ mod journal;
 mod listener;
 mod models;
 mod nodes;
+mod packs;
 mod paint;
 mod picture;
 mod python;

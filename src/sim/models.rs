@@ -95,6 +95,13 @@ impl Models {
         self.folders.insert(folder.to_owned(), names);
     }
 
+    /// One more file in a folder.
+    pub(super) fn add(&mut self, folder: &str, name: &str) {
+        let mut names = self.list(folder).unwrap_or_default().to_vec();
+        names.push(name.to_owned());
+        self.set(folder, names);
+    }
+
     pub(super) fn set_metadata(&mut self, folder: &str, name: &str, metadata: Value) {
         self.metadata.insert((folder.to_owned(), name.to_owned()), metadata);
     }

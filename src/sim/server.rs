@@ -10,8 +10,18 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    builder::Options, catalogue::Catalogue, engine::Cache, events, faults::Faults, gates::Gates,
-    http::manager::TaskQueue, journal::Journal, models::Models, queue::Queue, sockets::Sockets,
+    builder::Options,
+    catalogue::Catalogue,
+    engine::Cache,
+    events,
+    faults::Faults,
+    gates::Gates,
+    http::{downloads::Downloads, manager::TaskQueue},
+    journal::Journal,
+    models::Models,
+    packs::Packs,
+    queue::Queue,
+    sockets::Sockets,
     store::FileStore,
 };
 use crate::error::JsonObject;
@@ -137,6 +147,8 @@ pub(super) struct Server {
     pub(super) gates: Gates,
     pub(super) journal: Journal,
     pub(super) tasks: TaskQueue,
+    pub(super) packs: Mutex<Packs>,
+    pub(super) downloads: Mutex<Downloads>,
     pub(super) epoch: Epoch,
 }
 
@@ -157,6 +169,8 @@ impl Server {
             gates: Gates::default(),
             journal: Journal::default(),
             tasks: TaskQueue::default(),
+            packs: Mutex::default(),
+            downloads: Mutex::default(),
             sockets,
             epoch,
             options,
@@ -179,6 +193,7 @@ impl Server {
 
     /// The catalogue entry of a class, with the models and files of this moment.
     pub(super) fn class(&self, name: &str) -> Option<Value> {
-        self.catalogue.entry(name, &lock(&self.models), &lock(&self.files))
+        let bundled = self.catalogue.entry(name, &lock(&self.models), &lock(&self.files));
+        bundled.or_else(|| lock(&self.packs).class(name))
     }
 }

@@ -3,18 +3,21 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Handled, Hints, Tool, params::WorkflowArg, reading};
+use super::{Call, Handled, Hints, Tool, packs, params::WorkflowArg, reading};
 use crate::{
     security::Class,
     workflow::{
         analyze::{self, Analysis},
-        check::{self, Problem},
+        check::{self, Problem, ProblemKind},
         diff::{self, Diff},
         summary,
     },
 };
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
+
+/// How many missing classes are looked up in the registry.
+const MOST_PACKS: usize = 20;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -114,6 +117,16 @@ struct Validation {
     problems: Vec<Problem>,
 }
 
+/// Says which pack brings a class that is missing, where the Manager knows and answers quickly.
+async fn name_packs(call: &Call, problems: &mut [Problem]) {
+    let missing = problems.iter_mut().filter(|problem| problem.kind == ProblemKind::MissingNodeType);
+    for problem in missing.take(MOST_PACKS) {
+        let Some(class) = &problem.class_type else { continue };
+        let Some(pack) = packs::pack_of(call, class).await else { return };
+        problem.message = format!("{}; {pack}", problem.message);
+    }
+}
+
 async fn validate_workflow(call: Call, params: OneWorkflow) -> Handled<Validation> {
     let readable = reading::read(&call, params.workflow).await?;
     let mut warnings = readable.warnings();
@@ -125,7 +138,8 @@ async fn validate_workflow(call: Call, params: OneWorkflow) -> Handled<Validatio
             None
         }
     };
-    let report = check::examine(&workflow, object_info.as_deref());
+    let mut report = check::examine(&workflow, object_info.as_deref());
+    name_packs(&call, &mut report.problems).await;
     let mut errors: Vec<String> = report.errors().map(|problem| problem.message.clone()).collect();
     warnings.extend(report.warnings().map(|problem| problem.message.clone()));
     let class_types: Vec<String> = workflow.iter().map(|(_, node)| node.class_type.clone()).collect();

@@ -7,7 +7,7 @@ use super::{Answer, Call, Handled, Hints, Tool};
 use crate::{
     error::Error,
     security::Class,
-    web::{Hub, Hubs, ModelHit, Search},
+    web::{Hub, Hubs, ModelHit, Search, Token},
 };
 
 /// Results when the caller does not say.
@@ -36,6 +36,11 @@ pub(super) fn hubs(call: &Call) -> Hubs {
     )
 }
 
+/// The credential for a host, if it is a hub's.
+pub(super) fn hub_token(call: &Call, host: &str) -> Option<Token> {
+    hubs(call).token_for(host)
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SearchModels {
@@ -50,13 +55,17 @@ struct SearchModels {
     #[schemars(length(max = 100))]
     model_type: String,
     /// Most results; 0 = 5
-    #[serde(default)]
+    #[serde(default = "usual_limit")]
     #[schemars(range(max = 1000))]
     limit: u32,
     /// Results to skip
     #[serde(default)]
     #[schemars(range(max = 1_000_000))]
     offset: u32,
+}
+
+fn usual_limit() -> u32 {
+    USUAL_LIMIT
 }
 
 /// One page of models.

@@ -18,6 +18,8 @@ pub mod reply;
 mod schema;
 pub mod tool;
 
+mod download;
+mod downloads;
 mod envelope;
 mod examine;
 mod fitting;
@@ -37,11 +39,14 @@ mod models;
 mod node_entry;
 mod nodes;
 mod ownership;
+mod pack_changes;
+mod packs;
 mod picture_models;
 mod preview;
 mod queue;
 mod redraw;
 pub mod resources;
+mod restart;
 mod selection;
 mod settings;
 mod shown;
@@ -78,6 +83,9 @@ pub fn all() -> Vec<Tool> {
         nodes::tools(),
         guides::tools(),
         settings::tools(),
+        downloads::tools(),
+        packs::tools(),
+        pack_changes::tools(),
         queue::tools(),
         jobs::tools(),
         job_progress::tools(),

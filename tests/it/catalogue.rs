@@ -69,6 +69,15 @@ fn good_arguments(tool: &str) -> Value {
         | "comfyui_list_subgraphs"
         | "comfyui_list_extensions"
         | "comfyui_get_server_features" => json!({}),
+        "comfyui_download_model" => {
+            json!({"url": "https://huggingface.co/o/r/resolve/main/a.safetensors", "folder": "loras"})
+        }
+        "comfyui_cancel_download" => json!({"task_id": "0123"}),
+        "comfyui_search_custom_nodes" => json!({"query": "face"}),
+        "comfyui_install_custom_node" | "comfyui_uninstall_custom_node" | "comfyui_update_custom_node" => {
+            json!({"node_id": "sim-face-tools"})
+        }
+        "comfyui_get_download_tasks" | "comfyui_get_custom_node_status" => json!({}),
         other => panic!("give good arguments for {other}"),
     }
 }
@@ -246,6 +255,10 @@ async fn classes_are_those_of_the_contract() {
             "comfyui_cancel_job" | "comfyui_interrupt" => Class::Workflow,
             "comfyui_update_settings" => Class::Admin,
             "comfyui_get_image" | "comfyui_upload_image" => Class::File,
+            "comfyui_download_model" | "comfyui_cancel_download" => Class::File,
+            "comfyui_install_custom_node"
+            | "comfyui_uninstall_custom_node"
+            | "comfyui_update_custom_node" => Class::Admin,
             _ => Class::Read,
         };
         assert_eq!(tool.class(), expected, "{}", tool.name());

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     TestApp,
-    hub::{TestHub, civitai_file, civitai_model, found, repository},
+    hub::{Answer, TestHub, civitai_file, civitai_model, found, redirect, repository},
 };
 
 async fn app_with(hub: &TestHub) -> TestApp {
@@ -21,7 +21,7 @@ fn names(page: &Value) -> Vec<&str> {
 }
 
 /// 13 models in pages as they are asked for; every fourth has no file that may be downloaded.
-fn civitai(asked: &str) -> Option<(u16, Vec<(&'static str, String)>, String)> {
+fn civitai(asked: &str) -> Option<Answer> {
     let url = url::Url::parse(&format!("https://{asked}")).unwrap();
     let number =
         |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.parse::<u64>());
@@ -29,7 +29,7 @@ fn civitai(asked: &str) -> Option<(u16, Vec<(&'static str, String)>, String)> {
         return None;
     }
     if url.query_pairs().any(|(key, value)| key == "types" && value != "LORA") {
-        return Some((400, Vec::new(), json!({"error": "Invalid enum value"}).to_string()));
+        return Some(Answer::new(400, &[], "{}"));
     }
     let (limit, from) = (number("limit").unwrap().unwrap(), number("cursor").map_or(0, Result::unwrap));
     let end = (from + limit).min(13);
@@ -40,7 +40,7 @@ fn civitai(asked: &str) -> Option<(u16, Vec<(&'static str, String)>, String)> {
         })
         .collect();
     let cursor = (end < 13).then(|| json!(end.to_string()));
-    found(&json!({"items": items, "metadata": {"nextCursor": cursor, "pageSize": limit}}))
+    Some(found(&json!({"items": items, "metadata": {"nextCursor": cursor, "pageSize": limit}})))
 }
 
 #[tokio::test]
@@ -99,12 +99,11 @@ async fn hugging_face_gives_the_largest_usable_file_with_size_and_hash() {
                 repository("owner/words", &["README.md"]),
                 repository("owner/broken", &["a.safetensors"]),
             ]);
-            return match asked.contains("cursor=abc") {
-                true => found(&json!([repository("owner/last", &["z.safetensors"])])),
-                false => Some((200, vec![("link", next.into())], first.to_string())),
-            };
+            let last = json!([repository("owner/last", &["z.safetensors"])]);
+            let more = Answer::new(200, &[("link", next)], &first.to_string());
+            return Some(if asked.contains("cursor=abc") { found(&last) } else { more });
         }
-        (asked == "huggingface.co/api/models/owner/xl?blobs=true").then(|| found(&details)).flatten()
+        (asked == "huggingface.co/api/models/owner/xl?blobs=true").then(|| found(&details))
     })
     .await;
     let app = app_with(&hub).await;
@@ -137,14 +136,12 @@ async fn hostile_and_broken_answers_stay_bounded_data() {
             model["modelVersions"][0]["files"][0]["downloadUrl"] =
                 json!("https://evil.example/api/download/models/1");
             model["modelVersions"][0]["files"][0]["hashes"]["SHA256"] = json!("none of that");
-            found(&json!({"items": [model], "metadata": {}}))
+            Some(found(&json!({"items": [model], "metadata": {}})))
         }
-        asked if asked.contains("query=odd") => Some((200, Vec::new(), "<html>login</html>".into())),
-        asked if asked.contains("query=away") => {
-            Some((302, vec![("location", "https://169.254.169.254/".into())], String::new()))
-        }
-        asked if asked.contains("query=busy") => Some((429, Vec::new(), String::new())),
-        asked if asked.contains("types=Nonsense") => Some((400, Vec::new(), String::new())),
+        asked if asked.contains("query=odd") => Some(Answer::new(200, &[], "<html>login</html>")),
+        asked if asked.contains("query=away") => Some(redirect("https://169.254.169.254/", &[])),
+        asked if asked.contains("query=busy") => Some(Answer::new(429, &[], "")),
+        asked if asked.contains("types=Nonsense") => Some(Answer::new(400, &[], "")),
         _ => None,
     })
     .await;

@@ -28,6 +28,7 @@ pub(in crate::sim) fn restart(server: &Arc<Server>) {
     server.queue.reset();
     server.cache.clear();
     server.tasks.clear();
+    lock(&server.packs).load();
     server.current.set_client(None);
     server.interrupt.forget();
     lock(&server.files).clear("temp");

@@ -2,6 +2,7 @@
 
 mod admit;
 pub(super) mod answer;
+pub(in crate::sim) mod downloads;
 mod files;
 mod history;
 mod jobs;

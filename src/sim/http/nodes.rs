@@ -16,7 +16,11 @@ use crate::{
 
 /// The whole catalogue.
 pub(super) async fn all(State(server): State<Arc<Server>>) -> Response {
-    answer::ok(&server.catalogue.all(&lock(&server.models), &lock(&server.files)))
+    let mut all = server.catalogue.all(&lock(&server.models), &lock(&server.files));
+    if let Some(classes) = all.as_object_mut() {
+        classes.extend(lock(&server.packs).classes());
+    }
+    answer::ok(&all)
 }
 
 /// One class under its name, or `{}`.

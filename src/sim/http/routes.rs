@@ -11,7 +11,8 @@ use axum::{
 };
 
 use super::{
-    admit, answer, files, history, jobs, manager, models, nodes, prompt, queue, system, upload, view,
+    admit, answer, downloads, files, history, jobs, manager, models, nodes, prompt, queue, system, upload,
+    view,
 };
 use crate::sim::{builder::Options, server::Server, ws};
 
@@ -69,10 +70,12 @@ fn routes(options: &Options) -> Router<Arc<Server>> {
             .route("/jobs/cancel", post(jobs::cancel_many))
             .route("/jobs/{job_id}", delete(jobs::remove)),
     };
-    match options.manager {
+    let routes = match options.manager {
         crate::sim::Manager::Absent => routes,
         crate::sim::Manager::V4 => routes.merge(manager::routes()),
-    }
+        crate::sim::Manager::V3 => routes.merge(manager::old_routes()),
+    };
+    if options.model_manager { routes.merge(downloads::routes()) } else { routes }
 }
 
 /// The web root takes every GET it does not know for a missing file, and forbids the other methods.

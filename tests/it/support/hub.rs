@@ -15,7 +15,31 @@ use axum::{
 use comfywarden::web::Fetcher;
 use serde_json::{Value, json};
 
-type Reply = Box<dyn Fn(&str) -> Option<(u16, Vec<(&'static str, String)>, String)> + Send + Sync>;
+/// What a hub answers.
+pub(crate) struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self { status, headers: headers.iter().map(owned).collect(), body: body.to_owned() }
+    }
+}
+
+/// A JSON answer.
+pub(crate) fn found(body: &Value) -> Answer {
+    Answer::new(200, &[("content-type", "application/json")], &body.to_string())
+}
+
+/// An answer that leads elsewhere.
+pub(crate) fn redirect(location: &str, headers: &[(&str, &str)]) -> Answer {
+    Answer::new(302, &[&[("location", location)], headers].concat(), "")
+}
+
+type Reply = Box<dyn Fn(&str) -> Option<Answer> + Send + Sync>;
 
 /// Both hubs, and what they were asked.
 pub(crate) struct TestHub {
@@ -38,9 +62,7 @@ struct Shared {
 
 impl TestHub {
     /// Answers each `host/path?query` with what `reply` gives for it, else 404.
-    pub(crate) async fn start(
-        reply: impl Fn(&str) -> Option<(u16, Vec<(&'static str, String)>, String)> + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) async fn start(reply: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::new(Shared { seen: Arc::clone(&seen), reply: Box::new(reply) });
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -69,17 +91,12 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let target = request.uri().to_string();
     let asked = format!("{host}{target}");
     shared.seen.lock().unwrap().push(Seen { host, target, authorization: text("authorization") });
-    let (status, headers, body) = (shared.reply)(&asked).unwrap_or((404, Vec::new(), "{}".into()));
-    let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
-    for (name, value) in headers {
+    let answer = (shared.reply)(&asked).unwrap_or_else(|| Answer::new(404, &[], "{}"));
+    let mut response = Response::builder().status(StatusCode::from_u16(answer.status).unwrap());
+    for (name, value) in answer.headers {
         response = response.header(name, value);
     }
-    response.body(Body::from(body)).unwrap()
-}
-
-/// A JSON answer.
-pub(crate) fn found(body: &Value) -> Option<(u16, Vec<(&'static str, String)>, String)> {
-    Some((200, vec![("content-type", "application/json".into())], body.to_string()))
+    response.body(Body::from(answer.body)).unwrap()
 }
 
 /// A model as Civitai lists it, with everything that is of no interest left out.

@@ -1,0 +1,93 @@
+//! A restart of ComfyUI after a change of its node packs, and a look at the nodes that came with it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Call;
+use crate::{
+    comfy::{Manager, Restarted},
+    error::{JsonObject, Result},
+    security::display,
+    workflow::{ObjectInfo, Workflow, graph::Node},
+};
+
+/// The most classes and findings that are listed.
+const MOST: usize = 20;
+
+/// What became of the restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum Restart {
+    NotAsked,
+    Done,
+    Deferred,
+    Refused,
+    Failed,
+}
+
+/// What became of the restart, and what is to be done.
+#[derive(Debug)]
+pub(super) struct After {
+    pub(super) state: Restart,
+    pub(super) seconds: u64,
+    pub(super) next: Option<String>,
+}
+
+/// The classes that came, and what the inspector says of them.
+#[derive(Debug, Default)]
+pub(super) struct NewNodes {
+    pub(super) classes: Vec<String>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Restarts ComfyUI unless that would end somebody's job.
+pub(super) async fn restart(call: &Call, manager: &Manager) -> Result<After> {
+    let after = |state, seconds, next: Option<&str>| After { state, seconds, next: next.map(str::to_owned) };
+    let queue = call.comfy.queue().await?;
+    let jobs = queue.running.len() + queue.pending.len();
+    if jobs > 0 {
+        let next = format!("{jobs} jobs run or wait: restart ComfyUI when comfyui_get_queue is empty");
+        return Ok(after(Restart::Deferred, 0, Some(&next)));
+    }
+    call.trail.event("reboot_initiated", JsonObject::new()).await?;
+    call.progress.report(85.0, "ComfyUI restarts");
+    Ok(match call.comfy.restart(manager).await {
+        Ok(Restarted::Back(time)) => after(Restart::Done, time.as_secs(), None),
+        Ok(Restarted::Refused) => {
+            let next = "the Manager's security level forbids a restart: restart ComfyUI by hand";
+            after(Restart::Refused, 0, Some(next))
+        }
+        Ok(Restarted::Away) | Err(_) => {
+            let next = "ComfyUI does not answer after its restart: look at its log and start it by hand";
+            after(Restart::Failed, 0, Some(next))
+        }
+    })
+}
+
+/// The classes that are there now and were not before, from fresh data. With `inspected` also what the inspector
+/// says of them.
+pub(super) async fn look_at_new_nodes(call: &Call, before: &ObjectInfo, inspected: bool) -> Result<NewNodes> {
+    let now = call.comfy.object_info().await?;
+    let new: Vec<&str> =
+        now.names().iter().map(String::as_str).filter(|class| !before.contains(class)).collect();
+    let mut found = NewNodes::default();
+    if inspected {
+        let mut graph = Workflow::new();
+        for (number, class) in new.iter().enumerate() {
+            graph.insert(number.to_string(), Node::new(*class, JsonObject::new()));
+        }
+        found.warnings = call.look(graph, Some(&now)).await.warnings;
+        found.warnings.truncate(MOST);
+    }
+    found.classes = new.iter().take(MOST).map(|class| display::sanitize(class).into_owned()).collect();
+    let noted = fields(&[("new_nodes", json!(new.len())), ("warnings", json!(found.warnings))]);
+    call.trail.event("post_restart_audit", noted).await?;
+    Ok(found)
+}
+
+/// Fields of an audit record.
+pub(super) fn fields(pairs: &[(&str, Value)]) -> JsonObject {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+}
