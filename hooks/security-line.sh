@@ -105,6 +105,7 @@ function unescaped(text,    count, parts, at, out) {
 
 # What a terminal and a JSON text can hold; the rest is not obeyed and not shown.
 function plain(text) {
+    gsub(/\\\\/, "/", text)
     gsub(/\\u[0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]/, "?", text)
     gsub(/\\"|"/, "\047", text)
     gsub(/\\/, "/", text)

@@ -27,7 +27,7 @@ pub use crate::{
     config::Remote,
     security::{Caller, Class},
     tools::{
-        Block, Change, Reply, Tool, View,
+        Block, Change, Reply, Tool, View, all as built_in_tools,
         completion::Reference,
         progress::{Sink, Update},
         prompts::Prompt,

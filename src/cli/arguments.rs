@@ -1,5 +1,7 @@
 //! The words of the command line.
 
+mod files;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::config::{Environment, LoadOptions, Profile};
+
+pub(super) use files::{Catalogue, Convert, Diff, DiffFormat, Form, Validate};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -74,93 +78,17 @@ pub(super) enum Command {
     Validate(Validate),
     /// Compare two workflow files by what their nodes do
     Diff(Diff),
+    /// Write comfywarden into the configuration of a client
+    Setup(super::setup::Setup),
+    /// Ask the HTTP server of this machine whether it lives, as containers do
+    Healthcheck,
+    /// Print the reference pages of the documentation
+    Reference(Reference),
     /// Check or read the audit log
     #[command(subcommand)]
     Audit(Audit),
     /// Run a simulated ComfyUI
     Sim(Sim),
-}
-
-/// Where node classes are looked up.
-#[derive(Debug, Args)]
-pub(super) struct Catalogue {
-    /// A saved answer of ComfyUI's /object_info, in place of asking ComfyUI
-    #[arg(long, value_name = "FILE")]
-    pub(super) object_info: Option<PathBuf>,
-}
-
-/// `convert`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Reads JSON in API or editor's format, a script, and PNG, WebP, JPEG, MP4, WebM, FLAC, Ogg or MP3 files that ComfyUI
-saved. What was dropped or assumed goes to standard error.
-
-Examples:
-  comfywarden convert editor.json
-  comfywarden convert picture.png --to ui --out open-me.json")]
-pub(super) struct Convert {
-    /// The workflow
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
-    /// The form of the result
-    #[arg(long, value_enum, default_value = "api")]
-    pub(super) to: Form,
-    /// Write to this file, which must not exist yet
-    #[arg(long, value_name = "FILE")]
-    pub(super) out: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) catalogue: Catalogue,
-}
-
-/// The forms of a workflow.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Form {
-    /// What ComfyUI runs
-    Api,
-    /// What the editor opens
-    Ui,
-    /// One call per node
-    Script,
-}
-
-/// `validate`.
-#[derive(Debug, Args)]
-pub(super) struct Validate {
-    /// The workflows
-    #[arg(value_name = "FILE", required = true)]
-    pub(super) files: Vec<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-    #[command(flatten)]
-    pub(super) catalogue: Catalogue,
-}
-
-/// `diff`.
-#[derive(Debug, Args)]
-pub(super) struct Diff {
-    /// The older workflow
-    #[arg(value_name = "BEFORE")]
-    pub(super) before: PathBuf,
-    /// The newer workflow
-    #[arg(value_name = "AFTER")]
-    pub(super) after: PathBuf,
-    /// The form of the answer
-    #[arg(long, value_enum, default_value = "text")]
-    pub(super) format: DiffFormat,
-    #[command(flatten)]
-    pub(super) catalogue: Catalogue,
-}
-
-/// The forms of a comparison.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum DiffFormat {
-    /// Words
-    Text,
-    /// A flowchart
-    Mermaid,
-    /// Lists
-    Json,
 }
 
 /// `serve`.
@@ -190,7 +118,7 @@ pub(super) struct Serve {
 }
 
 /// The names of [`Profile`] on the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProfileName {
     /// All tools
     Full,
@@ -294,6 +222,25 @@ pub(super) struct Inspect {
     pub(super) json: bool,
 }
 
+/// `reference`.
+#[derive(Debug, Args)]
+pub(super) struct Reference {
+    /// The page
+    #[arg(value_enum)]
+    pub(super) page: Page,
+}
+
+/// The pages that are made from the program itself.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Page {
+    /// docs/tools.md: every tool with its parameters
+    Tools,
+    /// The table of tools in README.md
+    Overview,
+    /// docs/configuration.md: every key with its default and its variables
+    Configuration,
+}
+
 /// `audit`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
@@ -320,15 +267,27 @@ pub(super) enum Audit {
 #[command(after_help = "\
 It answers as ComfyUI does, runs model-free nodes on real pixels, and paints placeholder pictures for samplers.
 
-Example:
-  comfywarden sim --listen 127.0.0.1:8188")]
+Examples:
+  comfywarden sim --listen 127.0.0.1:8188
+  comfywarden sim --models loras= --models checkpoints=mine.safetensors")]
 pub(super) struct Sim {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8188", value_name = "ADDR")]
     pub(super) listen: SocketAddr,
+    /// The model files of one folder, in place of the usual ones; can be repeated
+    #[arg(long, value_name = "FOLDER=NAMES", value_parser = models)]
+    pub(super) models: Vec<(String, Vec<String>)>,
     /// Milliseconds that a sampler takes
     #[arg(long, value_name = "MS")]
     pub(super) sampling_ms: Option<u64>,
+}
+
+/// `checkpoints=a.safetensors,b.safetensors`; nothing after the sign empties the folder.
+fn models(text: &str) -> Result<(String, Vec<String>), String> {
+    let (folder, names) =
+        text.split_once('=').ok_or("write the folder, `=`, and file names between commas")?;
+    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+    Ok((folder.trim().to_owned(), names.map(str::to_owned).collect()))
 }
 
 impl Arguments {

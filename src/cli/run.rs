@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::{Arguments, Command, Serve};
 use super::failure::{FAILED, Failure, INTERRUPTED};
 use super::output::complain;
-use super::{audit, call, convert, demo, diff, doctor, inspect, serve, sim, stop, tools, validate};
+use super::{
+    audit, call, convert, demo, diff, doctor, healthcheck, inspect, reference, serve, setup, sim, stop,
+    tools, validate,
+};
 use crate::config::{self, Environment, LoadOptions, Loaded, LogFormat};
 use crate::telemetry;
 
@@ -85,6 +88,13 @@ async fn dispatch(
     if let Command::Sim(wanted) = &command {
         return sim::run(wanted, stop).await;
     }
+    if let Command::Reference(wanted) = &command {
+        return reference::run(wanted);
+    }
+    if let Command::Setup(wanted) = &command {
+        let flag = arguments.global.comfyui_url.as_ref().map(url::Url::as_str);
+        return setup::run(wanted, &options.environment, flag.or(options.environment.get("COMFYUI_URL")));
+    }
     let loaded = loaded?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -99,8 +109,9 @@ async fn dispatch(
         Command::Convert(wanted) => until(&stop, convert::run(&wanted, config)).await,
         Command::Validate(wanted) => until(&stop, validate::run(&wanted, config)).await,
         Command::Diff(wanted) => until(&stop, diff::run(&wanted, config)).await,
+        Command::Healthcheck => until(&stop, healthcheck::run(&config)).await,
         Command::Audit(wanted) => until(&stop, audit::run(&wanted, &config)).await,
-        Command::Doctor(_) | Command::Sim(_) => Ok(()),
+        Command::Doctor(_) | Command::Sim(_) | Command::Setup(_) | Command::Reference(_) => Ok(()),
     }
 }
 

@@ -14,6 +14,9 @@ pub(super) async fn run(wanted: &Sim, stop: CancellationToken) -> Result<(), Fai
     if let Some(milliseconds) = wanted.sampling_ms {
         builder = builder.sampling_time(Duration::from_millis(milliseconds));
     }
+    for (folder, names) in &wanted.models {
+        builder = builder.seed_models(folder, names.iter().cloned());
+    }
     let mut running = builder.start().await?;
     say(&format!("a simulated ComfyUI listens on {}", running.url()))?;
     tokio::select! {

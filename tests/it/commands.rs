@@ -49,9 +49,21 @@ async fn version_is_the_one_of_the_package() {
 #[tokio::test]
 async fn every_command_has_a_help_text() {
     let home = tempfile::tempdir().unwrap();
-    for command in
-        ["serve", "demo", "doctor", "tools", "call", "inspect", "audit", "sim", "convert", "validate", "diff"]
-    {
+    for command in [
+        "serve",
+        "demo",
+        "doctor",
+        "tools",
+        "call",
+        "inspect",
+        "audit",
+        "sim",
+        "convert",
+        "validate",
+        "diff",
+        "setup",
+        "reference",
+    ] {
         let output = run(home.path(), &[command, "--help"]).await.unwrap();
         assert_eq!(code(&output), Some(0), "{command}");
         assert!(stdout(&output).contains("Usage: comfywarden"), "{command}");
@@ -144,6 +156,37 @@ async fn mistakes_in_the_configuration_exit_with_3_and_are_all_named() {
             "{told}"
         );
     }
+}
+
+#[tokio::test]
+async fn healthcheck_tells_a_living_door_from_a_dead_one() {
+    let home = tempfile::tempdir().unwrap();
+    let alone = run(home.path(), &["healthcheck"]).await.unwrap();
+    assert_eq!(code(&alone), Some(0), "without a door there is nothing to ask: {alone:?}");
+
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let with_door = |arguments: &[&str]| {
+        let mut command = program(home.path(), arguments);
+        command.env("COMFYWARDEN_TRANSPORT_REMOTE_ENABLED", "true");
+        command.env("COMFYWARDEN_TRANSPORT_REMOTE_PORT", free.to_string());
+        // A public name alone: the check must still be let in.
+        command.env("COMFYWARDEN_TRANSPORT_REMOTE_ALLOWED_HOSTS", "comfy.example.org");
+        command
+    };
+    let dead = timeout(BOUND, with_door(&["healthcheck"]).output()).await.unwrap().unwrap();
+    assert_eq!(code(&dead), Some(1), "{dead:?}");
+
+    let mut server = with_door(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+    let alive = timeout(BOUND, async {
+        loop {
+            let output = with_door(&["healthcheck"]).output().await.unwrap();
+            if code(&output) == Some(0) {
+                return output;
+            }
+        }
+    });
+    assert!(stdout(&alive.await.unwrap()).contains("answers"));
+    server.kill().await.unwrap();
 }
 
 #[tokio::test]

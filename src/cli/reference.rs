@@ -1,0 +1,22 @@
+//! `reference`: the pages of the documentation that are made from the program, so that they cannot fall behind it.
+
+mod configuration;
+mod tools;
+
+use super::arguments::{Page, Reference};
+use super::failure::Failure;
+use super::output::say;
+
+pub(super) fn run(wanted: &Reference) -> Result<(), Failure> {
+    let page = match wanted.page {
+        Page::Tools => tools::page(),
+        Page::Overview => tools::overview(),
+        Page::Configuration => configuration::page(),
+    };
+    Ok(say(page.trim_end())?)
+}
+
+/// Text inside a cell of a table.
+fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}

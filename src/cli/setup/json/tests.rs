@@ -1,0 +1,102 @@
+//! What is there stays; what is broken is refused.
+
+use super::*;
+
+fn entry() -> Entry {
+    Entry {
+        name: "comfyui".into(),
+        command: "/opt/comfywarden".into(),
+        arguments: vec!["serve".into()],
+        environment: vec![("COMFYUI_URL".into(), "http://gpu:8188/".into())],
+    }
+}
+
+fn edited(text: &str) -> String {
+    with_entry(text, "mcpServers", false, &entry()).unwrap()
+}
+
+#[test]
+fn empty_file_becomes_a_whole_one() {
+    let expected = r#"{
+  "mcpServers": {
+    "comfyui": {
+      "command": "/opt/comfywarden",
+      "args": [
+        "serve"
+      ],
+      "env": {
+        "COMFYUI_URL": "http://gpu:8188/"
+      }
+    }
+  }
+}
+"#;
+    for empty in ["", " \n", "{}\n", "\u{feff}"] {
+        assert_eq!(edited(empty), expected, "{empty:?}");
+    }
+}
+
+#[test]
+fn comments_order_and_spacing_stay() {
+    let text = "// mine\n{\n\t\"z\": 1, /* why */\n\t\"mcpServers\": {\n\t\t\"other\": {\"command\": \"x\"} // keep\n\t\t// last\n\t},\n\t\"a\": [1,2,],\n}\n";
+    let after = edited(text);
+    for kept in [
+        "// mine\n{\n\t\"z\": 1, /* why */\n",
+        "{\"command\": \"x\"}, // keep\n\t\t// last\n\t\t\"comfyui\": {\n\t\t\t\"command\"",
+        "\t},\n\t\"a\": [1,2,],\n}\n",
+    ] {
+        assert!(after.contains(kept), "{kept}\n---\n{after}");
+    }
+    assert_eq!(edited(&after), after, "a second time changes nothing");
+}
+
+#[test]
+fn one_line_and_windows_line_breaks_stay() {
+    let after = edited("{\"mcpServers\":{},\"b\":2}");
+    assert!(
+        after.starts_with("{\"mcpServers\":{\n    \"comfyui\": {") && after.ends_with("\n  },\"b\":2}"),
+        "{after}"
+    );
+    let after = edited("{\r\n  \"b\": 2\r\n}\r\n");
+    assert!(!after.replace("\r\n", "").contains('\n'), "{after:?}");
+}
+
+#[test]
+fn own_entry_is_brought_up_to_date_and_keeps_what_a_person_added() {
+    let text = r#"{"mcpServers": {"comfyui": {"command": "/old/comfywarden", "args": [], "env": {"MINE": "1"}, "disabled": true}}}"#;
+    let after: Value = serde_json::from_str(&edited(text)).unwrap();
+    let ours = &after["mcpServers"]["comfyui"];
+    assert_eq!(
+        (ours["command"].as_str(), &ours["args"]),
+        (Some("/opt/comfywarden"), &serde_json::json!(["serve"]))
+    );
+    assert_eq!((&ours["env"]["MINE"], &ours["disabled"]), (&Value::from("1"), &Value::from(true)));
+    assert_eq!(ours["env"]["COMFYUI_URL"], "http://gpu:8188/");
+}
+
+#[test]
+fn server_of_somebody_else_is_not_replaced() {
+    let text = r#"{"mcpServers": {"comfyui": {"command": "uvx", "args": ["comfyui-mcp"]}}}"#;
+    let error = with_entry(text, "mcpServers", false, &entry()).unwrap_err();
+    assert_eq!(error.kind(), crate::error::Kind::Conflict);
+    assert!(error.message().contains("uvx") && error.hint_text().unwrap().contains("--name"), "{error}");
+}
+
+#[test]
+fn broken_files_are_refused_with_the_place() {
+    for (text, place) in [
+        ("{\n  \"a\": 1\n  \"b\": 2\n}", "line 3"),
+        ("{\"a\": }", "column 7"),
+        ("{\"a\": \"x", "does not end"),
+        ("{\"a\": 1} x", "after the end"),
+        ("{/* ", "comment"),
+        ("[1]", "object"),
+        ("{\"mcpServers\": []}", "`mcpServers`"),
+        ("{'a': 1}", "quotation marks"),
+    ] {
+        let error = with_entry(text, "mcpServers", false, &entry()).unwrap_err();
+        assert!(error.message().contains(place), "{text}: {error}");
+    }
+    let deep = "[".repeat(5_000);
+    assert!(with_entry(&format!("{{\"a\": {deep}"), "mcpServers", false, &entry()).is_err());
+}

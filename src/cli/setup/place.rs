@@ -1,0 +1,111 @@
+//! Reading and replacing a client's file: the old one is kept beside it, and nobody ever sees half a file.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+
+/// A configuration file that is larger is none.
+const LARGEST: u64 = 64 * 1024 * 1024;
+/// More copies than these would be a mistake of ours.
+const MOST_BACKUPS: u32 = 99;
+
+/// A file as it was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Where it really lies, links followed.
+    pub(super) path: PathBuf,
+    /// Its text, if it is there.
+    pub(super) text: Option<String>,
+}
+
+/// Reads the file, if it is there.
+pub(super) fn find(path: &Path) -> Result<Found> {
+    let real = match fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
+            return Ok(Found { path: path.to_owned(), text: None });
+        }
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    let size = fs::metadata(&real).map_err(|error| unreadable(path, &error))?.len();
+    if size > LARGEST {
+        return Err(Error::invalid_input(format!("{} is larger than 64 MiB", path.display())));
+    }
+    let bytes = fs::read(&real).map_err(|error| unreadable(path, &error))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Error::invalid_input(format!("{} is not UTF-8 text", path.display()))
+            .hint("repair the file first; nothing was changed")
+    })?;
+    Ok(Found { path: real, text: Some(text) })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::new(Kind::Conflict, format!("{} cannot be read: {error}", path.display()))
+}
+
+/// Puts `text` in the place of what was found, and answers where the old text is kept.
+pub(super) fn replace(found: &Found, text: &str) -> Result<Option<PathBuf>> {
+    let path = &found.path;
+    let failed = |error: io::Error| {
+        Error::new(Kind::Conflict, format!("{} cannot be written: {error}", path.display()))
+            .hint("nothing was changed; --dry-run shows what to write by hand")
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(failed)?;
+    let backup = match &found.text {
+        Some(old) => Some(keep(path, old).map_err(failed)?),
+        None => None,
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let trial = folder.join(format!(".{name}.comfywarden-{}", std::process::id()));
+    let written = write_new(&trial, text, path).and_then(|()| {
+        if fs::read_to_string(path).ok() == found.text {
+            return fs::rename(&trial, path);
+        }
+        Err(io::Error::other("another program changed it in the meantime; try again"))
+    });
+    if let Err(error) = written {
+        let _ = fs::remove_file(&trial);
+        return Err(failed(error));
+    }
+    Ok(backup)
+}
+
+/// Writes a new file with the rights of the one that it will replace, and waits until it is on the disk.
+fn write_new(trial: &Path, text: &str, model: &Path) -> io::Result<()> {
+    let mut file = private(trial)?;
+    file.write_all(text.as_bytes())?;
+    if let Ok(metadata) = fs::metadata(model) {
+        file.set_permissions(metadata.permissions())?;
+    }
+    file.sync_all()
+}
+
+/// Such files hold tokens of other servers: others get no look at them, not even for a moment.
+fn private(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// A copy beside the file, under a name that is free.
+fn keep(path: &Path, old: &str) -> io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for number in 1..=MOST_BACKUPS {
+        let ending = if number == 1 { String::new() } else { format!("-{number}") };
+        let copy = path.with_file_name(format!("{name}.comfywarden-backup{ending}"));
+        match private(&copy) {
+            Ok(mut file) => {
+                file.write_all(old.as_bytes())?;
+                return Ok(copy);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("there are too many backups beside it; remove some"))
+}

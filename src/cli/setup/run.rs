@@ -1,0 +1,119 @@
+//! The command: which file, what goes into it, and what to tell.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::arguments::Setup;
+use super::client::{Entry, System, Target};
+use super::{json, place, toml};
+use crate::cli::arguments::ProfileName;
+use crate::cli::failure::Failure;
+use crate::cli::output::say;
+use crate::config::Environment;
+use crate::error::{Error, Result};
+
+/// From the text of a file to the text with our entry.
+type Edit = Box<dyn Fn(&str) -> Result<String>>;
+
+/// Runs it. `url` is the address of ComfyUI, if somebody named one.
+pub(in crate::cli) fn run(
+    wanted: &Setup,
+    environment: &Environment,
+    url: Option<&str>,
+) -> Result<(), Failure> {
+    let client = wanted.client;
+    let target = client.target(System::here(), environment)?;
+    let (file, edit): (PathBuf, Edit) = match target {
+        Target::ByHand(text) => return Ok(say(text)?),
+        Target::Json { file, section, typed } => {
+            let entry = entry(wanted, url)?;
+            (file, Box::new(move |text| json::with_entry(text, section, typed, &entry)))
+        }
+        Target::Toml { file } => {
+            let entry = entry(wanted, url)?;
+            (file, Box::new(move |text| toml::with_entry(text, &entry)))
+        }
+    };
+    let found = place::find(&file)?;
+    let before = found.text.clone().unwrap_or_default();
+    let after = edit(&before).map_err(|error| named(&file, &error))?;
+    let shown = file.display();
+    if after == before {
+        say(&format!("{shown} has `{}` already; nothing to change", wanted.name))?;
+        return Ok(());
+    }
+    if wanted.dry_run {
+        say(&format!("{shown} would change so (nothing was written):"))?;
+        return Ok(say(&changed_lines(&before, &after))?);
+    }
+    let backup = place::replace(&found, &after)?;
+    say(&format!("{shown} now starts comfywarden as `{}`", wanted.name))?;
+    if let Some(backup) = backup {
+        say(&format!("  the file as it was: {}", backup.display()))?;
+    }
+    say(&format!("  next: {} ({})", client.next(), client.title()))?;
+    Ok(())
+}
+
+fn entry(wanted: &Setup, url: Option<&str>) -> Result<Entry> {
+    let name = &wanted.name;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
+        return Err(Error::invalid_input(format!("`{name}` is no name for a server"))
+            .hint("up to 40 letters, digits, `-` and `_`"));
+    }
+    let program = std::env::current_exe()
+        .map_err(|error| Error::internal(format!("the place of this program is unknown: {error}")))?;
+    let command = program.to_str().ok_or_else(|| {
+        Error::invalid_input("the path of this program is not UTF-8, and a client's file has to be")
+            .hint("move the program to another folder")
+    })?;
+    let mut arguments = vec!["serve".to_owned()];
+    if let Some(profile) =
+        wanted.profile.or(wanted.client.profile()).filter(|profile| *profile != ProfileName::Full)
+    {
+        let value = profile.to_possible_value();
+        arguments.push("--profile".to_owned());
+        arguments.extend(value.map(|value| value.get_name().to_owned()));
+    }
+    let environment = url.map(|url| ("COMFYUI_URL".to_owned(), url.to_owned()));
+    Ok(Entry {
+        name: name.clone(),
+        command: command.to_owned(),
+        arguments,
+        environment: environment.into_iter().collect(),
+    })
+}
+
+fn named(file: &Path, error: &Error) -> Error {
+    let outer = Error::new(error.kind(), format!("{}: {}", file.display(), error.message()));
+    match error.hint_text() {
+        Some(hint) => outer.hint(hint),
+        None => outer,
+    }
+}
+
+/// The lines that differ, between those that are equal at the start and at the end.
+fn changed_lines(before: &str, after: &str) -> String {
+    let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let start = before.iter().zip(&after).take_while(|(left, right)| left == right).count();
+    let most = before.len().min(after.len()) - start;
+    let end = before
+        .iter()
+        .rev()
+        .zip(after.iter().rev())
+        .take(most)
+        .take_while(|(left, right)| left == right)
+        .count();
+    let part = |mark: &str, lines: &[&str]| -> Vec<String> {
+        lines
+            .get(start..lines.len() - end)
+            .unwrap_or_default()
+            .iter()
+            .map(|line| format!("{mark} {line}"))
+            .collect()
+    };
+    let lines: Vec<String> = part("-", &before).into_iter().chain(part("+", &after)).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# Checks what people install with the programs that publish it: the Claude Code plugin, the MCPB bundle, the registry entry, the
+# systemd unit, the container file, the evals. Installs what it needs from npm and PyPI into a folder of its own
+# (COMFYWARDEN_KIT, by default below the user's cache), and says plainly what it skipped.
+#
+#   tests/distribution.sh [PROGRAM]        default: target/debug/comfywarden, built when it is missing
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+program=${1:-$root/target/debug/comfywarden}
+kit=${COMFYWARDEN_KIT:-${XDG_CACHE_HOME:-$HOME/.cache}/comfywarden-kit}
+scratch=$(mktemp -d)
+
+failed=()
+skipped=()
+
+tidy() {
+
+    rm -rf "$scratch"
+}
+trap tidy EXIT
+
+check() { # check NAME COMMAND…
+    local name=$1
+    shift
+    if "$@" >"$scratch/log" 2>&1; then
+        printf 'ok       %s\n' "$name"
+    else
+        printf 'FAILED   %s\n' "$name"
+        sed 's/^/         /' "$scratch/log" | tail -n 25
+        failed+=("$name")
+    fi
+}
+
+skip() { # skip NAME WHY
+    printf 'skipped  %s: %s\n' "$1" "$2"
+    skipped+=("$1")
+}
+
+says() { # says TEXT COMMAND…: the command succeeds and its output holds the text
+    local text=$1
+    shift
+    local output
+    output=$("$@" 2>&1) || { printf '%s\n' "$output"; return 1; }
+    printf '%s\n' "$output"
+    case $output in *"$text"*) ;; *) echo "the output lacks: $text"; return 1 ;; esac
+}
+
+# ---- tools -----------------------------------------------------------------------------------------------------------
+[ -x "$program" ] || cargo build --locked || exit 1
+mkdir -p "$kit"
+npm_packages="node@22 @anthropic-ai/claude-code@2.1.329 @anthropic-ai/mcpb@2.1.2"
+if command -v npm >/dev/null; then
+    if [ ! -x "$kit/node_modules/.bin/claude" ] || [ ! -x "$kit/node_modules/.bin/mcpb" ]; then
+        [ -f "$kit/package.json" ] || echo '{"private":true,"allowScripts":{"node":true,"@anthropic-ai/claude-code":true}}' >"$kit/package.json"
+        # shellcheck disable=SC2086
+        (cd "$kit" && npm install --no-audit --no-fund --save-dev $npm_packages && npm rebuild) >"$scratch/npm" 2>&1 \
+            || { echo "npm could not install: $npm_packages"; tail -n 5 "$scratch/npm"; }
+    fi
+fi
+claude=$kit/node_modules/.bin/claude
+mcpb=$kit/node_modules/.bin/mcpb
+path_with_node=$kit/node_modules/node/bin:$PATH
+python=$kit/python/bin/python
+if [ ! -x "$kit/python/bin/inspect" ]; then
+    python3 -m venv "$kit/python" >"$scratch/pip" 2>&1 \
+        && "$kit/python/bin/pip" install -q "inspect-ai==0.3.285" "mcp==2.3.0" "check-jsonschema==0.39.0" >>"$scratch/pip" 2>&1 \
+        || { echo "PyPI packages could not be installed"; tail -n 5 "$scratch/pip"; }
+fi
+
+# ---- plugin ----------------------------------------------------------------------------------------------------------
+# A copy of what is published: without build folders, as a user's machine gets it.
+plugin=$scratch/plugin
+mkdir -p "$plugin"
+if git rev-parse --git-dir >/dev/null 2>&1; then
+    git ls-files -co --exclude-standard -z | tar cf - --null -T - 2>/dev/null | tar xf - -C "$plugin"
+else
+    tar cf - --exclude=./target . | tar xf - -C "$plugin"
+fi
+if env PATH="$path_with_node" "$claude" --version >/dev/null 2>&1; then
+    home=$scratch/home
+    mkdir -p "$home/.local/bin"
+    ln -s "$program" "$home/.local/bin/comfywarden"
+    as_user() { (cd "$home" && env -i HOME="$home" PATH="$path_with_node" DISABLE_AUTOUPDATER=1 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 "$@"); }
+    in_plugin() { (cd "$plugin" && env -i HOME="$home" PATH="$path_with_node" DISABLE_AUTOUPDATER=1 CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 "$@"); }
+    always_on() {
+        local output tokens
+        output=$(as_user "$claude" plugin details comfy@comfywarden) || { echo "$output"; return 1; }
+        tokens=$(printf '%s\n' "$output" | sed -n 's/.*Always-on: *~*\([0-9]*\) tok.*/\1/p')
+        echo "always on: ${tokens:-unknown} tokens, at most 150"
+        [ -n "$tokens" ] && [ "$tokens" -le 150 ]
+    }
+    check "plugin: validate --strict --profile directory" in_plugin "$claude" plugin validate --strict --profile directory .
+    check "plugin: marketplace add" in_plugin "$claude" plugin marketplace add ./
+    check "plugin: install" as_user "$claude" plugin install comfy@comfywarden
+    check "plugin: list" says "comfy@comfywarden" as_user "$claude" plugin list
+    check "plugin: costs at most 150 tokens when idle" always_on
+    check "plugin: the server connects" says "Connected" as_user "$claude" mcp list
+    rm "$home/.local/bin/comfywarden"
+    check "plugin: without the program it says how to get it" says "comfywarden is not installed" as_user "$claude" mcp list
+    ln -s "$program" "$home/.local/bin/comfywarden"
+    check "plugin: what a model and a user see" as_user env COMFYWARDEN_PROGRAM="$program" CLAUDE="$claude" \
+        python3 "$root/tests/distribution/conversation.py" "$plugin"
+else
+    skip "plugin" "claude code is not there (npm or the network is missing)"
+fi
+
+# ---- bundle ----------------------------------------------------------------------------------------------------------
+if env PATH="$path_with_node" "$mcpb" --version >/dev/null 2>&1; then
+    check "bundle: mcpb validate" env PATH="$path_with_node" "$mcpb" validate packaging/manifest.json
+    check "bundle: mcpb pack" env PATH="$path_with_node" MCPB="$mcpb" packaging/mcpb.sh "$program" "$scratch/out.mcpb"
+    check "bundle: mcpb info" says "comfywarden" env PATH="$path_with_node" "$mcpb" info "$scratch/out.mcpb"
+    unpacked() {
+        env PATH="$path_with_node" "$mcpb" unpack "$scratch/out.mcpb" "$scratch/unpacked" \
+            && says "comfywarden " "$scratch/unpacked/server/comfywarden" --version
+    }
+    check "bundle: the program in it runs" unpacked
+else
+    skip "bundle" "mcpb is not there (npm or the network is missing)"
+fi
+
+# ---- registry, container, service -------------------------------------------------------------------------------------
+if [ -x "$kit/python/bin/check-jsonschema" ]; then
+    check "registry: server.json fits the schema" "$kit/python/bin/check-jsonschema" \
+        --schemafile tests/schema/mcp-registry-server.schema.2025-12-11.json packaging/server.json
+    check "release: workflows fit their schema" "$kit/python/bin/check-jsonschema" --builtin-schema vendor.github-workflows \
+        .github/workflows/ci.yml .github/workflows/release.yml
+    check "container: compose file fits its schema" "$kit/python/bin/check-jsonschema" --builtin-schema vendor.compose-spec packaging/compose.yaml
+else
+    skip "registry, workflows, compose" "check-jsonschema is not there (PyPI or the network is missing)"
+fi
+if command -v docker >/dev/null; then
+    check "container: image builds" docker build -q -f packaging/Dockerfile -t comfywarden-check .
+    check "container: runs and is not root" says "comfywarden " docker run --rm --read-only --user 65532 comfywarden-check --version
+else
+    skip "container: building the image" "docker is not there"
+fi
+if command -v systemd-analyze >/dev/null; then
+    check "service: the unit is valid" systemd-analyze verify --man=no packaging/comfywarden.service
+else
+    skip "service: systemd-analyze verify" "systemd is not there"
+fi
+if command -v shellcheck >/dev/null; then
+    check "scripts: shellcheck" shellcheck .claude-plugin/start.sh hooks/security-line.sh packaging/mcpb.sh tests/distribution.sh
+else
+    skip "scripts: shellcheck" "shellcheck is not there"
+fi
+for awk in mawk gawk "busybox awk" original-awk; do
+    if command -v "${awk%% *}" >/dev/null; then
+        hook() { printf '#!/bin/sh\nexec %s "$@"\n' "$awk" >"$scratch/awk" && chmod +x "$scratch/awk" \
+            && says "SECURITY: comfyui_validate_workflow: Dangerous node type: Terminal" \
+                env PATH="$scratch:$PATH" sh hooks/security-line.sh <tests/fixtures/hook/dangerous_workflow.json; }
+        check "hook: with $awk" hook
+    fi
+done
+
+# ---- evals -----------------------------------------------------------------------------------------------------------
+if [ -x "$kit/python/bin/inspect" ]; then
+    check "evals: the harness, its oracle and both suites" env COMFYWARDEN="$program" PATH="$kit/python/bin:$PATH" \
+        "$python" evals/check.py "$scratch/evals"
+else
+    skip "evals" "inspect-ai is not there (PyPI or the network is missing)"
+fi
+
+# ---- documents, names, versions ---------------------------------------------------------------------------------------
+if command -v cargo >/dev/null; then
+    check "documents: links, names, versions, pages" cargo test --locked -q --test it distribution::
+else
+    skip "documents" "cargo is not there"
+fi
+
+printf '\n%s failed, %s skipped\n' "${#failed[@]}" "${#skipped[@]}"
+[ "${#failed[@]}" -eq 0 ]

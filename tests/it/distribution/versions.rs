@@ -1,0 +1,93 @@
+//! One version everywhere: `Cargo.toml` has it, everything else repeats it.
+
+use serde_json::Value;
+
+use super::texts::{json, read};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Every text under the key `version`, at any depth.
+fn versions(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                match inner.as_str() {
+                    Some(text) if key == "version" => found.push((format!("{path}/{key}"), text.to_owned())),
+                    _ => versions(inner, &format!("{path}/{key}"), found),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, inner) in items.iter().enumerate() {
+                versions(inner, &format!("{path}/{index}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn manifests_repeat_the_version_of_the_package() {
+    for file in [
+        ".claude-plugin/plugin.json",
+        ".claude-plugin/marketplace.json",
+        "packaging/manifest.json",
+        "packaging/server.json",
+    ] {
+        let mut found = Vec::new();
+        versions(&json(file), "", &mut found);
+        assert!(!found.is_empty(), "{file} names no version");
+        for (place, version) in found {
+            assert_eq!(version, VERSION, "{file}{place}");
+        }
+    }
+}
+
+#[test]
+fn image_tags_repeat_the_version_of_the_package() {
+    let image = regex::Regex::new(r#"ghcr\.io/comfywarden/comfywarden:([0-9][^\s"]*)"#).unwrap();
+    let mut seen = 0;
+    for file in ["packaging/compose.yaml", "packaging/server.json", "docs/clients.md", "README.md"] {
+        for found in image.captures_iter(&read(file)) {
+            assert_eq!(&found[1], VERSION, "{file}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 2);
+}
+
+#[test]
+fn registry_entry_fits_the_schema_of_the_registry() {
+    let schema = json("tests/schema/mcp-registry-server.schema.2025-12-11.json");
+    let entry = json("packaging/server.json");
+    let errors: Vec<String> = jsonschema::validator_for(&schema)
+        .unwrap()
+        .iter_errors(&entry)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+#[test]
+fn toolchain_is_the_same_everywhere() {
+    let wanted = env!("CARGO_PKG_RUST_VERSION");
+    assert!(read("packaging/Dockerfile").contains(&format!("FROM rust:{wanted}-alpine")));
+    for file in [".github/workflows/ci.yml", ".github/workflows/release.yml"] {
+        let text = read(file);
+        let named = text.matches("rustup toolchain install").count();
+        assert!(
+            named > 0 && named == text.matches(&format!("toolchain install {wanted} ")).count(),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn lock_file_and_changelog_know_the_version() {
+    let entry = format!("name = \"comfywarden\"\nversion = \"{VERSION}\"\n");
+    assert!(read("Cargo.lock").contains(&entry), "run cargo check to renew Cargo.lock");
+    let changelog = read("CHANGELOG.md");
+    let headings: Vec<&str> = changelog.lines().filter_map(|line| line.strip_prefix("## [")).collect();
+    let newest = headings.first().unwrap_or(&"");
+    assert!(newest.starts_with("Unreleased]") || newest.starts_with(&format!("{VERSION}]")), "{newest}");
+}
