@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::security::AuditLog;
 use crate::workflow::{
     ObjectInfo, Workflow,
-    convert::{Moment, Report, to_api_at},
+    convert::{Moment, Report, found_to_api},
     read, script,
 };
 
@@ -54,17 +54,16 @@ fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile
         return Ok(FromFile { workflow, format: "script", report: Report::default() });
     }
     let found = read::read(bytes)?;
-    let format = found.format.as_str();
-    if let Some(workflow) = found.prompt {
-        return Ok(FromFile { workflow, format, report: Report { notes: found.notes, ..Report::default() } });
+    if found.prompt.is_none() && found.workflow.is_some() && object_info.is_none() {
+        // The command line has a remedy that other readers of workflows have not.
+        return Err(Error::invalid_input(
+            "the editor's format can only be read with the server's node catalogue",
+        )
+        .hint("start ComfyUI, or name a saved /object_info with --object-info FILE"));
     }
-    let editor = found.workflow.ok_or_else(|| Error::invalid_input("there is no workflow in it"))?;
-    let catalogue = object_info.ok_or_else(|| {
-        Error::invalid_input("the editor's format can only be read with the server's node catalogue")
-            .hint("start ComfyUI, or name a saved /object_info with --object-info FILE")
-    })?;
-    let converted = to_api_at(&editor, catalogue, &Moment::of(&chrono::Local::now()))?;
-    Ok(FromFile { workflow: converted.workflow, format, report: converted.report })
+    let now = Moment::of(&chrono::Local::now());
+    let converted = found_to_api(&found, object_info, Some(&now))?;
+    Ok(FromFile { workflow: converted.workflow, format: found.format.as_str(), report: converted.report })
 }
 
 fn bytes_of(file: &Path) -> Result<Vec<u8>> {

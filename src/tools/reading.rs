@@ -8,7 +8,7 @@ use crate::{
     error::Error,
     workflow::{
         Workflow,
-        convert::{Moment, Remark, Report, to_api_at},
+        convert::{Moment, Remark, Report, found_to_api},
         read::{self, Found},
         script,
     },
@@ -67,18 +67,13 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
 
 /// The API format of what was found; what the conversion from the editor's format lost is in the report.
 pub(crate) async fn api_of(call: &Call, found: Found) -> Result<Readable, Stop> {
-    let format = found.format.as_str();
-    // What ran is what a file's `prompt` says; the editor's format is second best, since it must be converted.
-    if let Some(workflow) = found.prompt {
-        return Ok(Readable { workflow, format, report: Report { notes: found.notes, ..Report::default() } });
-    }
-    let Some(editor) = found.workflow else {
-        return Err(Error::invalid_input("there is no workflow in it").into());
+    // Only the editor's format needs the catalogue.
+    let object_info = match (&found.prompt, &found.workflow) {
+        (None, Some(_)) => Some(call.comfy.object_info().await?),
+        _ => None,
     };
-    let object_info = call.comfy.object_info().await?;
     // The editor puts the date into file names when the user runs the workflow.
-    let converted = to_api_at(&editor, &object_info, &Moment::of(&chrono::Local::now()))?;
-    let mut report = converted.report;
-    report.notes.extend(found.notes);
-    Ok(Readable { workflow: converted.workflow, format, report })
+    let now = Moment::of(&chrono::Local::now());
+    let converted = found_to_api(&found, object_info.as_deref(), Some(&now))?;
+    Ok(Readable { workflow: converted.workflow, format: found.format.as_str(), report: converted.report })
 }
