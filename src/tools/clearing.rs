@@ -91,7 +91,7 @@ async fn clear_queue(call: Call, params: ClearQueue) -> Handled<Cleared> {
             said.push(format!("{no_job} was running"));
         }
         for id in running {
-            let outcome = call.comfy.cancel(&id).await?;
+            let outcome = call.cancel(&id).await?;
             said.push(sentence(&outcome, &id));
             stopped.push(StoppedJob {
                 prompt_id: id.as_str().to_owned(),
@@ -134,6 +134,7 @@ async fn take_out(call: &Call, pending: &[PromptId]) -> Result<Vec<PromptId>, St
         if is_left || (at < MOST_STARTS && call.comfy.history(id).await?.is_some()) {
             continue;
         }
+        call.ledger.stopped(id);
         gone.push(id.clone());
     }
     Ok(gone)

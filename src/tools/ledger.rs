@@ -1,4 +1,4 @@
-//! Who submitted what: the memory behind “only your own jobs”.
+//! Who submitted what: the memory behind “only your own jobs” and “your last failed job”.
 //!
 //! Callers are known by a mark that travels in the job's `extra_data`, so that a restart of either side does not
 //! make a caller lose its jobs. Everything here is bounded; the oldest goes first.
@@ -10,11 +10,17 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::history::Listings;
-use crate::{comfy::PromptId, security::Caller};
+use super::{findings::Finding, history::Listings};
+use crate::{comfy::PromptId, error::Kind, security::Caller};
 
 /// How many jobs have a known owner.
 const MOST_JOBS: usize = 20_000;
+/// How many stopped jobs are remembered.
+const MOST_STOPPED: usize = 2_000;
+/// How many callers have attempts.
+const MOST_CALLERS: usize = 256;
+/// How many attempts of one caller are kept.
+const MOST_ATTEMPTS: usize = 32;
 
 /// The name of a caller inside a job: tells callers apart and tells nothing about them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,6 +38,24 @@ impl Mark {
     }
 }
 
+/// Something a caller tried to run.
+#[derive(Debug, Clone)]
+pub(crate) enum Attempt {
+    /// ComfyUI took it.
+    Submitted(PromptId),
+    /// It never ran.
+    Refused(Arc<Refusal>),
+}
+
+/// Why a workflow never ran.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) findings: Vec<Finding>,
+}
+
 /// Whose a job is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -41,7 +65,7 @@ pub(crate) enum Owner {
     Outsider,
 }
 
-/// The owners of jobs.
+/// The owners of jobs and the attempts of callers.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     state: Mutex<State>,
@@ -54,6 +78,11 @@ struct State {
     owners: HashMap<PromptId, Owner>,
     /// In the order of their arrival.
     jobs: VecDeque<PromptId>,
+    attempts: HashMap<Mark, VecDeque<Attempt>>,
+    /// The caller that tried something last comes last.
+    callers: VecDeque<Mark>,
+    /// Jobs that were stopped through us. ComfyUI forgets those that waited, and does not say who stopped the others.
+    stopped: VecDeque<PromptId>,
 }
 
 impl Ledger {
@@ -63,7 +92,28 @@ impl Ledger {
 
     /// ComfyUI took a job of this caller.
     pub(crate) fn submitted(&self, mark: &Mark, id: &PromptId) {
-        self.lock().own(id, Owner::Caller(mark.clone()));
+        let mut state = self.lock();
+        state.own(id, Owner::Caller(mark.clone()));
+        state.attempt(mark, Attempt::Submitted(id.clone()));
+    }
+
+    /// A workflow of this caller never ran.
+    pub(crate) fn refused(&self, mark: &Mark, refusal: Refusal) {
+        self.lock().attempt(mark, Attempt::Refused(Arc::new(refusal)));
+    }
+
+    /// A job was stopped through us, waiting or running.
+    pub(crate) fn stopped(&self, id: &PromptId) {
+        let mut state = self.lock();
+        if state.stopped.len() >= MOST_STOPPED {
+            state.stopped.pop_front();
+        }
+        state.stopped.push_back(id.clone());
+    }
+
+    /// True for a job that was stopped through us.
+    pub(crate) fn was_stopped(&self, id: &PromptId) -> bool {
+        self.lock().stopped.contains(id)
     }
 
     /// Takes over whose job this is, as the job itself says.
@@ -75,6 +125,12 @@ impl Ledger {
     /// Whose job this is, where that is known.
     pub(crate) fn owner(&self, id: &PromptId) -> Option<Owner> {
         self.lock().owners.get(id).cloned()
+    }
+
+    /// What this caller tried, newest first.
+    pub(crate) fn attempts(&self, mark: &Mark) -> Vec<Attempt> {
+        let state = self.lock();
+        state.attempts.get(mark).map(|attempts| attempts.iter().rev().cloned().collect()).unwrap_or_default()
     }
 }
 
@@ -96,6 +152,21 @@ impl State {
             self.owners.remove(&oldest);
         }
     }
+
+    fn attempt(&mut self, mark: &Mark, attempt: Attempt) {
+        self.callers.retain(|known| known != mark);
+        self.callers.push_back(mark.clone());
+        if self.callers.len() > MOST_CALLERS
+            && let Some(oldest) = self.callers.pop_front()
+        {
+            self.attempts.remove(&oldest);
+        }
+        let attempts = self.attempts.entry(mark.clone()).or_default();
+        if attempts.len() >= MOST_ATTEMPTS {
+            attempts.pop_front();
+        }
+        attempts.push_back(attempt);
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +182,24 @@ mod tests {
         let (a, b) = (caller("token-1"), caller("token-2"));
         assert!(a != b && a == caller("token-1"));
         assert!(a.as_str().len() == 16 && !a.as_str().contains("token"));
+    }
+
+    #[test]
+    fn attempts_are_per_caller_newest_first_and_bounded() {
+        let ledger = Ledger::default();
+        let (a, b) = (caller("a"), caller("b"));
+        let ids: Vec<PromptId> = (0..2 * MOST_ATTEMPTS).map(|_| PromptId::generate()).collect();
+        for id in &ids {
+            ledger.submitted(&a, id);
+        }
+        let attempts = ledger.attempts(&a);
+        assert_eq!(attempts.len(), MOST_ATTEMPTS);
+        assert!(matches!(attempts.first(), Some(Attempt::Submitted(id)) if Some(id) == ids.last()));
+        assert!(ledger.attempts(&b).is_empty());
+        for n in 0..MOST_CALLERS {
+            ledger.submitted(&caller(&format!("caller-{n}")), &PromptId::generate());
+        }
+        assert!(ledger.attempts(&a).is_empty(), "the oldest caller goes first");
     }
 
     #[test]

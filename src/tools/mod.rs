@@ -18,10 +18,12 @@ pub mod reply;
 mod schema;
 pub mod tool;
 
+mod diagnose;
 mod download;
 mod downloads;
 mod envelope;
 mod examine;
+mod findings;
 mod fitting;
 mod follow;
 mod generate;
@@ -92,6 +94,7 @@ pub fn all() -> Vec<Tool> {
         history::tools(),
         stopping::tools(),
         clearing::tools(),
+        diagnose::tools(),
         system::tools(),
     ]
     .into_iter()

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Answer, Call, Handled, Hints, Tool, jobs::OneJob, ownership::unknown};
 use crate::{
     comfy::{CancelOutcome, CancelState, PromptId},
-    error::JsonObject,
+    error::{Error, JsonObject},
     security::Class,
 };
 
@@ -62,7 +62,7 @@ struct Stopped {
 async fn cancel_job(call: Call, params: OneJob) -> Handled<Stopped> {
     let id = params.prompt_id;
     call.must_see(&id).await?;
-    let outcome = call.comfy.cancel(&id).await?;
+    let outcome = call.cancel(&id).await?;
     if outcome.state == CancelState::Unknown {
         return Err(unknown(&id).into());
     }
@@ -108,7 +108,7 @@ async fn cancel_jobs(call: Call, params: CancelJobs) -> Handled<Cancelled> {
         }
     }
     call.trail.event("cancelling", ids_field(&visible)).await?;
-    let mut outcomes: HashMap<_, _> = call.comfy.cancel_many(&visible).await?.into_iter().collect();
+    let mut outcomes = call.cancel_many(&visible).await?;
     let results: Vec<CancelledJob> = wanted
         .into_iter()
         .map(|id| {
@@ -189,6 +189,30 @@ async fn interrupt(call: Call, params: InterruptParams) -> Handled<Stopped> {
     };
     // An interrupt by id cannot hit the job that starts in the meantime.
     let id = PromptId::parse(&target.prompt_id)?;
-    let outcome = call.comfy.cancel(&id).await?;
+    let outcome = call.cancel(&id).await?;
     Ok(Answer::from(told(&outcome, &id)).prompt(id.as_str()))
+}
+
+impl Call {
+    /// Cancels one job and remembers that it was done through us.
+    pub(super) async fn cancel(&self, id: &PromptId) -> Result<CancelOutcome, Error> {
+        let outcome = self.comfy.cancel(id).await?;
+        self.remember(id, &outcome);
+        Ok(outcome)
+    }
+
+    /// Cancels several jobs.
+    async fn cancel_many(&self, ids: &[PromptId]) -> Result<HashMap<PromptId, CancelOutcome>, Error> {
+        let outcomes = self.comfy.cancel_many(ids).await?;
+        for (id, outcome) in &outcomes {
+            self.remember(id, outcome);
+        }
+        Ok(outcomes.into_iter().collect())
+    }
+
+    fn remember(&self, id: &PromptId, outcome: &CancelOutcome) {
+        if outcome.state.is_stopped() {
+            self.ledger.stopped(id);
+        }
+    }
 }

@@ -7,11 +7,14 @@ use serde_json::Value;
 use super::{
     Call,
     envelope::{Envelope, Status},
+    findings::{self, Finding},
     follow::{Manner, follow, prompt_field},
+    ledger::Refusal,
     reply::{Answer, Stop},
 };
 use crate::{
-    comfy::{SubmitOptions, Submitted},
+    comfy::{self, SubmitOptions, Submitted},
+    error::Error,
     workflow::{
         Workflow,
         check::{ProblemKind, check},
@@ -35,7 +38,10 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 /// Vets and submits `workflow`, and follows it when asked to.
 pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Result<Answer<Envelope>, Stop> {
     let missing = missing_models(call, &workflow).await;
-    let vetted = call.vet(workflow, how.seed).await?;
+    let vetted = match call.vet(workflow, how.seed).await {
+        Err(Stop::Failed(error)) => return Err(Stop::Failed(remembered(call, error, Vec::new()))),
+        vetted => vetted?,
+    };
     let _seat = how.wait.map(|_| call.seat()).transpose()?;
     let mut warnings: Vec<String> = vetted.findings().iter().map(|finding| finding.message.clone()).collect();
     warnings.extend(missing);
@@ -50,7 +56,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
         Ok(submitted) => submitted,
         Err(error) => {
             call.take_back(charge.as_ref(), &error).await;
-            return Err(error.into());
+            return Err(Stop::Failed(not_submitted(call, error).await));
         }
     };
     let id = submitted.prompt_id.clone();
@@ -77,6 +83,33 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     envelope.error = envelope.error.map(|error| error.with_node_errors(submitted.node_errors));
     envelope.next = envelope.next_step();
     Ok(links.into_iter().fold(Answer::from(envelope).prompt(id.as_str()), Answer::block))
+}
+
+/// What ComfyUI did not take, kept for a diagnosis. A job of unknown fate counts as submitted.
+async fn not_submitted(call: &Call, error: comfy::Error) -> Error {
+    let findings = match &error {
+        comfy::Error::Unconfirmed { prompt_id, .. } => {
+            call.ledger.submitted(&call.mark(), prompt_id);
+            return error.into();
+        }
+        comfy::Error::Rejected(rejection) => {
+            let object_info = call.comfy.object_info().await.ok();
+            findings::of_rejection(rejection, object_info.as_deref())
+        }
+        _ => Vec::new(),
+    };
+    remembered(call, error.into(), findings)
+}
+
+fn remembered(call: &Call, error: Error, findings: Vec<Finding>) -> Error {
+    let refusal = Refusal {
+        kind: error.kind(),
+        message: error.message().to_owned(),
+        hint: error.hint_text().map(str::to_owned),
+        findings,
+    };
+    call.ledger.refused(&call.mark(), refusal);
+    error
 }
 
 /// True when ComfyUI answers at once.

@@ -43,7 +43,11 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_diff_workflows" => {
             json!({"before": tiny_workflow(), "after": crate::support::sleeping_workflow(3)})
         }
-        "comfyui_get_queue" | "comfyui_get_queue_status" | "comfyui_list_jobs" | "comfyui_get_history" => {
+        "comfyui_get_queue"
+        | "comfyui_get_queue_status"
+        | "comfyui_list_jobs"
+        | "comfyui_get_history"
+        | "comfyui_diagnose_job" => {
             json!({})
         }
         "comfyui_get_system_info" | "comfyui_interrupt" | "comfyui_clear_queue" | "comfyui_list_models" => {
@@ -252,7 +256,6 @@ async fn classes_are_those_of_the_contract() {
             "comfyui_cancel_job" | "comfyui_cancel_jobs" | "comfyui_clear_queue" | "comfyui_interrupt" => {
                 Class::Workflow
             }
-            "comfyui_cancel_job" | "comfyui_interrupt" => Class::Workflow,
             "comfyui_update_settings" => Class::Admin,
             "comfyui_get_image" | "comfyui_upload_image" => Class::File,
             "comfyui_download_model" | "comfyui_cancel_download" => Class::File,

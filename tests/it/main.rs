@@ -35,6 +35,7 @@ mod support;
 mod throwaway;
 mod tool_contract;
 mod tools_assets;
+mod tools_diagnose;
 mod tools_discovery;
 mod tools_downloads;
 mod tools_from_files;
