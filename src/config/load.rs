@@ -1,6 +1,7 @@
 //! The layers of the configuration, from the lowest to the highest.
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -108,13 +109,18 @@ pub fn locate(options: &LoadOptions) -> Option<PathBuf> {
 fn read(path: &Path) -> Result<Value, Problem> {
     let failed =
         |error: std::io::Error| Problem::new("", format!("{} cannot be read: {error}", path.display()));
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > LARGEST_FILE {
+    let mut text = String::new();
+    // Devices and pipes have no size to look at before: what is read is bounded instead.
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > LARGEST_FILE {
         return Err(Problem::new("", format!("{} is larger than 1 MiB", path.display())));
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    let mut document: Value = serde_yaml::from_str(&text)
-        .map_err(|error| Problem::new("", format!("{} is not valid YAML: {error}", path.display())))?;
+    let invalid =
+        |error: serde_yaml::Error| Problem::new("", format!("{} is not valid YAML: {error}", path.display()));
+    // Read as YAML first: a JSON value would take the last of two equal keys without a word.
+    let parsed: serde_yaml::Value = serde_yaml::from_str(&text).map_err(invalid)?;
+    let mut document: Value = serde_yaml::from_value(parsed).map_err(invalid)?;
     drop_nulls(&mut document);
     match document {
         Value::Null => Ok(Value::Object(Map::new())),

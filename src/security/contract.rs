@@ -136,21 +136,35 @@ impl Contract {
             Rule::Minimum { limit } => format!("{field} is {got}; the least is {limit}"),
             Rule::ExclusiveMaximum { limit } => format!("{field} is {got}; it must be below {limit}"),
             Rule::ExclusiveMinimum { limit } => format!("{field} is {got}; it must be above {limit}"),
-            Rule::MaxLength { limit } => format!("{field} is too long; at most {limit} characters"),
-            Rule::MinLength { limit } => format!("{field} is too short; at least {limit} characters"),
+            Rule::MaxLength { limit } => {
+                format!("{field} is too long; at most {}", count(*limit, "character"))
+            }
+            Rule::MinLength { limit: 1 } => format!("{field} must not be empty"),
+            Rule::MinLength { limit } => {
+                format!("{field} is too short; at least {}", count(*limit, "character"))
+            }
             Rule::MaxItems { limit } => format!("{field} has too many entries; at most {limit}"),
+            Rule::MinItems { limit: 1 } | Rule::MinProperties { limit: 1 } => {
+                format!("{field} must not be empty")
+            }
             Rule::MinItems { limit } => format!("{field} has too few entries; at least {limit}"),
             Rule::Pattern { pattern } => format!("{field} is {got}; it must match {pattern}"),
             _ => format!("{field}: {}", shorten_text(&error.to_string(), 200)),
         };
-        Error::invalid_input(message).detail("field", path.trim_start_matches('/'))
+        let missing = match error.kind() {
+            Rule::Required { property } => property.as_str(),
+            _ => None,
+        };
+        let place: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).chain(missing).collect();
+        let error = Error::invalid_input(message);
+        if place.is_empty() { error } else { error.detail("field", place.join("/")) }
     }
 
     fn unexpected(&self, field: &str, unexpected: &[String]) -> Error {
         let names: Vec<String> =
             unexpected.iter().take(5).map(|name| format!("`{}`", shorten_text(name, 60))).collect();
         let error = Error::invalid_input(format!("{field}: unknown argument {}", names.join(", ")))
-            .detail("field", unexpected.first().map_or("", String::as_str));
+            .detail("field", unexpected.first().map_or("arguments", String::as_str));
         let known: Vec<&str> = self
             .0
             .schema
@@ -163,6 +177,11 @@ impl Contract {
         }
         error.hint(format!("accepted: {}", known.join(", ")))
     }
+}
+
+/// `1 character`, `2 characters`.
+fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// `/inputs/0/name` as `inputs[0].name`.
@@ -207,6 +226,8 @@ mod tests {
             "properties": {
                 "limit": {"type": "integer", "minimum": 1, "maximum": 100},
                 "kind": {"type": "string", "enum": ["a", "b"]},
+                "name": {"type": "string", "minLength": 1, "maxLength": 3},
+                "map": {"type": "object", "minProperties": 1},
                 "items": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "string"}}}}
             },
             "required": ["kind"],
@@ -224,6 +245,14 @@ mod tests {
         assert_eq!(message(&json!({"kind": "a", "limit": 500})), "`limit` is 500; the most is 100");
         assert_eq!(message(&json!({"kind": "c"})), "`kind` is \"c\"; it must be one of [\"a\",\"b\"]");
         assert_eq!(message(&json!({})), "the arguments: \"kind\" is required");
+        assert_eq!(message(&json!({"kind": "a", "name": ""})), "`name` must not be empty");
+        assert_eq!(
+            message(&json!({"kind": "a", "name": "long"})),
+            "`name` is too long; at most 3 characters"
+        );
+        assert_eq!(message(&json!({"kind": "a", "map": {}})), "`map` must not be empty");
+        let missing = contract().check(&JsonObject::new()).unwrap_err();
+        assert_eq!(missing.details()["field"], "kind");
         assert_eq!(message(&json!({"kind": "a", "lim": 1})), "the arguments: unknown argument `lim`");
         assert!(message(&json!({"kind": "a", "items": [{"n": 1}]})).starts_with("`items[0].n`: 1 is not"));
     }

@@ -10,6 +10,7 @@ use crate::{
         analyze::{self, Analysis},
         check::{self, Problem, ProblemKind},
         diff::{self, Diff},
+        outline::outline,
         summary,
     },
 };
@@ -80,16 +81,41 @@ struct SummarizeWorkflow {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Summary {
     result: String,
+    /// Why the result is not what was asked for
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
 }
+
+/// The longest summary in words, in bytes: the size of a default answer.
+const LONGEST_TEXT: usize = 7_500;
+/// The longest flowchart, in bytes. A flowchart that is cut is none.
+const LONGEST_CHART: usize = 30_000;
 
 async fn summarize_workflow(call: Call, params: SummarizeWorkflow) -> Handled<Summary> {
     let workflow = reading::read(&call, params.workflow).await?.workflow;
     let object_info = call.comfy.object_info().await.ok();
-    let result = match params.output_format {
-        SummaryFormat::Text => summary::text(&workflow, object_info.as_deref()),
-        SummaryFormat::Mermaid => summary::mermaid(&workflow, object_info.as_deref()),
+    let (result, longest, why) = match params.output_format {
+        SummaryFormat::Text => {
+            let text = summary::text(&workflow, object_info.as_deref());
+            (
+                text,
+                LONGEST_TEXT,
+                "the workflow is too large for the usual summary; this is an outline of what matters most",
+            )
+        }
+        SummaryFormat::Mermaid => {
+            let chart = summary::mermaid(&workflow, object_info.as_deref());
+            (
+                chart,
+                LONGEST_CHART,
+                "the workflow is too large for a flowchart; this is an outline of what matters most",
+            )
+        }
     };
-    Ok(Summary { result }.into())
+    if result.len() <= longest {
+        return Ok(Summary { result, note: None }.into());
+    }
+    Ok(Summary { result: outline(&workflow, LONGEST_TEXT), note: Some(why) }.into())
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -189,15 +189,7 @@ async fn get_model_metadata(call: Call, params: GetModelMetadata) -> Handled<Met
     };
     if let Some(key) = &params.key {
         let Some(value) = values.shift_remove(key) else {
-            let near = nearest::did_you_mean(key, values.keys().map(String::as_str));
-            return Err(Error::not_found(format!("the metadata has no key `{}`", shown(key, 200)))
-                .hint(
-                    near.map_or_else(
-                        || "leave `key` out to see which there are".to_owned(),
-                        |n| shown(&n, 400),
-                    ),
-                )
-                .into());
+            return Err(no_key(key, &values).into());
         };
         let mut values = JsonObject::from_iter([(key.clone(), value)]);
         show_map(&mut values, LONGEST_VALUE);
@@ -205,6 +197,13 @@ async fn get_model_metadata(call: Call, params: GetModelMetadata) -> Handled<Met
     }
     let shortened = shorten(&mut values);
     Ok(Metadata { values, shortened }.into())
+}
+
+fn no_key(wanted: &str, values: &JsonObject) -> Error {
+    let keys: Vec<&str> = values.keys().map(String::as_str).collect();
+    let near = nearest::did_you_mean(wanted, keys.iter().copied());
+    let hint = near.unwrap_or_else(|| format!("its keys are: {}", nearest::list(&keys, 30)));
+    Error::not_found(format!("the metadata has no key `{}`", shown(wanted, 200))).hint(shown(&hint, 1_000))
 }
 
 /// Cuts long values until the whole fits a default answer. Training tags and thumbnails run to megabytes.

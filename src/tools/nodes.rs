@@ -112,7 +112,7 @@ async fn get_node_info(call: Call, params: GetNodeInfo) -> Handled<NodeInfo> {
 
 /// An unknown class, with the names it may have meant.
 fn unknown(class: &str, info: &ObjectInfo) -> Error {
-    let near = nearest::nearest(class, info.names().iter().map(String::as_str), 5);
+    let near = nearest::nearest(class, info.names().iter().map(String::as_str), 3);
     let hint = match near.as_slice() {
         [] => "comfyui_list_nodes lists what is installed".to_owned(),
         near => {

@@ -47,7 +47,7 @@ struct NoParams {}
 
 /// The settings that may be seen.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Shown {
+struct Listing {
     settings: JsonObject,
     /// Ids that may be changed, set or not
     allowed: Vec<String>,
@@ -63,7 +63,7 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-async fn get_settings(call: Call, _: NoParams) -> Handled<Shown> {
+async fn get_settings(call: Call, _: NoParams) -> Handled<Listing> {
     let all = call.comfy.settings().await?;
     let allowed = &call.config.security.settings_allowlist;
     let (mut settings, mut not_shown) = (JsonObject::new(), Vec::new());
@@ -77,7 +77,7 @@ async fn get_settings(call: Call, _: NoParams) -> Handled<Shown> {
     show_map(&mut settings, LONGEST_VALUE);
     let not_named = not_shown.len().saturating_sub(MOST_NAMED);
     not_shown.truncate(MOST_NAMED);
-    Ok(Shown { settings, allowed: allowed.clone(), not_shown, not_named }.into())
+    Ok(Listing { settings, allowed: allowed.clone(), not_shown, not_named }.into())
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -169,9 +169,9 @@ fn question(changes: &JsonObject, before: &JsonObject) -> String {
     let told = |value: &Value| shown(&value.to_string(), 120);
     let lines: Vec<String> = changes
         .iter()
-        .map(|(id, value)| {
-            let was = before.get(id).map_or_else(|| "not set".to_owned(), &told);
-            format!("`{id}` from {was} to {}", told(value))
+        .map(|(id, value)| match before.get(id) {
+            Some(was) => format!("`{id}` from {} to {}", told(was), told(value)),
+            None => format!("`{id}` to {} (not set before)", told(value)),
         })
         .collect();
     format!("Change ComfyUI's settings: {}?", lines.join(", "))

@@ -221,3 +221,23 @@ async fn differences_are_told_by_meaning() {
     let error = app.refused("comfyui_diff_workflows", json!({"before": tiny_workflow(), "after": "{"})).await;
     assert_eq!(error.kind(), Kind::InvalidInput);
 }
+
+#[tokio::test]
+async fn a_workflow_too_large_for_a_summary_gets_an_outline() {
+    let app = TestApp::start().await;
+    let mut nodes = serde_json::Map::new();
+    for n in 0..600 {
+        let loader = json!({"ckpt_name": format!("a rather long name of a checkpoint {n}.safetensors")});
+        nodes.insert(n.to_string(), json!({"class_type": "CheckpointLoaderSimple", "inputs": loader}));
+    }
+    let workflow = Value::Object(nodes);
+    for format in ["text", "mermaid"] {
+        let args = json!({"workflow": workflow, "output_format": format});
+        let summary = app.call("comfyui_summarize_workflow", args).await;
+        assert!(summary["result"].as_str().unwrap().starts_with("600 nodes"), "{format}: {summary}");
+        assert!(summary["note"].as_str().unwrap().contains("too large"), "{summary}");
+        assert!(summary.to_string().len() <= 8_000);
+    }
+    let small = app.call("comfyui_summarize_workflow", json!({"workflow": tiny_workflow()})).await;
+    assert!(small.get("note").is_none(), "{small}");
+}

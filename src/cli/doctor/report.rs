@@ -64,6 +64,22 @@ pub(super) fn print(checks: &[Check], json: bool) -> std::io::Result<()> {
     say("")?;
     say(&match (errors, warnings) {
         (0, 0) => "nothing wrong found".to_owned(),
-        (errors, warnings) => format!("{errors} errors, {warnings} warnings"),
+        (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     })
+}
+
+/// `1 error`, `2 errors`.
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let words = [0, 1, 2].map(|number| counted(number, "error"));
+        assert_eq!(words, ["0 errors", "1 error", "2 errors"]);
+    }
 }

@@ -25,6 +25,26 @@ fn broken_yaml_names_the_line() {
 }
 
 #[test]
+fn a_key_that_comes_twice_is_refused() {
+    for yaml in [
+        "security: {mode: enforce}\nsecurity: {mode: audit}\n",
+        "security:\n  mode: enforce\n  mode: audit\n",
+        "comfyui: {url: 'http://127.0.0.1:1', url: 'http://127.0.0.1:2'}\n",
+    ] {
+        let lines = mistakes(load(yaml, none()));
+        assert!(lines.len() == 1 && lines[0].contains("duplicate"), "{yaml}: {lines:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_without_an_end_is_too_large() {
+    let file = PathBuf::from("/dev/zero");
+    let error = config::load(&LoadOptions { file: Some(file), ..LoadOptions::default() }).unwrap_err();
+    assert!(error.to_string().contains("larger than 1 MiB"), "{error}");
+}
+
+#[test]
 fn missing_file_is_named() {
     let file = PathBuf::from("/nowhere/config.yaml");
     let error = config::load(&LoadOptions { file: Some(file), ..LoadOptions::default() }).unwrap_err();
