@@ -91,3 +91,20 @@ fn lock_file_and_changelog_know_the_version() {
     let newest = headings.first().unwrap_or(&"");
     assert!(newest.starts_with("Unreleased]") || newest.starts_with(&format!("{VERSION}]")), "{newest}");
 }
+
+#[test]
+fn build_context_of_the_image_holds_what_the_sources_include() {
+    let included = regex::Regex::new(r#"CARGO_MANIFEST_DIR"\), "/([a-z_/]+)/"#).unwrap();
+    let container = read("packaging/Dockerfile");
+    let tests = |file: &&std::path::PathBuf| file.iter().any(|part| part == "tests" || part == "tests.rs");
+    for file in super::texts::below("src", "rs").iter().filter(|file| !tests(file)) {
+        for found in included.captures_iter(&read(file)) {
+            assert!(
+                container.contains(&format!("COPY {0} {0}\n", &found[1])),
+                "{}: {}",
+                file.display(),
+                &found[1]
+            );
+        }
+    }
+}
