@@ -20,7 +20,7 @@ import server  # noqa: E402
 import tasks  # noqa: E402
 
 OTHER_MODELS = [
-    "checkpoints=alpha-v1-5.safetensors,zeta.safetensors,middle.safetensors",
+    "checkpoints=dreamshaper_8.safetensors,zeta.safetensors,middle.safetensors",
     "loras=one.safetensors,two.safetensors,three.safetensors,four.safetensors,five.safetensors",
     "vae=only.safetensors",
     "upscale_models=2x-other.pth",

@@ -6,7 +6,7 @@
 import argparse
 import json
 
-from server import Server, Sim
+from server import Failed, Server, Sim
 
 TINY = {
     "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": 255}},
@@ -94,8 +94,14 @@ def preset(s, **arguments):
 answer("sdxl-cfg")(lambda s: preset(s, model_family="sdxl")["recommended"]["cfg"])
 answer("flux-sampler")(lambda s: preset(s, model_family="flux")["recommended"]["sampler"])
 answer("family-of-file")(lambda s: preset(s, model_name="sd_xl_base_1.0.safetensors")["family"])
-answer("family-of-installed")(
-    lambda s: preset(s, model_name=sorted(s.everything("comfyui_list_models", folder="checkpoints"))[0])["family"])
+
+@answer("family-of-installed")
+def _(s):
+    first = sorted(s.everything("comfyui_list_models", folder="checkpoints"))[0]
+    try:
+        return preset(s, model_name=first)["family"]
+    except Failed:
+        return "unknown"
 
 
 # ---- validation, summary ---------------------------------------------------------------------------------------------
@@ -134,8 +140,17 @@ def _(s):
 
 # ---- policy ----------------------------------------------------------------------------------------------------------
 DANGEROUS = {**TINY, "3": {"class_type": "Terminal", "inputs": {}}}
-answer("terminal-refused")(lambda s: s.refusal("comfyui_run_workflow", workflow=DANGEROUS)["kind"])
-answer("terminal-flag")(lambda s: s.refusal("comfyui_run_workflow", workflow=DANGEROUS)["findings"][0]["flag"])
+HUGE = {**TINY, "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 4096, "color": 255}}}
+
+
+@answer("dangerous-class")
+def _(s):
+    warnings = s.call("comfyui_validate_workflow", workflow=DANGEROUS)["warnings"]
+    return next(warning.split(": ")[1] for warning in warnings if warning.startswith("Dangerous node type"))
+
+
+answer("huge-refused")(lambda s: s.refusal("comfyui_run_workflow", workflow=HUGE)["kind"])
+answer("huge-flag")(lambda s: s.refusal("comfyui_run_workflow", workflow=HUGE)["findings"][0]["flag"])
 answer("traversal-refused")(lambda s: s.refusal("comfyui_get_image", filename="../secret.png")["kind"])
 answer("width-limit")(lambda s: schema(s, "comfyui_generate_image")["properties"]["width"]["maximum"])
 answer("batch-limit")(lambda s: schema(s, "comfyui_generate_image")["properties"]["batch_size"]["maximum"])

@@ -117,12 +117,18 @@ def comfyui(url, models):
 def build(suite, url, models, solve_with):
     address = comfyui(url, models)
     questions = rows(suite)
+    answers = {}
     with server.Server(address) as connection:
-        answers = oracle.all_answers(connection, [row["id"] for row in questions])
+        for row in questions:
+            try:
+                answers[row["id"]] = oracle.ANSWERS[row["id"]](connection)
+            except (server.Failed, IndexError, StopIteration) as error:
+                # A real server may lack what a question is about, such as a model of that family.
+                print(f"left out: {row['id']}: {error}")
     samples = [
         Sample(id=row["id"], input=row["question"], target=written(answers[row["id"]]),
                metadata={"kind": row["kind"], "tags": row["tags"], "tag": row["tags"][0], "seeded": row["seeded"]})
-        for row in questions
+        for row in questions if row["id"] in answers
     ]
     folder = open_until_the_end.enter_context(tempfile.TemporaryDirectory())
     tools = mcp_server_stdio(name="comfywarden", command=server.program(), args=["serve"], env=server.environment(address, folder), cwd=folder)
