@@ -17,6 +17,8 @@ pub struct Produced {
     pub time: Option<u64>,
     /// What it left behind.
     pub outputs: Vec<OutputFile>,
+    /// The mark of its submitter.
+    pub mark: Option<String>,
 }
 
 /// A finished prompt with its graph.
@@ -65,8 +67,10 @@ struct RawProduced {
 impl RawProduced {
     fn produced(self, prompt_id: String) -> Produced {
         let ended = self.status.as_ref().and_then(RawStatus::end_time);
-        let queued = self.prompt.and_then(|item| item.extra.create_time.as_u64());
-        Produced { prompt_id, time: ended.or(queued), outputs: outputs::read(&self.outputs) }
+        let extra = self.prompt.map(|item| item.extra).unwrap_or_default();
+        let mark = extra.comfywarden_mark.as_str().map(str::to_owned);
+        let time = ended.or_else(|| extra.create_time.as_u64());
+        Produced { prompt_id, time, outputs: outputs::read(&self.outputs), mark }
     }
 }
 

@@ -134,6 +134,13 @@ fn same_place(host: &str, port: u16, url: &Url) -> bool {
 }
 
 fn files(config: &Config, problems: &mut Vec<Problem>) {
+    let ffmpeg = Path::new(&config.files.ffmpeg);
+    if !config.files.ffmpeg.is_empty() && !ffmpeg.is_absolute() && ffmpeg.components().count() != 1 {
+        problems.push(
+            Problem::new("files.ffmpeg", "must be a plain name or an absolute path")
+                .hint("write `ffmpeg`, such as /usr/bin/ffmpeg, or nothing for none"),
+        );
+    }
     let lists = [
         ("files.allowed_roots", &config.files.allowed_roots),
         ("files.publish_roots", &config.files.publish_roots),

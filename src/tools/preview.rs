@@ -99,7 +99,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<DynamicImage> {
 }
 
 /// JPEG has no transparency: what is transparent becomes white, as a viewer would show it.
-fn encode(picture: &DynamicImage, quality: u8) -> Result<Vec<u8>> {
+pub(crate) fn encode(picture: &DynamicImage, quality: u8) -> Result<Vec<u8>> {
     let flat = if picture.color().has_alpha() {
         let mut rgba = picture.to_rgba8();
         for pixel in rgba.pixels_mut() {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Call, Stop, params::WorkflowArg, resources};
+use super::{Call, Stop, media::Pieces, params::WorkflowArg, resources};
 use crate::{
     error::Error,
     workflow::{
@@ -50,8 +50,10 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
     };
     let start = text.trim_start();
     if reference {
-        let file = resources::read(&call.comfy, start.trim_end()).await?;
-        return api_of(call, read::read(&file.bytes)?).await;
+        let file = resources::parse(start.trim_end())?;
+        let pieces = Pieces::read(&call.comfy, &file).await?;
+        let container = pieces.container(&call.comfy, &file).await?;
+        return api_of(call, read::read(&container)?).await;
     }
     if start.starts_with(['{', '[', '"']) {
         return api_of(call, read::read(text.as_bytes())?).await;

@@ -3,14 +3,14 @@
 pub mod documents;
 
 use crate::{
-    comfy::{Client, FileType, OutputRef, ViewOptions},
+    comfy::{self, Client, FileType, OutputRef, ViewOptions},
     error::{Error, Result},
     security::path::{OutputName, Subfolder},
 };
 
 const SCHEME: &str = "comfyui://outputs/";
 /// The largest file that is read as a resource, in bytes. Larger ones are fetched from ComfyUI itself.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// What is at an address.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ fn escape(byte: u8) -> [char; 3] {
 }
 
 /// Reads an output URI back into the file it names. The same rules as for tool arguments apply.
-fn parse(uri: &str) -> Result<OutputRef> {
+pub(crate) fn parse(uri: &str) -> Result<OutputRef> {
     let rest = uri.strip_prefix(SCHEME).ok_or_else(unknown)?;
     let (file_type, path) = rest.split_once('/').ok_or_else(unknown)?;
     let kind = match file_type {
@@ -96,7 +96,17 @@ fn decode(segment: &str) -> Option<String> {
 pub(crate) async fn read(comfy: &Client, uri: &str) -> Result<ResourceFile> {
     let file = parse(uri)?;
     let options = ViewOptions { preview: None, max_bytes: MAX_BYTES };
-    let viewed = comfy.view(&file, options).await?;
+    let viewed = match comfy.view(&file, options).await {
+        Err(comfy::Error::TooLarge { limit, .. }) => {
+            let message =
+                format!("`{}` has more than {limit} bytes, too many for a resource", file.filename.as_str());
+            let address = comfy.view_url(&file)?;
+            return Err(Error::denied(message)
+                .hint(format!("open it at {address}, or look at it with comfyui_get_image"))
+                .detail("limit_bytes", limit));
+        }
+        viewed => viewed?,
+    };
     let mime_type = viewed.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
     Ok(ResourceFile { mime_type, bytes: viewed.bytes.to_vec() })
 }

@@ -95,6 +95,9 @@ fn drop_null_branch(schema: &mut JsonObject) {
             schema.insert("type".into(), only);
         }
     }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
     let Some(Value::Array(branches)) = schema.get_mut("anyOf") else { return };
     branches.retain(|branch| branch.get("type").is_none_or(|ty| ty != "null"));
     if let [Value::Object(only)] = branches.as_slice() {
@@ -103,8 +106,5 @@ fn drop_null_branch(schema: &mut JsonObject) {
         for (key, value) in only {
             schema.entry(key).or_insert(value);
         }
-    }
-    if let Some(Value::Array(values)) = schema.get_mut("enum") {
-        values.retain(|value| !value.is_null());
     }
 }

@@ -224,8 +224,11 @@ async fn links_name_only_hosts_that_the_operator_lists() {
 async fn what_cannot_be_shown_is_said() {
     let app = TestApp::start().await;
     app.sim.put_file("output", "", "notes.txt", b"words".to_vec());
-    let error = app.refused("comfyui_get_image", json!({"filename": "notes.txt"})).await;
-    assert!(error.hint_text().is_some(), "{error}");
+    let words = app.call("comfyui_get_image", json!({"filename": "notes.txt"})).await;
+    assert!(words["note"].as_str().unwrap().starts_with("no preview"), "{words}");
+    assert_eq!((&words["kind"], &words["bytes"]), (&json!("text"), &json!(5)));
+    let error = app.refused("comfyui_get_image", json!({"filename": "missing.mp4"})).await;
+    assert_eq!(error.kind(), Kind::NotFound, "{error}");
     let error = app.refused("comfyui_get_image", json!({"filename": "missing.png"})).await;
     assert_eq!(error.kind(), Kind::NotFound, "{error}");
     let error = app.refused("comfyui_get_image", json!({"filename": "a.png", "preview_quality": 50})).await;

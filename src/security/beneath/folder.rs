@@ -36,7 +36,7 @@ impl Folder {
         if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
     }
 
-    /// A new file, to write, for this user only. It is an error when the name is taken, by a link too.
+    /// A new file, to write. It is an error when the name is taken, by a link too.
     pub fn create(&self, name: &OsStr) -> io::Result<File> {
         system::create(&self.0, single(name)?)
     }

@@ -29,7 +29,8 @@ pub(super) fn read(folder: &Handle, name: &OsStr) -> io::Result<File> {
 
 pub(super) fn create(folder: &Handle, name: &OsStr) -> io::Result<File> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY;
-    Ok(File::from(fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?))
+    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+    Ok(File::from(fs::openat(folder, name, flags, mode)?))
 }
 
 pub(super) fn has(folder: &Handle, name: &OsStr) -> io::Result<bool> {

@@ -1,6 +1,6 @@
 //! The tools of this domain.
 
-use super::{embedded, list, metadata, regenerate};
+use super::{embedded, list, metadata, publish, regenerate};
 use crate::{
     security::Class,
     tools::{Hints, Tool},
@@ -46,6 +46,15 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             regenerate::regenerate,
         )
         .hints(Hints { read_only: false, destructive: false, idempotent: false, open_world: true }),
+        Tool::new(
+            "comfyui_publish_asset",
+            Class::File,
+            "Publish an asset",
+            "Writes an asset into a project folder on this machine, converted and shrunk to a budget if wanted, and \
+             notes it in the folder's manifest. Asks before it replaces a file.",
+            publish::publish_asset,
+        )
+        .hints(Hints { read_only: false, destructive: true, idempotent: false, open_world: true }),
         Tool::new(
             "comfyui_get_workflow_from_image",
             Class::File,

@@ -63,7 +63,7 @@ struct Output {
 }
 
 pub(super) async fn list_outputs(call: Call, params: ListOutputs) -> Handled<Outputs> {
-    let jobs = call.comfy.produced(NEWEST).await?;
+    let jobs = seen(&call, call.comfy.produced(NEWEST).await?);
     let note = jobs.is_empty().then_some(FORGOTTEN);
     let all: Vec<(String, OutputFile)> = jobs
         .into_iter()
@@ -139,7 +139,7 @@ struct Listed {
 pub(super) async fn list_assets(call: Call, params: ListAssets) -> Handled<Assets> {
     let jobs = match &params.prompt_id {
         Some(id) => vec![of_job(&call, id).await?],
-        None => call.comfy.produced(NEWEST).await?,
+        None => seen(&call, call.comfy.produced(NEWEST).await?),
     };
     let note = jobs.is_empty().then_some(FORGOTTEN);
     let mut seen = HashSet::new();
@@ -163,15 +163,24 @@ pub(super) async fn list_assets(call: Call, params: ListAssets) -> Handled<Asset
     Ok(Assets { items, page, note }.into())
 }
 
+/// The jobs that this caller may see.
+fn seen(call: &Call, mut jobs: Vec<Produced>) -> Vec<Produced> {
+    if !call.is_alone() {
+        jobs.retain(|job| call.is_mine(job.mark.as_deref()));
+    }
+    jobs
+}
+
 async fn of_job(call: &Call, id: &PromptId) -> Result<Produced, Stop> {
-    let Some(entry) = call.comfy.history(id).await? else {
+    let entry = call.comfy.history(id).await?.filter(|entry| call.may_see_entry(entry));
+    let Some(entry) = entry else {
         return Err(Error::not_found(format!("ComfyUI's history holds no finished job `{id}`"))
             .hint("if it still runs, wait with comfyui_get_progress; after a restart of ComfyUI its history is gone")
             .detail("prompt_id", id.as_str())
             .into());
     };
     let time = entry.end_time.or(entry.create_time);
-    Ok(Produced { prompt_id: entry.prompt_id, time, outputs: entry.outputs })
+    Ok(Produced { prompt_id: entry.prompt_id, time, outputs: entry.outputs, mark: entry.mark })
 }
 
 fn asset(id: &AssetId, output: OutputFile, prompt_id: &PromptId, created: Option<String>) -> Listed {

@@ -4,9 +4,13 @@ mod catalogue;
 mod embedded;
 mod id;
 mod list;
+mod manifest;
 mod metadata;
 mod origin;
+mod place;
+mod publish;
 mod regenerate;
+mod render;
 
 pub(super) use catalogue::tools;
 pub use id::AssetId;

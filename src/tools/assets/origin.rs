@@ -4,7 +4,7 @@ use super::AssetId;
 use crate::{
     comfy::{HistoryEntry, OutputRef},
     error::{Error, Kind},
-    tools::{Call, Stop, media::Pieces, reading},
+    tools::{Call, Stop, media::Pieces, ownership, reading},
     workflow::{Workflow, read},
 };
 
@@ -40,6 +40,9 @@ pub(super) async fn origin(call: &Call, asset: &AssetId) -> Result<Origin, Stop>
 pub(super) async fn from_history(call: &Call, asset: &AssetId) -> Result<Option<Origin>, Stop> {
     let Some(prompt_id) = asset.prompt_id() else { return Ok(None) };
     let Some(record) = call.comfy.record(prompt_id).await? else { return Ok(None) };
+    if !call.may_see_entry(&record.entry) {
+        return Err(ownership::unknown(prompt_id).into());
+    }
     let made_it = record.entry.outputs.iter().any(|output| asset.is(output));
     let workflow = record.graph.as_ref().and_then(|graph| Workflow::from_value(graph).ok());
     match workflow {

@@ -14,8 +14,8 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_get_image",
             Class::File,
             "Look at a picture",
-            "Shows a picture that ComfyUI holds: a preview of at most 512 pixels inline, the full file as a \
-             resource link. Give filename, subfolder and type as a result gave them.",
+            "Shows a file of ComfyUI: a picture, a film's frames or a sound's waveform, at most 512 pixels, inline, \
+             and a link to the full file. Give filename, subfolder and type as a result gave them.",
             show::get_image,
         )
         .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true })

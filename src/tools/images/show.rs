@@ -3,15 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drawn::{self, Drawn};
 use crate::{
-    comfy::{FileType, OutputRef, PreviewFormat, ViewOptions},
+    comfy::{FileType, OutputKind, OutputRef, PreviewFormat, media_kind, media_type},
     error::{Error, Result},
     security::path::{OutputName, Subfolder},
-    tools::{Answer, Block, Call, Handled, preview, resources::output_uri},
+    tools::{Answer, Block, Call, Handled, resources::output_uri},
 };
-
-/// The largest file that is fetched to make a preview, in bytes.
-const MAX_ORIGINAL: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -55,12 +53,13 @@ pub(super) struct GetImage {
     preview_quality: Option<u8>,
 }
 
-/// Where a picture is, and what of it travels inline.
+/// Where a file is, and what of it travels inline.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Shown {
     filename: String,
     subfolder: String,
     r#type: FileType,
+    kind: OutputKind,
     /// Resource of the full file
     uri: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,14 +67,21 @@ pub(super) struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     mime_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<usize>,
+    bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_seconds: Option<f64>,
+    /// picture, contact_sheet or waveform
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preview: Option<&'static str>,
     /// True when the inline picture is smaller than the file
     #[serde(skip_serializing_if = "Option::is_none")]
     reduced: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 pub(super) async fn get_image(call: Call, params: GetImage) -> Handled<Shown> {
@@ -86,19 +92,7 @@ pub(super) async fn get_image(call: Call, params: GetImage) -> Handled<Shown> {
     }
     let quality = params.preview_quality.unwrap_or(90);
     let file = OutputRef { filename: params.filename, subfolder: params.subfolder, kind: params.file_type };
-    let uri = output_uri(file.kind, file.subfolder.as_str(), file.filename.as_str());
-    let mut shown = Shown {
-        filename: file.filename.as_str().to_owned(),
-        subfolder: file.subfolder.as_str().to_owned(),
-        r#type: file.kind,
-        uri: uri.clone(),
-        url: None,
-        mime_type: None,
-        bytes: None,
-        width: None,
-        height: None,
-        reduced: None,
-    };
+    let mut shown = bare(&file);
     if params.response_format == ResponseFormat::Url {
         let base = base_url(&call, params.base_url_override.as_deref())?;
         shown.url = Some(link(&call.comfy.view_url(&file)?, base));
@@ -107,25 +101,62 @@ pub(super) async fn get_image(call: Call, params: GetImage) -> Handled<Shown> {
     if params.base_url_override.is_some() {
         return Err(Error::invalid_input("`base_url_override` is only for response_format `url`").into());
     }
-    let preview = params.preview_format.map(|format| match format {
+    if call.config.comfyui.external_url.is_some() {
+        shown.url = Some(link(&call.comfy.view_url(&file)?, None));
+    }
+    let wanted = params.preview_format.map(|format| match format {
         Reencoding::Webp => PreviewFormat::Webp(quality),
         Reencoding::Jpeg => PreviewFormat::Jpeg(quality),
     });
-    let options = ViewOptions { preview, max_bytes: MAX_ORIGINAL };
-    let viewed = call.comfy.view(&file, options).await?;
-    shown.bytes = Some(viewed.bytes.len());
-    let name = file.filename.as_str().to_owned();
-    let size = options.preview.is_none().then_some(viewed.bytes.len() as u64);
-    let picture = tokio::task::spawn_blocking(move || preview::inline(&viewed.bytes, quality))
-        .await
-        .map_err(|e| Error::internal("the preview was not made").source(e))??;
+    let drawn = match shown.kind {
+        OutputKind::Image => drawn::picture(&call, &file, wanted, quality).await?,
+        OutputKind::Video => drawn::film(&call, &file).await?,
+        OutputKind::Audio => drawn::sound(&call, &file).await?,
+        _ => drawn::nothing(&call, &file).await?,
+    };
+    Ok(tell(shown, drawn))
+}
+
+fn bare(file: &OutputRef) -> Shown {
+    let name = file.filename.as_str();
+    Shown {
+        filename: name.to_owned(),
+        subfolder: file.subfolder.as_str().to_owned(),
+        r#type: file.kind,
+        kind: media_kind(name),
+        uri: output_uri(file.kind, file.subfolder.as_str(), name),
+        url: None,
+        mime_type: None,
+        bytes: None,
+        width: None,
+        height: None,
+        duration_seconds: None,
+        preview: None,
+        reduced: None,
+        note: None,
+    }
+}
+
+/// The link to the whole file first, then the small picture, where there is one.
+fn tell(mut shown: Shown, drawn: Drawn) -> Answer<Shown> {
+    shown.bytes = drawn.bytes;
+    (shown.width, shown.height) = (drawn.measures.width, drawn.measures.height);
+    shown.duration_seconds = drawn.measures.seconds.map(|seconds| (seconds * 1000.0).round() / 1000.0);
+    shown.note = drawn.note;
+    let full = Block::Link {
+        uri: shown.uri.clone(),
+        name: shown.filename.clone(),
+        mime_type: media_type(&shown.filename).map(str::to_owned),
+        size: drawn.bytes,
+    };
+    let Some((what, picture)) = drawn.preview else { return Answer::from(shown).block(full) };
     shown.mime_type = Some(picture.mime_type.to_owned());
-    (shown.width, shown.height) = (Some(picture.original.0), Some(picture.original.1));
-    shown.reduced = Some((picture.width, picture.height) != picture.original);
-    let mime_type = crate::comfy::media_type(&name).map(str::to_owned);
-    Ok(Answer::from(shown)
-        .block(Block::Link { uri, name, mime_type, size })
-        .block(Block::Image { bytes: picture.bytes, mime_type: picture.mime_type.to_owned() }))
+    shown.preview = Some(what);
+    if what == drawn::PICTURE {
+        shown.reduced = Some(Some((picture.width, picture.height)) != shown.width.zip(shown.height));
+    }
+    let block = Block::Image { bytes: picture.bytes, mime_type: picture.mime_type.to_owned() };
+    Answer::from(shown).block(full).block(block)
 }
 
 /// The link, on another base where one is allowed.

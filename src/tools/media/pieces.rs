@@ -57,6 +57,27 @@ impl Pieces {
         self.head.get(4..8) == Some(b"ftyp")
     }
 
+    /// True for a WAV sound.
+    pub(crate) fn is_wav(&self) -> bool {
+        self.head.starts_with(b"RIFF") && self.head.get(8..12) == Some(b"WAVE")
+    }
+
+    /// The one demuxer of ffmpeg for this content. Never guessed by ffmpeg itself: some of its formats are lists of
+    /// other files and addresses.
+    pub(crate) fn demuxer(&self) -> Option<&'static str> {
+        match &*self.head {
+            _ if self.is_film() => Some("mov"),
+            _ if self.is_wav() => Some("wav"),
+            [0x1a, 0x45, 0xdf, 0xa3, ..] => Some("matroska"),
+            [b'f', b'L', b'a', b'C', ..] => Some("flac"),
+            [b'O', b'g', b'g', b'S', ..] => Some("ogg"),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some("avi"),
+            [0xff, 0xf0 | 0xf1 | 0xf8 | 0xf9, ..] => Some("aac"),
+            [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] => Some("mp3"),
+            _ => None,
+        }
+    }
+
     /// True when the start is the whole file.
     pub(crate) fn is_complete(&self) -> bool {
         self.total == self.head.len() as u64

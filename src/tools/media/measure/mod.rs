@@ -7,4 +7,4 @@ mod sound;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use measures::measure;
+pub(crate) use measures::{Measures, measure};
