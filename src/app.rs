@@ -15,17 +15,20 @@ use crate::{
     comfy::{self, Client},
     config::{self, Config},
     error::{JsonObject, Result},
-    security::{
-        AuditLog, CallId, Gate, Inspector, Seal, SealedState,
-        seal::{args_digest, now_unix},
-    },
+    security::{AuditLog, CallId, Gate, Inspector, Seal, SealedState, seal::args_digest, untrusted},
     tools::{self, Call, Changes, compact, reply::Question, tool::Ended, workflow_files::Library},
     web::Fetcher,
     workflow::ObjectInfo,
 };
 pub use crate::{
-    config::Remote,
-    security::{Caller, Class},
+    config::{OAuth, Remote},
+    security::{
+        Caller, Class,
+        jwt::{
+            Expected, Holder, KeySet, Refusal, looks_like_one as looks_like_token, verify as verify_token,
+        },
+        seal::now_unix,
+    },
     tools::{
         Block, Change, Reply, Tool, View, all as built_in_tools,
         completion::Reference,
@@ -91,6 +94,8 @@ pub struct App {
     library: Arc<Library>,
     gate: Arc<Gate>,
     inspector: Arc<Inspector>,
+    /// The same in mode `enforce`, for callers who are held to it.
+    strict: Arc<Inspector>,
     seal: Seal,
     comfy: Client,
     web: Fetcher,
@@ -124,6 +129,10 @@ impl App {
         Ok(Arc::new(Self {
             gate: Gate::new(&config.security, &config.rate_limits, &config.limits, audit),
             inspector: Arc::new(Inspector::new(&config.security)),
+            strict: Arc::new(Inspector::new(&config::Security {
+                mode: config::Mode::Enforce,
+                ..config.security.clone()
+            })),
             seal: Seal::new(),
             ledger: Arc::default(),
             contracts: reading::Contracts::default(),
@@ -220,7 +229,11 @@ impl App {
 
     /// Runs one tool: lookup, gate, tool, audit. `sealed_state` and `answer` continue a call that ended in a
     /// question; such a call keeps its id and takes no second token.
-    pub async fn call(&self, context: CallContext, name: &str, mut args: JsonObject) -> Result<Reply> {
+    pub async fn call(&self, context: CallContext, name: &str, args: JsonObject) -> Result<Reply> {
+        self.admit_and_run(context, name, args).await.map_err(untrusted::defuse_error)
+    }
+
+    async fn admit_and_run(&self, context: CallContext, name: &str, mut args: JsonObject) -> Result<Reply> {
         let (unwrapped, view) = Self::meant(context.view, name, &mut args);
         let indirect = unwrapped.is_some();
         let name = unwrapped.as_deref().unwrap_or(name);
@@ -253,7 +266,7 @@ impl App {
             changes: self.changes.clone(),
             library: Arc::clone(&self.library),
             gate: Arc::clone(&self.gate),
-            inspector: Arc::clone(&self.inspector),
+            inspector: Arc::clone(if context.caller.is_enforced() { &self.strict } else { &self.inspector }),
             ledger: Arc::clone(&self.ledger),
             consent: tools::Consent { can_ask: context.can_ask, answer: context.answer, about },
         };

@@ -115,6 +115,29 @@ impl Error {
         self
     }
 
+    /// Passes message, hint and every text of the details through `change`.
+    #[must_use]
+    pub fn map_texts(mut self, change: impl Fn(&str) -> String) -> Self {
+        fn within(value: &mut Value, change: &impl Fn(&str) -> String) {
+            match value {
+                Value::String(text) => *text = change(text),
+                Value::Array(items) => items.iter_mut().for_each(|item| within(item, change)),
+                Value::Object(map) => {
+                    let changed = std::mem::take(map).into_iter().map(|(key, mut item)| {
+                        within(&mut item, change);
+                        (change(&key), item)
+                    });
+                    *map = changed.collect();
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
+        }
+        self.0.message = change(&self.0.message);
+        self.0.hint = self.0.hint.take().map(|hint| change(&hint));
+        self.0.details.values_mut().for_each(|detail| within(detail, &change));
+        self
+    }
+
     /// Keeps the cause for the log; callers never see it.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -1,12 +1,14 @@
 //! Scores comfywarden's rules on a corpus of labelled cases.
 //!
 //! `cargo run --release --example score_corpus -- convert DIR [--misses]`
+//! `cargo run --release --example score_corpus -- bombs DIR [--misses]`
 //! `cargo run --release --example score_corpus -- paths|urls|workflows|redaction FILE [--tier must|policy|all] [--misses]`
 //!
 //! `workflows` takes `--object-info FILE`, the node catalogue for cases that bring none.
 //!
 //! The last line is one JSON object with the counts.
 
+mod bombs;
 mod case;
 mod convert;
 mod paths;
@@ -41,6 +43,11 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         && corpus == "convert"
     {
         return convert::score(directory, misses);
+    }
+    match arguments {
+        [mode, directory, ..] if mode == "bombs" => return bombs::score(directory, misses),
+        [mode, file, kind] if mode == "bomb" => return bombs::one(file, kind),
+        _ => {}
     }
     let value_of = |flag: &str| {
         let at = arguments.iter().position(|argument| argument == flag)?;

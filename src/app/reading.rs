@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{App, CallContext, Caller, View, pulse::Watch};
 use crate::{
     error::{Error, JsonObject, Result},
-    security::{CallId, Class, Contract, Outcome, Permit},
+    security::{CallId, Class, Contract, Outcome, Permit, redact, untrusted},
     tools::{
         Reply, Tool, completion,
         prompts::{self, PROMPTS, Prompt},
@@ -91,7 +91,12 @@ impl App {
             let (document, wanted) = found?;
             let resource = match wanted {
                 Wanted::File => Resource::File(resources::read(&self.comfy, uri).await?),
-                other => Resource::Document(documents::ask(&self.comfy, &other).await?),
+                other => {
+                    let mut document = documents::ask(&self.comfy, &other).await?;
+                    redact::redact(&mut document);
+                    untrusted::defuse_value(&mut document);
+                    Resource::Document(document)
+                }
             };
             Ok((resource, document.ttl_ms))
         };
@@ -178,5 +183,5 @@ async fn close<T>(permit: Permit, ended: Result<T>) -> Result<T> {
         Err(error) => Outcome::Failed { kind: error.kind(), prompt_id: None },
     };
     permit.finish(&outcome).await?;
-    ended
+    ended.map_err(untrusted::defuse_error)
 }

@@ -19,7 +19,7 @@ Exit codes:
   1    it failed, or the answer is a no (a failed call, an error found by doctor, a broken audit log)
   2    the command line is wrong
   3    the configuration cannot be used
-  4    doctor found warnings and no errors
+  4    warnings and nothing worse (doctor, inspect)
   5    ComfyUI cannot be reached
   130  interrupted
 
@@ -212,7 +212,7 @@ pub(super) struct Call {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads workflows in API and UI format, and pictures that carry one. Nothing is sent anywhere.
-Exit codes: 0 nothing dangerous, 1 something dangerous, refused or unreadable.")]
+Exit codes: 0 nothing found, 4 warnings, 1 something dangerous, paid, refused or unreadable.")]
 pub(super) struct Inspect {
     /// Workflow files or pictures
     #[arg(required = true, value_name = "FILE")]
@@ -220,6 +220,9 @@ pub(super) struct Inspect {
     /// Print the findings as JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// Print the findings as SARIF 2.1.0
+    #[arg(long, conflicts_with = "json")]
+    pub(super) sarif: bool,
 }
 
 /// `reference`.

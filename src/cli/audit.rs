@@ -11,7 +11,7 @@ use super::failure::{FAILED, Failure};
 use super::output::say;
 use crate::config::Config;
 use crate::error::Error;
-use crate::security::audit::{tail, verify};
+use crate::security::audit::{logs_beside, tail, verify};
 
 /// How often a followed log is looked at.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -20,9 +20,15 @@ pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), Failure> 
     let configured = &config.logging.audit_file;
     match wanted {
         Audit::Verify { file } => {
-            let file = file.clone().unwrap_or_else(|| configured.clone());
+            let files = match file {
+                Some(file) => vec![file.clone()],
+                // Each process that ran at the same time has written a log of its own.
+                None => Some(logs_beside(configured))
+                    .filter(|logs| !logs.is_empty())
+                    .unwrap_or_else(|| vec![configured.clone()]),
+            };
             // A long log takes a while, and Ctrl-C must not wait for it.
-            let checked = tokio::task::spawn_blocking(move || check(&file)).await;
+            let checked = tokio::task::spawn_blocking(move || check_all(&files)).await;
             checked.map_err(|error| Error::internal("the check did not end").source(error))?
         }
         Audit::Tail { file, lines, follow } => {
@@ -39,6 +45,12 @@ pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), Failure> 
             }
         }
     }
+}
+
+/// Every log is read to its end, however the ones before it look.
+fn check_all(files: &[PathBuf]) -> Result<(), Failure> {
+    let checked: Vec<Result<(), Failure>> = files.iter().map(|file| check(file)).collect();
+    checked.into_iter().collect()
 }
 
 fn check(file: &Path) -> Result<(), Failure> {

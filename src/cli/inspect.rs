@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::arguments::Inspect;
-use super::failure::{FAILED, Failure};
+use super::failure::{FAILED, Failure, WARNED};
 use super::output::{say, say_json};
+use super::sarif;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::security::{Finding, Inspector, Knowledge, Severity};
@@ -18,23 +19,36 @@ const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 pub(super) fn run(wanted: &Inspect, config: &Config) -> std::result::Result<(), Failure> {
     let inspector = Inspector::new(&config.security);
     let mut bad = false;
+    let mut warned = false;
     let mut reports = Vec::new();
     for file in &wanted.files {
         let looked = look(&inspector, file);
         bad |= looked.as_ref().map_or(true, |findings| findings.iter().any(is_dangerous));
-        if wanted.json {
-            reports.push(match looked {
-                Ok(findings) => json!({ "file": file, "findings": findings }),
-                Err(error) => json!({ "file": file, "error": error.to_json() }),
-            });
+        warned |= looked.as_ref().is_ok_and(|findings| !findings.is_empty());
+        if wanted.json || wanted.sarif {
+            reports.push((file.as_path(), looked));
         } else {
             print(file, looked)?;
         }
     }
-    if wanted.json {
+    if wanted.sarif {
+        say_json(&sarif::log(&reports))?;
+    } else if wanted.json {
+        let reports: Vec<Value> = reports.iter().map(|(file, looked)| plain(file, looked)).collect();
         say_json(&reports)?;
     }
-    if bad { Err(Failure::Answered(FAILED)) } else { Ok(()) }
+    match (bad, warned) {
+        (true, _) => Err(Failure::Answered(FAILED)),
+        (false, true) => Err(Failure::Answered(WARNED)),
+        (false, false) => Ok(()),
+    }
+}
+
+fn plain(file: &Path, looked: &Result<Vec<Finding>>) -> Value {
+    match looked {
+        Ok(findings) => json!({ "file": file, "findings": findings }),
+        Err(error) => json!({ "file": file, "error": error.to_json() }),
+    }
 }
 
 fn look(inspector: &Inspector, file: &Path) -> Result<Vec<Finding>> {

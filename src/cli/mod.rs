@@ -17,6 +17,7 @@ mod inspect;
 mod output;
 mod reference;
 mod run;
+mod sarif;
 mod serve;
 mod setup;
 mod sim;

@@ -16,6 +16,7 @@ use super::{
     tools, validate,
 };
 use crate::config::{self, Environment, LoadOptions, Loaded, LogFormat};
+use crate::security::{display, redact};
 use crate::telemetry;
 
 /// More threads than this only cost memory: the work is waiting.
@@ -79,6 +80,7 @@ async fn dispatch(
         Err(_) => ("warn", false),
     };
     telemetry::init(level, json);
+    panics_without_secrets();
     let stop = stop::token();
     let named = arguments.global.comfyui_url.is_some() || options.environment.get("COMFYUI_URL").is_some();
     let command = arguments.command.unwrap_or(Command::Serve(Serve::default()));
@@ -124,4 +126,13 @@ async fn until(
         ended = command => ended,
         () = stop.cancelled() => Err(Failure::Answered(INTERRUPTED)),
     }
+}
+
+/// A panic's message may quote what it could not handle: it goes to the diagnostic log like everything else.
+fn panics_without_secrets() {
+    std::panic::set_hook(Box::new(|info| {
+        let said = info.to_string();
+        let told = redact::redact_text(&said);
+        tracing::error!("{}", display::sanitize(&told).replace('\n', " "));
+    }));
 }

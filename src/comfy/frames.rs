@@ -57,6 +57,16 @@ pub(crate) struct NodeState {
     pub(crate) state: String,
 }
 
+/// True when a frame of the event socket can be read; a binary one, or a text.
+///
+/// For fuzzing: the frames themselves are nobody else's business.
+pub fn read_frame(bytes: &[u8], is_binary: bool) -> bool {
+    if is_binary {
+        return binary(Bytes::copy_from_slice(bytes)).is_some();
+    }
+    std::str::from_utf8(bytes).ok().and_then(text).is_some()
+}
+
 /// Reads a text frame.
 pub(crate) fn text(frame: &str) -> Option<Frame> {
     let envelope: Envelope<'_> = serde_json::from_str(frame).ok()?;

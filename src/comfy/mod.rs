@@ -59,6 +59,7 @@ pub use downloads::{Courier, Hash, NotedDownload};
 pub use error::{Error, Result};
 pub use event::{Blocked, EndState, Ending, Event, EventKind, NodeFailure, Preview, Progress, Source};
 pub use feed::FeedStats;
+pub use frames::read_frame;
 pub use ids::{ClientId, PromptId};
 pub use images::{PreviewFormat, UploadRequest, Uploaded, ViewOptions, Viewed};
 pub use library::{Subgraph, SubgraphInfo};

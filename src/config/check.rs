@@ -15,6 +15,10 @@ pub fn is_loopback(host: &str) -> bool {
         || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Adds what cannot be meant to `problems` and what is risky to `warnings`.
 pub(super) fn contradictions(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
     comfyui(config, problems, warnings);
@@ -85,7 +89,7 @@ fn remote(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<Strin
     let remote = &config.transport.remote;
     for (index, token) in remote.tokens.iter().enumerate() {
         if let Some(digest) = token.expose_secret().strip_prefix("sha256:")
-            && !(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            && !is_sha256(digest.split_once(' ').map_or(digest, |(digest, _)| digest))
         {
             let key = format!("transport.remote.tokens[{index}]");
             problems.push(Problem::new(key, "must have 64 hex digits after `sha256:`"));
@@ -99,22 +103,26 @@ fn remote(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<Strin
             problems.push(Problem::new(key, "takes no `*`").hint("list the values one by one"));
         }
     }
-    if remote.oauth.is_some() {
-        // Read and ignored, it would leave the door open that the operator believes shut.
-        problems.push(
-            Problem::new("transport.remote.oauth", "is not supported in this version")
-                .hint("use `transport.remote.tokens`"),
-        );
+    if let Some(oauth) = &remote.oauth {
+        for (key, url) in
+            [("issuer", Url::parse(&oauth.issuer).ok()), ("jwks_url", Some(oauth.jwks_url.clone()))]
+        {
+            if !url.is_some_and(|url| url.scheme() == "https" || url.host_str().is_some_and(is_loopback)) {
+                let key = format!("transport.remote.oauth.{key}");
+                problems.push(Problem::new(key, "must be an https address, or one on this machine"));
+            }
+        }
     }
+    let open = remote.tokens.is_empty() && remote.oauth.is_none();
     if !remote.enabled {
         return;
     }
-    if !is_loopback(&remote.host) && remote.tokens.is_empty() {
+    if !is_loopback(&remote.host) && open {
         problems.push(
             Problem::new("transport.remote.host", "is not loopback, and nobody has to prove who they are")
-                .hint("set `transport.remote.tokens`, or listen on 127.0.0.1"),
+                .hint("set `transport.remote.tokens` or `transport.remote.oauth`, or listen on 127.0.0.1"),
         );
-    } else if remote.tokens.is_empty() {
+    } else if open {
         warnings.push("`transport.remote` has no token: every program on this machine can use it".to_owned());
     }
     if same_place(&remote.host, remote.port, &config.comfyui.url) {

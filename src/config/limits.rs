@@ -19,6 +19,12 @@ pub struct Limits {
     /// Jobs in ComfyUI's queue, whoever submitted them, beyond which no job is added.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub queue_depth: usize,
+    /// Open HTTP connections of all clients, streams included.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub connections: usize,
+    /// Open HTTP connections of one address; behind a proxy all clients have the same.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub connections_per_address: usize,
 }
 
 impl Limits {
@@ -30,6 +36,13 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_message_mb: 96, waits_per_caller: 16, waits_in_total: 128, queue_depth: 200 }
+        Self {
+            max_message_mb: 96,
+            waits_per_caller: 16,
+            waits_in_total: 128,
+            queue_depth: 200,
+            connections: 512,
+            connections_per_address: 128,
+        }
     }
 }

@@ -15,6 +15,15 @@ pub struct Logging {
     /// When the audit log cannot be written: `warn` goes on, `closed` refuses the call. Unset means `warn`
     /// on stdio and `closed` over HTTP.
     pub audit_fail: AuditFail,
+    /// Megabytes after which the audit log is put away under a dated name and a new file begun.
+    #[schemars(range(min = 1, max = 10_240))]
+    pub audit_rotate_mb: u64,
+    /// Days after which the audit log is put away, however small it is.
+    #[schemars(range(min = 1, max = 3_650))]
+    pub audit_rotate_days: u64,
+    /// Free megabytes on the disk below which no audit record is written; 0 writes to the last byte.
+    #[schemars(range(max = 1_048_576))]
+    pub audit_free_mb: u64,
     /// What the diagnostic log on stderr shows: `error`, `warn`, `info`, `debug`, `trace`, or a filter such
     /// as `warn,comfywarden=debug`.
     #[schemars(length(min = 1))]
@@ -28,6 +37,9 @@ impl Default for Logging {
         Self {
             audit_file: PathBuf::from("~/.comfywarden/audit.jsonl"),
             audit_fail: AuditFail::Warn,
+            audit_rotate_mb: 64,
+            audit_rotate_days: 30,
+            audit_free_mb: 64,
             level: "warn".to_owned(),
             format: LogFormat::Text,
         }

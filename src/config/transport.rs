@@ -21,7 +21,7 @@ pub struct Transport {
 pub struct Remote {
     /// Serve Streamable HTTP in place of stdio.
     pub enabled: bool,
-    /// Address to listen on; anything but loopback needs `tokens`.
+    /// Address to listen on; anything but loopback needs `tokens` or `oauth`.
     #[schemars(length(min = 1))]
     pub host: String,
     /// Port to listen on; 0 takes a free one.
@@ -32,11 +32,12 @@ pub struct Remote {
     /// Values of the `Origin` header that are answered; requests without one always are.
     #[schemars(inner(url))]
     pub allowed_origins: Vec<String>,
-    /// Bearer tokens of clients: `sha256:` and 64 hex digits, or `${VAR}` with at least 16 characters.
+    /// Bearer tokens of clients: `sha256:` and 64 hex digits, perhaps with a blank and classes such as
+    /// `read+generation`, or `${VAR}` with at least 16 characters.
     #[serde(serialize_with = "secret::masked_list")]
     #[schemars(with = "Vec<String>", inner(length(min = 16)))]
     pub tokens: Vec<SecretString>,
-    /// Tokens issued by an OAuth server; refused while nothing checks them.
+    /// Tokens issued by an OAuth server.
     pub oauth: Option<OAuth>,
 }
 
@@ -59,9 +60,9 @@ impl Default for Remote {
 #[serde(deny_unknown_fields)]
 pub struct OAuth {
     /// The issuer, as the token names it.
-    #[schemars(with = "String", url)]
-    pub issuer: Url,
-    /// The audience that a token must name: the public address of comfywarden.
+    #[schemars(url)]
+    pub issuer: String,
+    /// The audience that a token must name: the public address of comfywarden, such as `https://host/mcp`.
     #[schemars(length(min = 1))]
     pub audience: String,
     /// Where the issuer publishes its keys.
@@ -70,4 +71,12 @@ pub struct OAuth {
     /// Scopes that a token must carry.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// The longest life of a token, in seconds.
+    #[serde(default = "quarter_of_an_hour")]
+    #[schemars(range(min = 60, max = 86_400))]
+    pub longest_life_seconds: u64,
+}
+
+fn quarter_of_an_hour() -> u64 {
+    900
 }

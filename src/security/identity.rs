@@ -13,17 +13,18 @@ pub struct Caller {
     id: Arc<str>,
     classes: Vec<Class>,
     local: bool,
+    enforced: bool,
 }
 
 impl Caller {
     /// The user at this machine, over stdio. May use every class.
     pub fn local() -> Self {
-        Self { id: "local".into(), classes: Class::ALL.to_vec(), local: true }
+        Self { id: "local".into(), classes: Class::ALL.to_vec(), local: true, enforced: false }
     }
 
     /// A caller known by `id` who may use these classes only.
     pub fn with_classes(id: impl Into<Arc<str>>, classes: impl IntoIterator<Item = Class>) -> Self {
-        Self { id: id.into(), classes: classes.into_iter().collect(), local: false }
+        Self { id: id.into(), classes: classes.into_iter().collect(), local: false, enforced: false }
     }
 
     /// The name in logs and bucket keys. Never a secret.
@@ -38,6 +39,18 @@ impl Caller {
     /// True when this caller may use tools of `class`.
     pub fn may(&self, class: Class) -> bool {
         self.classes.contains(&class)
+    }
+
+    /// The same caller, held to mode `enforce` whatever the configuration says. There is no way back: what a caller
+    /// brings along can make the rules stricter and never laxer.
+    #[must_use]
+    pub fn enforced(self) -> Self {
+        Self { enforced: true, ..self }
+    }
+
+    /// True when mode `enforce` holds for this caller in any case.
+    pub fn is_enforced(&self) -> bool {
+        self.enforced
     }
 
     /// True for the user at this machine.

@@ -8,12 +8,13 @@
 //! | [`limiter`], [`cost`], [`seats`] | token buckets, what work weighs, how many calls wait |
 //! | [`price`], [`ledger`] | what paid nodes cost, and the daily budget |
 //! | [`audit`] | the chained log, its reader and its verifier |
-//! | [`redact`], [`display`] | secrets out, hidden characters shown |
+//! | [`redact`], [`display`], [`untrusted`] | secrets out, hidden characters shown, foreign text defused |
 //! | [`path`] | names that may reach a file system or a URL |
 //! | [`inspector`] | workflows: findings and the verdict |
 //! | [`node_audit`] | installed node classes: what a person should know of them |
 //! | [`upload`] | what may be uploaded |
 //! | [`beneath`] | files below folders that the operator opened |
+//! | [`jwt`] | access tokens of an OAuth server |
 //! | [`seal`] | the state of a question, sealed |
 
 pub mod address;
@@ -27,6 +28,7 @@ mod extent;
 pub mod gate;
 pub mod identity;
 pub mod inspector;
+pub mod jwt;
 pub mod ledger;
 pub mod limiter;
 pub mod node_audit;
@@ -37,6 +39,7 @@ pub mod redact;
 pub mod seal;
 pub mod seats;
 pub mod strict_url;
+pub mod untrusted;
 pub mod upload;
 pub mod webhook;
 

@@ -7,6 +7,8 @@ use tokio::{
     time::{Duration, Instant},
 };
 
+use crate::security::untrusted;
+
 /// One report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update {
@@ -48,7 +50,7 @@ impl Sink {
         {
             return;
         }
-        if out.try_send(Update { percent, message: message.into() }).is_ok() {
+        if out.try_send(Update { percent, message: safe(message) }).is_ok() {
             *last = Some((now, percent));
         }
     }
@@ -58,11 +60,17 @@ impl Sink {
         let Some(out) = &self.out else { return };
         let Ok(mut last) = self.last.lock() else { return };
         if last.is_none_or(|(_, percent)| percent < 100.0)
-            && out.try_send(Update { percent: 100.0, message: message.into() }).is_ok()
+            && out.try_send(Update { percent: 100.0, message: safe(message) }).is_ok()
         {
             *last = Some((Instant::now(), 100.0));
         }
     }
+}
+
+/// Names of nodes and classes come from elsewhere.
+fn safe(message: impl Into<String>) -> String {
+    let message: String = message.into();
+    untrusted::defuse(message.get(..500).unwrap_or(&message)).into_owned()
 }
 
 #[cfg(test)]

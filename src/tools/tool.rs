@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, JsonObject, Kind, Result},
-    security::{Class, Contract, Outcome, Permit, redact},
+    security::{Class, Contract, Outcome, Permit, redact, untrusted},
 };
 
 /// What clients may assume of a tool. Each is sent, true or false, never left out.
@@ -204,12 +204,15 @@ impl Tool {
             Ok(Ended::Done { mut structured, blocks, prompt_id, verbatim }) => {
                 if !verbatim {
                     redact::redact(&mut structured);
+                    untrusted::defuse_value(&mut structured);
                 }
                 clamp(&mut structured);
                 permit.finish(&Outcome::Completed { prompt_id: prompt_id.clone() }).await?;
+                let blocks = blocks.into_iter().map(named_safely).collect();
                 Ok(Ended::Done { structured, blocks, prompt_id, verbatim })
             }
-            Ok(Ended::Ask(question)) | Err(Stop::Ask(question)) => {
+            Ok(Ended::Ask(mut question)) | Err(Stop::Ask(mut question)) => {
+                question.text = untrusted::defuse(&question.text).into_owned();
                 permit.finish(&Outcome::Asked).await?;
                 Ok(Ended::Ask(question))
             }
@@ -221,6 +224,16 @@ impl Tool {
             // The permit is dropped unfinished, which writes `cancelled`.
             Err(Stop::Cancelled) => Err(Error::new(Kind::Conflict, "the call was cancelled")),
         }
+    }
+}
+
+/// A link shows a name that somebody else chose.
+fn named_safely(block: Block) -> Block {
+    match block {
+        Block::Link { uri, name, mime_type, size } => {
+            Block::Link { uri, name: untrusted::defuse(&name).into_owned(), mime_type, size }
+        }
+        other => other,
     }
 }
 

@@ -247,6 +247,51 @@ async fn inspect_names_what_is_dangerous_and_what_is_no_workflow() {
     assert_eq!(stdout(&output).lines().count(), 2, "{output:?}");
 }
 
+#[tokio::test]
+async fn help_and_complaints_tell_no_configured_secret() {
+    const SECRET: &str = "canary-0123456789abcdef0123456789";
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["doctor"],
+        &["call", "comfyui_get_queue"],
+        &["serve", "--nonsense"],
+    ] {
+        let mut command = program(home.path(), arguments);
+        command.env("COMFYUI_URL", "http://127.0.0.1:9").env("COMFYUI_AUTH_BEARER", SECRET);
+        command.env("COMFYUI_HUGGINGFACE_TOKEN", SECRET).env("COMFYWARDEN_TRANSPORT_REMOTE_TOKENS", SECRET);
+        let output = timeout(BOUND, command.output()).await.unwrap().unwrap();
+        let said = format!("{}{}", stdout(&output), String::from_utf8_lossy(&output.stderr));
+        assert!(!said.is_empty() && !said.contains(SECRET), "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn inspect_tells_severities_by_exit_code_and_speaks_sarif() {
+    let home = tempfile::tempdir().unwrap();
+    let node = |class: &str, inputs: &str| {
+        format!(r#"{{"1": {{"class_type": "{class}", "inputs": {{{inputs}}}}}}}"#)
+    };
+    for (name, text, expected) in [
+        ("fine.json", node("SaveImage", r#""filename_prefix": "x""#), 0),
+        ("warned.json", node("CheckpointLoaderSimple", r#""ckpt_name": "old.ckpt""#), 4),
+        ("bad.json", node("Terminal", ""), 1),
+    ] {
+        std::fs::write(home.path().join(name), text).unwrap();
+        let output = run(home.path(), &["inspect", name]).await.unwrap();
+        assert_eq!(code(&output), Some(expected), "{name}: {output:?}");
+    }
+    let output =
+        run(home.path(), &["inspect", "--sarif", "fine.json", "warned.json", "bad.json"]).await.unwrap();
+    assert_eq!(code(&output), Some(1));
+    let log: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    let levels: Vec<&Value> =
+        log["runs"][0]["results"].as_array().unwrap().iter().map(|result| &result["level"]).collect();
+    assert_eq!(levels, ["warning", "error"]);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn one_signal_ends_the_simulated_server() {

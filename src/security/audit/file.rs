@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{chain::Chain, place, record::Record};
+use crate::config;
 
 /// When a file is put away and a new one begun.
 #[derive(Debug, Clone, Copy)]
@@ -16,11 +17,20 @@ pub(super) struct Rotation {
     pub(super) most_age: Duration,
     /// How many records lie between two anchors.
     pub(super) anchor_every: u64,
+    /// The log leaves so many bytes of the disk to everybody else.
+    pub(super) least_free: u64,
 }
 
-impl Default for Rotation {
-    fn default() -> Self {
-        Self { most_bytes: 64 << 20, most_age: Duration::from_hours(30 * 24), anchor_every: 1_000 }
+impl Rotation {
+    /// The configured one.
+    pub(super) fn of(logging: &config::Logging) -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            most_bytes: logging.audit_rotate_mb.saturating_mul(MIB),
+            most_age: Duration::from_secs(logging.audit_rotate_days.saturating_mul(24 * 60 * 60)),
+            anchor_every: 1_000,
+            least_free: logging.audit_free_mb.saturating_mul(MIB),
+        }
     }
 }
 
@@ -56,6 +66,19 @@ impl LogFile {
     /// Where the records go.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// An error when the disk has less left than it should keep.
+    pub(super) fn check_room(&self, least_free: u64) -> io::Result<()> {
+        let Some(free) = free_bytes(&self.path).filter(|_| least_free > 0) else { return Ok(()) };
+        if free >= least_free {
+            return Ok(());
+        }
+        let (free, least) = (free >> 20, least_free >> 20);
+        Err(io::Error::new(
+            io::ErrorKind::StorageFull,
+            format!("{free} MB are free on its disk; `logging.audit_free_mb` keeps {least} free"),
+        ))
     }
 
     /// Appends a batch in one write. On failure the file is as before.
@@ -149,6 +172,19 @@ fn open_head(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// What the owner of a file may still write on its disk.
+#[cfg(unix)]
+fn free_bytes(path: &Path) -> Option<u64> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let told = rustix::fs::statvfs(folder).ok()?;
+    Some(told.f_bavail.saturating_mul(told.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
 }
 
 #[cfg(unix)]

@@ -55,7 +55,7 @@ impl AuditLog {
     /// `audit_fail: warn` a log that cannot be opened is a warning, and opening is tried again with each record.
     pub fn open(logging: &config::Logging, security: &config::Security) -> Result<Self> {
         let closed = logging.audit_fail == AuditFail::Closed;
-        Self::start(&logging.audit_file, security.privacy, closed, Rotation::default())
+        Self::start(&logging.audit_file, security.privacy, closed, Rotation::of(logging))
     }
 
     pub(super) fn start(

@@ -24,6 +24,7 @@ mod writer;
 
 pub(crate) use chain::hex;
 pub use log::AuditLog;
+pub use place::logs_beside;
 pub use record::{Record, to_line};
 pub(crate) use spent::{CHARGED, REFUNDED};
 pub use verify::{Problem, Report, verify};

@@ -37,7 +37,7 @@ pub(super) fn beside(path: &Path, number: usize) -> PathBuf {
 }
 
 /// The log at `path` and those that other processes write beside it, as far as they exist.
-pub(super) fn all_beside(path: &Path) -> Vec<PathBuf> {
+pub fn logs_beside(path: &Path) -> Vec<PathBuf> {
     (0..MOST_BESIDE).map(|number| beside(path, number)).filter(|log| log.is_file()).collect()
 }
 

@@ -20,7 +20,7 @@ pub(crate) const REFUNDED: &str = "refunded";
 /// The credits that the records of `day` (`2026-11-21`) charged, in `base`, beside it, and in what was rotated away.
 pub(super) fn in_files(base: &Path, day: &str) -> io::Result<u64> {
     let mut balance = Balance::default();
-    for log in place::all_beside(base) {
+    for log in place::logs_beside(base) {
         for file in rotated(&log)?.into_iter().chain([log]) {
             if was_written_before(&file, day) {
                 continue;

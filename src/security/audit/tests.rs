@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{file::Rotation, tail::Tail, *};
 use crate::config::{AuditFail, Logging, Privacy, Security};
 
-const SMALL: Rotation = Rotation { most_bytes: 4_000, most_age: Duration::from_hours(1), anchor_every: 7 };
+const SMALL: Rotation =
+    Rotation { most_bytes: 4_000, most_age: Duration::from_hours(1), anchor_every: 7, least_free: 0 };
 
 fn open(path: &Path) -> AuditLog {
     let logging =
@@ -159,7 +160,8 @@ async fn an_unfinished_line_is_kept_and_explained() {
 async fn finds_a_hundred_of_a_hundred_tamperings() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    let log = AuditLog::start(&path, Privacy::Digest, true, Rotation::default()).unwrap();
+    let log =
+        AuditLog::start(&path, Privacy::Digest, true, Rotation { most_bytes: u64::MAX, ..SMALL }).unwrap();
     fill(&log, 40).await;
     let original = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = original.split_inclusive('\n').collect();
@@ -181,6 +183,81 @@ async fn finds_a_hundred_of_a_hundred_tamperings() {
         fs::write(&path, changed.concat()).unwrap();
         assert!(!verify(&path).unwrap().is_ok(), "tampering {n}");
     }
+}
+
+#[tokio::test]
+async fn tampering_shows_in_whatever_file_of_a_rotated_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = AuditLog::start(&path, Privacy::Digest, true, SMALL).unwrap();
+    fill(&log, 80).await;
+    let files = verify(&path).unwrap().files;
+    assert!(files.len() > 4);
+    // A linear congruential generator: the same hundred tamperings at every run.
+    let mut state = 20_261_121_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for n in 0..100 {
+        let file = &files[random(files.len())];
+        let original = fs::read_to_string(file).unwrap();
+        let mut lines: Vec<String> = original.split_inclusive('\n').map(str::to_owned).collect();
+        let at = random(lines.len());
+        match random(4) {
+            0 => {
+                let byte = random(lines[at].len() - 1);
+                let other = if lines[at].as_bytes()[byte] == b'7' { "8" } else { "7" };
+                lines[at].replace_range(byte..=byte, other);
+            }
+            // The first lines of the oldest file may be gone with the file before it; the last ones never.
+            1 => drop(lines.pop()),
+            2 if lines.len() > 1 => {
+                let at = at.min(lines.len() - 2);
+                lines.swap(at, at + 1);
+            }
+            _ => lines.insert(at, lines[at].clone()),
+        }
+        fs::write(file, lines.concat()).unwrap();
+        assert!(!verify(&path).unwrap().is_ok(), "tampering {n} of {}", file.display());
+        fs::write(file, original).unwrap();
+    }
+    assert!(verify(&path).unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn rotates_by_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let old = Rotation { most_age: Duration::ZERO, most_bytes: u64::MAX, ..SMALL };
+    let log = AuditLog::start(&path, Privacy::Digest, true, old).unwrap();
+    fill(&log, 3).await;
+    let report = verify(&path).unwrap();
+    assert!(report.is_ok() && report.files.len() > 2, "{report:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn leaves_room_on_the_disk_for_everybody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log =
+        AuditLog::start(&path, Privacy::Digest, true, Rotation { least_free: u64::MAX, ..SMALL }).unwrap();
+    let error = log.append(Record::new("comfyui_test", "called")).await.unwrap_err();
+    assert_eq!(error.kind(), crate::error::Kind::Unavailable);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "");
+}
+
+#[tokio::test]
+async fn the_logs_of_other_processes_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let logs = [open(&path), open(&path), open(&path)];
+    for log in &logs {
+        fill(log, 1).await;
+    }
+    let names: Vec<_> = logs_beside(&path).iter().map(|log| log.file_name().unwrap().to_owned()).collect();
+    assert_eq!(names, ["audit.jsonl", "audit-1.jsonl", "audit-2.jsonl"]);
 }
 
 #[tokio::test]

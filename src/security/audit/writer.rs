@@ -82,6 +82,7 @@ impl Writer {
             self.reopen()?;
         }
         let Some(file) = &mut self.file else { return Err(io::Error::other("the audit log is not open")) };
+        file.check_room(self.rotation.least_free)?;
         file.write(lines)?;
         if let Err(error) = file.keep_up(self.rotation, lines.len() as u64) {
             // The records are safe; a file that cannot rotate is opened anew, wherever it is now.

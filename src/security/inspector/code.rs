@@ -135,7 +135,7 @@ pub(super) enum Doubt {
 
 /// True when `text`, in any of its readings, is code.
 pub(super) fn is_code(text: &str, doubt: Doubt) -> bool {
-    if text.len() < 4 {
+    if text.len() < 4 || is_arithmetic(text) {
         return false;
     }
     readings(text).iter().any(|reading| {
@@ -144,6 +144,29 @@ pub(super) fn is_code(text: &str, doubt: Doubt) -> bool {
                 && (matches(&LIKELY_CODE, &reading.text)
                     || (reading.decoded && HIDDEN_WORDS.contains(&reading.text.trim()))))
     })
+}
+
+/// True for sums over single letters: nothing that runs is spelled without a word.
+fn is_arithmetic(text: &str) -> bool {
+    let mut letters = 0;
+    let mut run = 0;
+    let mut numbers = 0;
+    let mut before = b' ';
+    for byte in text.bytes() {
+        if !matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b' ' | b'+' | b'-' | b'*' | b'/' | b'^' | b'.' | b',' | b'(' | b')')
+        {
+            return false;
+        }
+        letters = if byte.is_ascii_alphabetic() { letters + 1 } else { 0 };
+        run = if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'/') { run + 1 } else { 0 };
+        numbers += usize::from(byte.is_ascii_digit() && !before.is_ascii_digit());
+        // Longer runs may be base64, more numbers may be character codes.
+        if letters > 1 || run > 8 || numbers > 3 {
+            return false;
+        }
+        before = byte;
+    }
+    true
 }
 
 /// A set of patterns that did not compile finds everything: nothing passes unseen.

@@ -1,12 +1,12 @@
 //! Where text goes: constants followed through text nodes to the inputs that use them.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use serde_json::Value;
 
 use super::{
     classes::{Origin, origin},
-    inputs::{Name, Purpose, encodes_text, shows_text},
+    inputs::{Name, Purpose, encodes_text, loads, shows_text},
 };
 use crate::{error::JsonObject, workflow::ObjectInfo};
 
@@ -15,32 +15,68 @@ const MOST_HOPS: usize = 12;
 /// The longest text that is put together; a node that needs more is judged by its parts.
 const LONGEST: usize = 64 << 10;
 
+/// Seeded at random for each process, and several times faster on short keys than the standard one.
+pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
+/// What a class says by itself. Worked out once per class: a graph repeats few classes many times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Class {
+    pub(super) origin: Origin,
+    /// Turns words into conditioning and does nothing else with them.
+    pub(super) encodes: bool,
+    /// Shows a value to people.
+    pub(super) shows: bool,
+    /// Hands text on.
+    pub(super) passes: bool,
+    /// Reads a file named in an input.
+    pub(super) loads: bool,
+}
+
+impl Class {
+    pub(super) fn read(class: &str, info: Option<&ObjectInfo>) -> Self {
+        Self {
+            origin: origin(class, info),
+            encodes: encodes_text(class),
+            shows: shows_text(class),
+            passes: passes_text(class),
+            loads: loads(class),
+        }
+    }
+}
+
 /// The nodes of one map, and who takes whose output.
 pub(super) struct Flow<'a> {
-    nodes: HashMap<&'a str, (&'a str, &'a JsonObject)>,
-    takers: HashMap<&'a str, Vec<(&'a str, &'a str)>>,
+    nodes: Map<&'a str, (&'a str, &'a JsonObject, Class)>,
+    takers: Map<&'a str, Vec<(&'a str, &'a str)>>,
     info: Option<&'a ObjectInfo>,
-    harmless: RefCell<HashMap<&'a str, bool>>,
-    names: RefCell<HashMap<String, Rc<Name>>>,
+    harmless: RefCell<Map<&'a str, bool>>,
+    names: RefCell<Map<String, Rc<Name>>>,
+    classes: RefCell<Map<String, Class>>,
 }
 
 impl<'a> Flow<'a> {
     /// Reads the links of a map of nodes. What is not a node is passed over.
     pub(super) fn new(map: &'a JsonObject, info: Option<&'a ObjectInfo>) -> Self {
-        let mut nodes = HashMap::new();
-        let mut takers: HashMap<&str, Vec<(&str, &str)>> = HashMap::new();
+        let classes = RefCell::default();
+        let mut nodes = Map::with_capacity_and_hasher(map.len(), foldhash::fast::RandomState::default());
+        let mut takers: Map<&str, Vec<(&str, &str)>> = Map::default();
         for (id, value) in map {
             let class = value.get("class_type").and_then(Value::as_str);
             let inputs = value.get("inputs").and_then(Value::as_object);
             let (Some(class), Some(inputs)) = (class, inputs) else { continue };
-            nodes.insert(id.as_str(), (class, inputs));
+            nodes.insert(id.as_str(), (class, inputs, known(&classes, class, info)));
             for (name, value) in inputs {
                 if let Some(source) = source_of(value) {
                     takers.entry(source).or_default().push((id.as_str(), name.as_str()));
                 }
             }
         }
-        Self { nodes, takers, info, harmless: RefCell::default(), names: RefCell::default() }
+        Self { nodes, takers, info, harmless: RefCell::default(), names: RefCell::default(), classes }
+    }
+
+    /// What a class says.
+    pub(super) fn class(&self, class: &str) -> Class {
+        known(&self.classes, class, self.info)
     }
 
     /// What a name says.
@@ -54,8 +90,8 @@ impl<'a> Flow<'a> {
     }
 
     /// What the input `name` of `class` is for.
-    pub(super) fn purpose(&self, class: &str, name: &str, origin: Origin) -> Purpose {
-        self.name(name).purpose(class, origin)
+    pub(super) fn purpose(&self, class: Class, name: &str) -> Purpose {
+        self.name(name).purpose(class.loads, class.origin)
     }
 
     /// True when every use of the node's output is words for a model or for a reader.
@@ -81,17 +117,16 @@ impl<'a> Flow<'a> {
     }
 
     fn takes_words(&self, taker: &str, input: &str, hops: usize) -> bool {
-        let Some((class, _)) = self.nodes.get(taker) else { return false };
-        let origin = origin(class, self.info);
-        let purpose = self.purpose(class, input, origin);
+        let Some((_, _, class)) = self.nodes.get(taker) else { return false };
+        let purpose = self.purpose(*class, input);
         if purpose.path || purpose.code || purpose.url {
             return false;
         }
-        if encodes_text(class) || shows_text(class) {
+        if class.encodes || class.shows {
             return true;
         }
-        match origin {
-            Origin::Core if passes_text(class) => self.only_words(taker, hops + 1),
+        match class.origin {
+            Origin::Core if class.passes => self.only_words(taker, hops + 1),
             Origin::Core | Origin::EditorOnly => true,
             Origin::Custom => self.only_words(taker, hops + 1),
         }
@@ -107,11 +142,11 @@ impl<'a> Flow<'a> {
     }
 
     fn collect(&self, id: &str, hops: usize, texts: &mut Vec<String>) {
-        let Some((class, inputs)) = self.nodes.get(id) else { return };
+        let Some((class, inputs, said)) = self.nodes.get(id) else { return };
         if hops >= MOST_HOPS || texts.len() >= 16 {
             return;
         }
-        if origin(class, self.info) == Origin::Core && !passes_text(class) {
+        if said.origin == Origin::Core && !said.passes {
             return;
         }
         let mut whole = String::new();
@@ -154,6 +189,15 @@ impl<'a> Flow<'a> {
             _ => String::new(),
         }
     }
+}
+
+fn known(classes: &RefCell<Map<String, Class>>, class: &str, info: Option<&ObjectInfo>) -> Class {
+    if let Some(known) = classes.borrow().get(class) {
+        return *known;
+    }
+    let read = Class::read(class, info);
+    classes.borrow_mut().insert(class.to_owned(), read);
+    read
 }
 
 /// The node that a link names.

@@ -1,7 +1,7 @@
 //! What an input is for, by its name.
 
 use super::classes::Origin;
-use crate::security::redact::words;
+use crate::security::redact::{is_secret_key, words};
 
 const PROSE: &[&str] = &[
     "text",
@@ -121,6 +121,10 @@ pub(super) struct Name {
     path: bool,
     media: bool,
     url: bool,
+    /// Its value is a secret.
+    pub(super) secret: bool,
+    /// Letters, digits and underscores only.
+    pub(super) plain: bool,
 }
 
 impl Name {
@@ -132,12 +136,13 @@ impl Name {
         };
         let (prose, code, command) = (any(PROSE), any(CODE), any(COMMAND));
         let (path, media, url) = (any(PATH), any(MEDIA), any(URL));
-        Self { words, prose, code, command, path, media, url }
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        Self { words, prose, code, command, path, media, url, secret: is_secret_key(name), plain }
     }
 
-    /// What an input of this name is for in `class`.
-    pub(super) fn purpose(&self, class: &str, origin: Origin) -> Purpose {
-        let path = self.path || (self.media && loads(class));
+    /// What an input of this name is for, in a class of this origin that `loads` files or not.
+    pub(super) fn purpose(&self, loads: bool, origin: Origin) -> Purpose {
+        let path = self.path || (self.media && loads);
         Purpose {
             prose: self.prose && !self.code && !path,
             code: self.code,
@@ -150,7 +155,7 @@ impl Name {
 }
 
 /// True for classes that read a file named in an input.
-fn loads(class: &str) -> bool {
+pub(super) fn loads(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();
     lower.contains("load") || lower.contains("open") || lower.contains("import") || lower.contains("read")
 }

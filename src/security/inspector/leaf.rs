@@ -7,7 +7,7 @@ use super::{
     code::{Doubt, is_code},
     finding::Flag,
     flow::Flow,
-    inputs::{Purpose, encodes_text},
+    inputs::Purpose,
     place::{Place, Step},
     places, wording,
 };
@@ -83,7 +83,8 @@ pub(super) fn judge(
                 found.push((Flag::CodeInInput, None));
             }
             if !is_only_words(place, purpose, flow) {
-                judge_words(text, own, step, place, purpose, &mut found);
+                let secret = own && flow.name(step.name()).secret;
+                judge_words(text, own, secret, place, purpose, &mut found);
             }
         }
     }
@@ -111,17 +112,19 @@ fn is_option(text: &str) -> bool {
 
 /// `textfile=/etc/passwd` and the like among a program's arguments.
 fn names_host_files(text: &str) -> bool {
-    text.split(|c: char| c.is_whitespace() || matches!(c, '=' | ',' | '\'' | '"' | ':'))
-        .any(|word| word.len() > 2 && word.contains('/') && places::clearly_escapes(word))
+    text.contains('/')
+        && text
+            .split(|c: char| c.is_whitespace() || matches!(c, '=' | ',' | '\'' | '"' | ':'))
+            .any(|word| word.len() > 2 && word.contains('/') && places::clearly_escapes(word))
 }
 
 /// The purpose of the innermost name, joined with that of the input it lies in.
 fn of_place(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> Purpose {
-    let outer = flow.purpose(place.class, step.input(), place.origin);
+    let outer = flow.purpose(place.said, step.input());
     if matches!(step, Step::Root(_)) {
         return outer;
     }
-    let inner = flow.purpose(place.class, step.name(), place.origin);
+    let inner = flow.purpose(place.said, step.name());
     Purpose {
         prose: inner.prose && !outer.code,
         code: outer.code || inner.code,
@@ -145,7 +148,7 @@ fn is_only_words(place: Place<'_>, purpose: Purpose, flow: &Flow<'_>) -> bool {
         // Nothing runs there, but it is read by people and assistants.
         Origin::EditorOnly => false,
         Origin::Core if purpose.prose => true,
-        _ => (purpose.prose && encodes_text(place.class)) || flow.reaches_only_words(place.id),
+        _ => (purpose.prose && place.said.encodes) || flow.reaches_only_words(place.id),
     }
 }
 
@@ -157,7 +160,7 @@ fn doubt(purpose: Purpose) -> Doubt {
 fn judge_words(
     text: &str,
     own: bool,
-    step: Step<'_>,
+    secret: bool,
     place: Place<'_>,
     purpose: Purpose,
     found: &mut Vec<(Flag, Option<String>)>,
@@ -176,7 +179,7 @@ fn judge_words(
     if !own {
         return;
     }
-    if redact::has_credential(text) || (redact::is_secret_key(step.name()) && is_credential_value(text)) {
+    if redact::has_credential(text) || (secret && is_credential_value(text)) {
         found.push((
             Flag::SecretInInput,
             Some("a credential; it would be stored in history and in every picture".into()),
@@ -239,8 +242,11 @@ fn is_credential_value(text: &str) -> bool {
 
 fn is_pickle(text: &str) -> bool {
     let name = text.trim_end();
-    name.len() < 512 && name.contains('.') && !name.contains('\n') && {
-        let lower = name.to_ascii_lowercase();
-        PICKLES.iter().any(|extension| lower.ends_with(extension) && lower.len() > extension.len())
-    }
+    name.len() < 512
+        && name.contains('.')
+        && !name.contains('\n')
+        && PICKLES.iter().any(|extension| {
+            let end = name.len().checked_sub(extension.len()).filter(|start| *start > 0);
+            end.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(extension))
+        })
 }

@@ -1,6 +1,6 @@
 //! Where a value stands: in which node, on which way.
 
-use super::classes::Origin;
+use super::{classes::Origin, flow::Class};
 
 /// The way to a value, built only when something is found there.
 #[derive(Clone, Copy)]
@@ -42,5 +42,6 @@ pub(super) struct Place<'n> {
     pub(super) id: &'n str,
     pub(super) class: &'n str,
     pub(super) origin: Origin,
+    pub(super) said: Class,
     pub(super) graphs: usize,
 }

@@ -46,6 +46,8 @@ pub(super) fn escapes(text: &str) -> bool {
 pub(super) fn clearly_escapes(text: &str) -> bool {
     text.len() <= LONGEST_PATH
         && !text.contains('\n')
+        // Without a slash in some spelling there is neither a climb nor an absolute path.
+        && !(text.is_ascii() && !text.contains(['/', '\\', '%']))
         && any_reading(text, |path| {
             let lower = path.to_ascii_lowercase();
             (climbs(path) && path.contains('/'))

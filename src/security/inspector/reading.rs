@@ -30,7 +30,7 @@ pub(super) struct Reading {
 /// Every reading of `text`.
 pub(super) fn readings(text: &str) -> Vec<Reading> {
     if is_undisguised(text) {
-        return vec![Reading { text: tighten(&text.to_lowercase()), decoded: false }];
+        return vec![Reading { text: tighten(&text.to_ascii_lowercase()), decoded: false }];
     }
     let mut readings: Vec<Reading> = Vec::new();
     let mut pending = vec![(text.to_owned(), 0)];
@@ -61,7 +61,7 @@ pub(super) fn readings(text: &str) -> Vec<Reading> {
 fn is_undisguised(text: &str) -> bool {
     let mut run = 0;
     for byte in text.bytes() {
-        if !byte.is_ascii() || matches!(byte, b'\\' | b'%' | b'#' | b'\'' | b'"' | b',' | b'&') {
+        if !byte.is_ascii() || matches!(byte, b'\\' | b'%' | b'\'' | b'"' | b'&') {
             return false;
         }
         run = if is_base64(char::from(byte)) { run + 1 } else { 0 };
@@ -69,13 +69,35 @@ fn is_undisguised(text: &str) -> bool {
             return false;
         }
     }
-    !(text.contains("::-1") || text.contains("rever") || has_numbers(text))
+    !(text.contains("[::-1]") || text.contains("rever") || has_numbers(text))
 }
 
 /// Four numbers in a row may be character codes; a single one may be the argument of `chr`.
 fn has_numbers(text: &str) -> bool {
-    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).count();
-    numbers > 3 || (numbers > 0 && text.to_ascii_lowercase().contains("ch"))
+    let mut in_a_row = 0;
+    let mut any = false;
+    let mut spells = false;
+    let mut before = b' ';
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' if !before.is_ascii_digit() => {
+                any = true;
+                in_a_row += 1;
+            }
+            b'0'..=b'9' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {}
+            _ if byte.is_ascii() => {
+                spells |= matches!((before, byte), (b'c' | b'C', b'h' | b'H'));
+                in_a_row = 0;
+            }
+            // Blanks of other scripts stand between numbers as well.
+            _ => {}
+        }
+        if in_a_row > 3 {
+            return true;
+        }
+        before = byte;
+    }
+    any && spells
 }
 
 /// Compatibility characters folded, invisible ones gone, `\x41`, `\u0041` and `\101` as letters.
@@ -125,11 +147,15 @@ static CHR: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static NUMBERS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?:\b\d{1,3}(?:\s*,\s*|\s+)){3,}\d{1,3}\b").ok());
-static TIGHTEN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\s*([.(\[])\s*").ok());
 static COMMENT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"#[^\n]*\n").ok());
 
 /// `'ex' + 'ec'` and `chr(101)` put together; `None` when there is nothing to put together.
 fn fold_constants(text: &str) -> Option<String> {
+    let lower_or_upper =
+        |letters: &[u8; 2]| text.as_bytes().windows(2).any(|pair| pair.eq_ignore_ascii_case(letters));
+    if !text.contains(['\'', '"']) && !lower_or_upper(b"ch") {
+        return None;
+    }
     let chr = CHR.as_ref()?;
     let spelled = chr.replace_all(text, |found: &regex::Captures<'_>| {
         let number = found.get(1).map_or("", |number| number.as_str());
@@ -149,10 +175,22 @@ fn tighten(text: &str) -> String {
         Some(comment) => comment.replace_all(text, " "),
         None => text.into(),
     };
-    match TIGHTEN.as_ref() {
-        Some(tighten) => tighten.replace_all(&text, "$1").into_owned(),
-        None => text.into_owned(),
+    let mut tight = String::with_capacity(text.len());
+    let mut after_opening = false;
+    for character in text.chars() {
+        if character.is_whitespace() {
+            if !after_opening {
+                tight.push(character);
+            }
+            continue;
+        }
+        after_opening = matches!(character, '.' | '(' | '[');
+        if after_opening {
+            tight.truncate(tight.trim_end().len());
+        }
+        tight.push(character);
     }
+    tight
 }
 
 /// Hands every decoding of `text` or of a part of it to `found`.
@@ -161,6 +199,13 @@ fn decode(text: &str, found: &mut impl FnMut(String)) {
         let decoded = crate::security::redact::percent_decoded(text);
         if decoded != text {
             found(decoded);
+        }
+    }
+    if text.contains('\\') {
+        // One layer of escapes is off already; there may be another below.
+        let again = unescape(text);
+        if again != text {
+            found(again);
         }
     }
     if text.contains("&#") {
@@ -175,6 +220,9 @@ fn decode(text: &str, found: &mut impl FnMut(String)) {
             found(decoded);
         }
         found_base64(run, found);
+    }
+    if !has_numbers(text) {
+        return;
     }
     for numbers in NUMBERS.iter().flat_map(|numbers| numbers.find_iter(text)) {
         let bytes: Vec<u8> = numbers

@@ -1,13 +1,11 @@
 //! Walks every value of a graph: every node at every depth, every key, every text.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::{
-    classes::{Lists, Origin, origin},
+    classes::{Lists, Origin},
     finding::{Finding, Flag, short},
-    flow::Flow,
+    flow::{Class, Flow},
     inspect::Knowledge,
     leaf::{self, Leaf},
     place::{Place, Step},
@@ -30,12 +28,19 @@ pub(super) struct Walk<'a> {
     findings: Vec<Finding>,
     found: usize,
     /// Classes about which there is nothing to say.
-    pub(super) plain: HashSet<String>,
+    pub(super) plain: std::collections::HashSet<String, foldhash::fast::RandomState>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(lists: &'a Lists, knowledge: Knowledge<'a>, enforce: bool) -> Self {
-        Self { lists, knowledge, enforce, findings: Vec::new(), found: 0, plain: HashSet::new() }
+        Self {
+            lists,
+            knowledge,
+            enforce,
+            findings: Vec::new(),
+            found: 0,
+            plain: std::collections::HashSet::default(),
+        }
     }
 
     /// How often something was found so far, also where the list is full.
@@ -74,13 +79,15 @@ impl<'a> Walk<'a> {
     fn stray(&mut self, value: &Value, name: &str, graphs: usize) {
         let empty = JsonObject::new();
         let flow = Flow::new(&empty, self.knowledge.object_info);
-        let place = Place { id: name, class: "", origin: Origin::EditorOnly, graphs };
+        let said = Class { origin: Origin::EditorOnly, ..flow.class("") };
+        let place = Place { id: name, class: "", origin: Origin::EditorOnly, said, graphs };
         self.value(value, Step::Root(name), place, &flow, 1);
     }
 
     fn node(&mut self, id: &str, node: &JsonObject, flow: &Flow<'_>, graphs: usize) {
         let class = node.get("class_type").and_then(Value::as_str).unwrap_or_default();
-        let place = Place { id, class, origin: origin(class, self.knowledge.object_info), graphs };
+        let said = flow.class(class);
+        let place = Place { id, class, origin: said.origin, said, graphs };
         if graphs > MOST_GRAPHS {
             let shown = short(class);
             self.push(
@@ -100,7 +107,8 @@ impl<'a> Walk<'a> {
                 ("inputs", Value::Object(inputs)) => inner += self.inputs(inputs, place, flow),
                 ("_meta", value) => {
                     // The editor's notes never run, but people and assistants read them.
-                    let notes = Place { origin: Origin::EditorOnly, ..place };
+                    let said = Class { origin: Origin::EditorOnly, ..place.said };
+                    let notes = Place { origin: Origin::EditorOnly, said, ..place };
                     inner += self.value(value, Step::Root("_meta"), notes, flow, 1);
                 }
                 (key, value) => inner += self.value(value, Step::Root(key), place, flow, 1),
@@ -127,7 +135,7 @@ impl<'a> Walk<'a> {
         self.joined(inputs, None, place, flow);
         let mut inner = 0;
         for (name, value) in inputs {
-            self.key(place, Step::Root(name));
+            self.key(place, Step::Root(name), flow);
             inner += self.value(value, Step::Root(name), place, flow, 1);
         }
         inner
@@ -143,10 +151,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn key(&mut self, place: Place<'_>, step: Step<'_>) {
+    fn key(&mut self, place: Place<'_>, step: Step<'_>, flow: &Flow<'_>) {
         let name = step.name();
-        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !plain {
+        if !flow.name(name).plain {
             for (flag, why) in leaf::judge_key(name, place.origin) {
                 self.suspicious(place, flag, &step.path(), why);
             }
@@ -212,9 +219,7 @@ impl<'a> Walk<'a> {
         let whole = step.is_some();
         let pieces: Vec<Value> = map
             .iter()
-            .filter(|(name, value)| {
-                value.is_string() && (whole || flow.purpose(place.class, name, place.origin).code)
-            })
+            .filter(|(name, value)| value.is_string() && (whole || flow.purpose(place.said, name).code))
             .map(|(_, value)| value.clone())
             .collect();
         let name = map.iter().find(|(_, value)| value.is_string()).map_or("", |(name, _)| name.as_str());
@@ -267,7 +272,8 @@ impl<'a> Walk<'a> {
             self.class(Place {
                 id: step.name(),
                 class,
-                origin: origin(class, self.knowledge.object_info),
+                origin: flow.class(class).origin,
+                said: flow.class(class),
                 graphs: place.graphs,
             });
         }
@@ -275,7 +281,7 @@ impl<'a> Walk<'a> {
         let mut inner = 0;
         for (key, value) in map {
             let step = Step::Key(&step, key);
-            self.key(place, step);
+            self.key(place, step, flow);
             inner += self.value(value, step, place, flow, depth + 1);
         }
         inner
@@ -310,7 +316,7 @@ impl<'a> Walk<'a> {
 
 /// True where a text that comes over a link could do something.
 fn takes_text(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> bool {
-    place.origin == Origin::Custom || flow.purpose(place.class, step.name(), place.origin).path
+    place.origin == Origin::Custom || flow.purpose(place.said, step.name()).path
 }
 
 /// True for classes that stand for a graph: by name, or by the id that the editor gives to subgraphs.

@@ -47,6 +47,9 @@ fn has_tag_characters(text: &str) -> bool {
 
 /// True when the text has characters that steer a terminal or turn the direction of reading.
 pub(super) fn steers_display(text: &str) -> bool {
+    if text.is_ascii() {
+        return text.bytes().any(|b| b.is_ascii_control() && !matches!(b, b'\n' | b'\r' | b'\t'));
+    }
     text.chars().any(|character| match character {
         '\n' | '\r' | '\t' => false,
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,

@@ -4,6 +4,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+/// No alternative of [`SHAPES`] without a colon matches less than this without a blank or a comma; a key block
+/// begins with such a run.
+const SHORTEST_TOKEN: usize = 10;
+
 /// Prefixed tokens of well-known services, JSON web tokens, key blocks, webhook paths.
 ///
 /// Each alternative begins with a literal, so the search runs at the speed of a multi-string search.
@@ -82,7 +86,23 @@ pub(super) static URL: LazyLock<Option<Regex>> =
 
 /// True when the text holds something that has the shape of a credential.
 pub(crate) fn has_credential(text: &str) -> bool {
-    TOKEN.as_ref().is_none_or(|pattern| pattern.is_match(text))
+    may_hold_token(text) && TOKEN.as_ref().is_none_or(|pattern| pattern.is_match(text))
+}
+
+/// False for text of short words, in which no token of [`SHAPES`] has room.
+fn may_hold_token(text: &str) -> bool {
+    let mut run = 0;
+    for byte in text.bytes() {
+        // `-u name:word` and `bot…:` are told by their colon, a key block by its dashes.
+        if byte == b':' {
+            return true;
+        }
+        run = if byte.is_ascii_whitespace() || byte == b',' { 0 } else { run + 1 };
+        if run >= SHORTEST_TOKEN {
+            return true;
+        }
+    }
+    false
 }
 
 /// True when the text after `Bearer` or `Basic` is a credential and not the next word of a sentence.

@@ -3,17 +3,29 @@
 //! Stops DNS rebinding (Host) and cross-site requests (Origin, `Sec-Fetch-Site`, content type); the rules are
 //! those of `docs/architecture.md`, “HTTP”.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
 use crate::app::Remote;
+
+/// How long a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(60);
+
+/// What every answer tells browsers: show nothing of it, frame it nowhere, and guess nothing about it.
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
 
 /// The names we answer to and the web origins we talk to.
 #[derive(Debug)]
@@ -99,12 +111,37 @@ fn shown(value: &str) -> String {
 }
 
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    if let Some((status, message)) = guard.refusal(request.method(), request.uri(), request.headers()) {
-        return (status, axum::Json(json!({ "kind": "denied", "message": message }))).into_response();
-    }
-    let mut response = next.run(request).await;
+    let mut response = match guard.refusal(request.method(), request.uri(), request.headers()) {
+        Some((status, message)) => refusal(status, &message),
+        None => next.run(request).await,
+    };
     let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
-    headers.entry(header::CACHE_CONTROL).or_insert(header::HeaderValue::from_static("no-store"));
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+fn refusal(status: StatusCode, message: &str) -> Response {
+    (status, axum::Json(json!({ "kind": "denied", "message": message }))).into_response()
+}
+
+/// The largest body of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimit(pub(super) usize);
+
+/// Reads the whole body before anything else runs, within a size and a time: a body that drips in holds a
+/// connection and nothing more.
+pub(super) async fn read_body(State(limit): State<BodyLimit>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, limit.0)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, bytes.into())).await,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "A request body could not be read.");
+            let message = format!("the body is not whole, or larger than {} bytes", limit.0);
+            refusal(StatusCode::PAYLOAD_TOO_LARGE, &message)
+        }
+        Err(_) => refusal(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+    }
 }

@@ -1,9 +1,14 @@
 //! MCP over Streamable HTTP: `/mcp`, behind the same guard as `/healthz` and `/readyz`.
 
 mod access;
+mod connections;
+mod failures;
 mod guard;
 mod health;
+mod jwks;
+mod metadata;
 mod profile;
+mod sessions;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -43,7 +48,7 @@ impl HttpServer {
                 "{address} can be reached from other machines and no token is set"
             ))
             .hint(
-                "set transport.remote.tokens in the configuration, or listen on 127.0.0.1 behind a proxy",
+                "set transport.remote.tokens or transport.remote.oauth in the configuration, or listen on 127.0.0.1",
             ));
         }
         let listener = TcpListener::bind(address).await.map_err(|e| {
@@ -65,15 +70,11 @@ impl HttpServer {
     pub async fn serve(self, stop: CancellationToken) -> Result<()> {
         let app = Arc::clone(&self.app);
         let router = router(self.app, self.access, self.address, &stop);
-        let graceful = {
-            let stop = stop.clone();
-            async move { stop.cancelled().await }
-        };
-        let serving = axum::serve(self.listener, router).with_graceful_shutdown(graceful);
+        let limits = app.config().limits;
+        let most =
+            connections::Most { in_total: limits.connections, per_address: limits.connections_per_address };
         tokio::select! {
-            served = async { serving.await } => {
-                served.map_err(|e| Error::internal("the HTTP server stopped").source(e))
-            }
+            () = connections::serve(self.listener, router, most, stop.clone()) => Ok(()),
             () = async { stop.cancelled().await; app.stop().await } => Ok(()),
         }
     }
@@ -101,8 +102,13 @@ fn router(app: Arc<App>, access: Access, address: SocketAddr, stop: &Cancellatio
         .fallback_service(mcp)
         .layer(axum::middleware::from_fn(profile::choose))
         .layer(axum::middleware::from_fn_with_state(Arc::new(access), access::identify));
+    let open = match &remote.oauth {
+        Some(oauth) => metadata::routes(oauth).merge(health::routes(Arc::clone(&app))),
+        None => health::routes(Arc::clone(&app)),
+    };
     Router::new()
         .nest("/mcp", mcp)
-        .merge(health::routes(app))
+        .merge(open)
+        .layer(axum::middleware::from_fn_with_state(guard::BodyLimit(body_limit), guard::read_body))
         .layer(axum::middleware::from_fn_with_state(guard, guard::check))
 }

@@ -104,7 +104,7 @@ logging: {level: '=='}
 #[test]
 fn wide_bind_needs_a_token() {
     let open = "transport: {remote: {enabled: true, host: 0.0.0.0}}";
-    insta::assert_snapshot!(mistakes(load(open, none())).join("\n"), @"`transport.remote.host` is not loopback, and nobody has to prove who they are; set `transport.remote.tokens`, or listen on 127.0.0.1");
+    insta::assert_snapshot!(mistakes(load(open, none())).join("\n"), @"`transport.remote.host` is not loopback, and nobody has to prove who they are; set `transport.remote.tokens` or `transport.remote.oauth`, or listen on 127.0.0.1");
 
     let guarded = "transport: {remote: {enabled: true, host: 0.0.0.0, tokens: ['${TOKEN}']}}";
     load(guarded, Environment::of([("TOKEN", "0123456789abcdef")])).unwrap();
@@ -164,7 +164,12 @@ fn secrets_are_never_printed() {
 }
 
 #[test]
-fn oauth_is_refused_while_nobody_checks_it() {
-    let yaml = "transport: {remote: {oauth: {issuer: 'https://a.example', audience: a, jwks_url: 'https://a.example/k'}}}";
-    insta::assert_snapshot!(mistakes(load(yaml, none())).join("\n"), @"`transport.remote.oauth` is not supported in this version; use `transport.remote.tokens`");
+fn oauth_is_asked_over_https_or_on_this_machine() {
+    let yaml = "transport: {remote: {oauth: {issuer: 'http://a.example', audience: a, jwks_url: 'http://a.example/k'}}}";
+    insta::assert_snapshot!(mistakes(load(yaml, none())).join("\n"), @r"
+    `transport.remote.oauth.issuer` must be an https address, or one on this machine
+    `transport.remote.oauth.jwks_url` must be an https address, or one on this machine
+    ");
+    let near = "transport: {remote: {enabled: true, host: 0.0.0.0, oauth: {issuer: 'https://a.example', audience: a, jwks_url: 'http://127.0.0.1:9/k'}}}";
+    assert_eq!(load(near, none()).unwrap().config.transport.remote.oauth.unwrap().longest_life_seconds, 900);
 }

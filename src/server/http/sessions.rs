@@ -1,0 +1,86 @@
+//! Whose session is whose: a session id is no credential, and somebody else's is as good as none.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use axum::http::HeaderMap;
+
+/// The header that names a session.
+const SESSION: &str = "mcp-session-id";
+/// The most sessions that are remembered; beyond, the oldest knowledge goes and those sessions end.
+const MOST_SESSIONS: usize = 10_000;
+
+/// The caller of each session.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(Mutex<HashMap<String, (u64, String)>>);
+
+impl Sessions {
+    /// True when the request names no session, or one that this caller began.
+    pub(super) fn admits(&self, headers: &HeaderMap, caller: &str) -> bool {
+        let mut named = headers.get_all(SESSION).iter();
+        let Some(id) = named.next() else { return true };
+        let Some(id) = id.to_str().ok().filter(|_| named.next().is_none()) else { return false };
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(id).is_some_and(|(_, owner)| owner == caller)
+    }
+
+    /// Remembers who began the session that an answer names.
+    pub(super) fn learn(&self, answer: &HeaderMap, caller: &str) {
+        let Some(id) = answer.get(SESSION).and_then(|id| id.to_str().ok()) else { return };
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.contains_key(id) {
+            return;
+        }
+        let newest = sessions.values().map(|(number, _)| *number).max().unwrap_or(0);
+        if sessions.len() >= MOST_SESSIONS {
+            let limit = newest.saturating_sub(MOST_SESSIONS as u64 / 2);
+            sessions.retain(|_, (number, _)| *number > limit);
+        }
+        sessions.insert(id.to_owned(), (newest + 1, caller.to_owned()));
+    }
+
+    /// Forgets the session that its caller ended.
+    pub(super) fn forget(&self, headers: &HeaderMap) {
+        if let Some(id) = headers.get(SESSION).and_then(|id| id.to_str().ok()) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naming(id: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(SESSION, id.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn a_session_belongs_to_the_caller_who_began_it() {
+        let sessions = Sessions::default();
+        sessions.learn(&naming("s1"), "a");
+        assert!(sessions.admits(&naming("s1"), "a") && sessions.admits(&HeaderMap::new(), "b"));
+        assert!(!sessions.admits(&naming("s1"), "b") && !sessions.admits(&naming("s2"), "a"));
+        sessions.learn(&naming("s1"), "b");
+        assert!(!sessions.admits(&naming("s1"), "b"), "it cannot be taken over");
+        let mut twice = naming("s1");
+        twice.append(SESSION, "s1".parse().unwrap());
+        assert!(!sessions.admits(&twice, "a"));
+        sessions.forget(&naming("s1"));
+        assert!(!sessions.admits(&naming("s1"), "a"));
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_keeps_the_newest() {
+        let sessions = Sessions::default();
+        for n in 0..MOST_SESSIONS + 10 {
+            sessions.learn(&naming(&n.to_string()), "a");
+        }
+        assert!(sessions.0.lock().unwrap().len() <= MOST_SESSIONS);
+        assert!(sessions.admits(&naming(&(MOST_SESSIONS + 9).to_string()), "a"));
+    }
+}
