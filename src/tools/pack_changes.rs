@@ -106,7 +106,7 @@ struct Changed {
     /// Classes that came with the restart
     #[serde(skip_serializing_if = "Vec::is_empty")]
     new_nodes: Vec<String>,
-    /// What the inspector says of them
+    /// What the node audit says of them
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -199,7 +199,10 @@ fn pack_id(text: &str) -> Result<&str> {
             .detail("field", "node_id"))
     };
     if text.contains("://") {
-        return refuse("packs are installed by their id in the registry, not from an address");
+        return refuse(
+            "packs are installed by their id in the registry, not from an address; where the search shows an \
+             address, the pack is not in the registry, or the Manager could not read it",
+        );
     }
     let plain = |c: char| c.is_alphanumeric() || "._- ()+".contains(c);
     if text.is_empty() || !text.chars().all(plain) || text.starts_with('.') || text.contains("..") {

@@ -8,8 +8,8 @@ use super::Call;
 use crate::{
     comfy::{Manager, Restarted},
     error::{JsonObject, Result},
-    security::display,
-    workflow::{ObjectInfo, Workflow, graph::Node},
+    security::{display, node_audit::NodeAudit},
+    workflow::ObjectInfo,
 };
 
 /// The most classes and findings that are listed.
@@ -35,7 +35,7 @@ pub(super) struct After {
     pub(super) next: Option<String>,
 }
 
-/// The classes that came, and what the inspector says of them.
+/// The classes that came, and what the audit says of them.
 #[derive(Debug, Default)]
 pub(super) struct NewNodes {
     pub(super) classes: Vec<String>,
@@ -66,23 +66,27 @@ pub(super) async fn restart(call: &Call, manager: &Manager) -> Result<After> {
     })
 }
 
-/// The classes that are there now and were not before, from fresh data. With `inspected` also what the inspector
-/// says of them.
-pub(super) async fn look_at_new_nodes(call: &Call, before: &ObjectInfo, inspected: bool) -> Result<NewNodes> {
+/// The classes that are there now and were not before, from fresh data. With `audited` also what the node audit
+/// says now and did not say before, which covers a class that an update changed.
+pub(super) async fn look_at_new_nodes(call: &Call, before: &ObjectInfo, audited: bool) -> Result<NewNodes> {
     let now = call.comfy.object_info().await?;
-    let new: Vec<&str> =
-        now.names().iter().map(String::as_str).filter(|class| !before.contains(class)).collect();
+    let new = || now.names().iter().filter(|class| !before.contains(class));
     let mut found = NewNodes::default();
-    if inspected {
-        let mut graph = Workflow::new();
-        for (number, class) in new.iter().enumerate() {
-            graph.insert(number.to_string(), Node::new(*class, JsonObject::new()));
-        }
-        found.warnings = call.look(graph, Some(&now)).await.warnings;
-        found.warnings.truncate(MOST);
+    if audited {
+        let security = &call.config.security;
+        let (then, today) = (NodeAudit::of(before, security), NodeAudit::of(&now, security));
+        let dangerous = today.dangerous.iter().filter(|finding| !then.dangerous.contains(finding));
+        let suspicious = today.suspicious.iter().filter(|finding| !then.suspicious.contains(finding));
+        found.warnings = dangerous
+            .map(|finding| format!("Dangerous node type: {} ({})", finding.class, finding.reason))
+            .chain(
+                suspicious.map(|finding| format!("Look at node type {}: {}", finding.class, finding.reason)),
+            )
+            .take(MOST)
+            .collect();
     }
-    found.classes = new.iter().take(MOST).map(|class| display::sanitize(class).into_owned()).collect();
-    let noted = fields(&[("new_nodes", json!(new.len())), ("warnings", json!(found.warnings))]);
+    found.classes = new().take(MOST).map(|class| display::sanitize(class).into_owned()).collect();
+    let noted = fields(&[("new_nodes", json!(new().count())), ("warnings", json!(found.warnings))]);
     call.trail.event("post_restart_audit", noted).await?;
     Ok(found)
 }

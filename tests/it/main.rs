@@ -25,6 +25,7 @@ mod hostile;
 mod http;
 mod layers;
 mod limits;
+mod manager_contract;
 mod mcp;
 mod news;
 mod oauth;

@@ -10,7 +10,7 @@ use crate::comfy_client::{
 };
 
 #[expect(clippy::disallowed_methods, reason = "the address of a real server is the tester's to name")]
-fn url() -> TestResult<String> {
+pub(crate) fn url() -> TestResult<String> {
     let name = "COMFYUI_THROWAWAY_URL";
     std::env::var(name).map_err(|_| format!("set {name} to the address of a ComfyUI that may break").into())
 }
