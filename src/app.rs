@@ -16,7 +16,7 @@ use crate::{
     config::{self, Config},
     error::{JsonObject, Result},
     security::{AuditLog, CallId, Gate, Inspector, Seal, SealedState, seal::args_digest, untrusted},
-    tools::{self, Call, Changes, compact, reply::Question, tool::Ended, workflow_files::Library},
+    tools::{self, Call, Changes, Defaults, compact, reply::Question, tool::Ended, workflow_files::Library},
     web::Fetcher,
     workflow::ObjectInfo,
 };
@@ -92,6 +92,7 @@ pub struct App {
     tools: ArcSwap<Catalogue>,
     changes: Changes,
     library: Arc<Library>,
+    defaults: Arc<Defaults>,
     gate: Arc<Gate>,
     inspector: Arc<Inspector>,
     /// The same in mode `enforce`, for callers who are held to it.
@@ -126,7 +127,12 @@ impl App {
     /// The same with a way to the Internet of the caller's choice.
     pub fn with_parts(config: Config, audit: AuditLog, tools: Vec<Tool>, web: Fetcher) -> Result<Arc<Self>> {
         let comfy = Client::new(client_config(&config))?;
+        let defaults = Defaults::new(&config.tools.defaults_file, config.tools.defaults.clone());
+        defaults.check_configured(&tools)?;
+        let catalogue = Catalogue::new(tools::select(tools.clone(), &config.tools)?)?;
+        defaults.learn(catalogue.iter().cloned());
         Ok(Arc::new(Self {
+            defaults: Arc::new(defaults),
             gate: Gate::new(&config.security, &config.rate_limits, &config.limits, audit),
             inspector: Arc::new(Inspector::new(&config.security)),
             strict: Arc::new(Inspector::new(&config::Security {
@@ -139,7 +145,7 @@ impl App {
             pulse: pulse::Pulse::default(),
             stopping: CancellationToken::new(),
             calls: TaskTracker::new(),
-            tools: ArcSwap::from_pointee(Catalogue::new(tools::select(tools.clone(), &config.tools)?)?),
+            tools: ArcSwap::from_pointee(catalogue),
             built_in: tools,
             changes: Changes::default(),
             library: Arc::new(Library::new(&config.workflows.dir)),
@@ -184,6 +190,7 @@ impl App {
     pub fn offer(&self, mut tools: Vec<Tool>) -> Result<()> {
         tools.extend(self.built_in.iter().cloned());
         let catalogue = Catalogue::new(tools::select(tools, &self.config.tools)?)?;
+        self.defaults.learn(catalogue.iter().cloned());
         let before = self.tools.swap(Arc::new(catalogue));
         if !before.looks_like(&self.tools.load()) {
             self.changes.announce(Change::Tools);
@@ -251,6 +258,8 @@ impl App {
             self.seal.spend(about)?;
         }
         let asked_args = args.clone();
+        // Before the gate, so that it checks and records what really is asked for.
+        self.defaults.apply(&context.caller, tool.contract(), &mut args);
         let call_id = about.as_ref().map_or_else(CallId::new, |about| about.call_id);
         let permit =
             self.gate.admit(&context.caller, call_id, about.is_some(), tool.contract(), &mut args).await?;
@@ -265,6 +274,7 @@ impl App {
             trail: permit.trail(),
             changes: self.changes.clone(),
             library: Arc::clone(&self.library),
+            defaults: Arc::clone(&self.defaults),
             gate: Arc::clone(&self.gate),
             inspector: Arc::clone(if context.caller.is_enforced() { &self.strict } else { &self.inspector }),
             ledger: Arc::clone(&self.ledger),

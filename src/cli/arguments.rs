@@ -87,6 +87,9 @@ pub(super) enum Command {
     /// Check or read the audit log
     #[command(subcommand)]
     Audit(Audit),
+    /// List the workflow files that are tools, or install ready-made ones
+    #[command(subcommand)]
+    Workflows(super::workflows::Workflows),
     /// Run a simulated ComfyUI
     Sim(Sim),
 }
@@ -179,7 +182,6 @@ pub(super) struct Doctor {
     pub(super) json: bool,
 }
 
-/// `tools`.
 #[derive(Debug, Args)]
 pub(super) struct Tools {
     /// Print the tools as MCP clients see them, schemas included
@@ -208,7 +210,6 @@ pub(super) struct Call {
     pub(super) out: Option<PathBuf>,
 }
 
-/// `inspect`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads workflows in API and UI format, and pictures that carry one. Nothing is sent anywhere.

@@ -28,6 +28,7 @@ pub(super) async fn run(
     let arguments = patiently(&stop, move || arguments(&given)).await??;
     let can_ask = std::io::stdin().is_terminal() && wanted.arguments != "-";
     let app = App::new(config)?;
+    app.load_workflows(wanted.tool.starts_with("workflow_")).await?;
     let mut answer = None;
     let mut sealed_state = None;
     loop {

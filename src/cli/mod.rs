@@ -24,5 +24,6 @@ mod sim;
 mod stop;
 mod tools;
 mod validate;
+mod workflows;
 
 pub use run::run;

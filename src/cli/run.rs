@@ -13,7 +13,7 @@ use super::failure::{FAILED, Failure, INTERRUPTED};
 use super::output::complain;
 use super::{
     audit, call, convert, demo, diff, doctor, healthcheck, inspect, reference, serve, setup, sim, stop,
-    tools, validate,
+    tools, validate, workflows,
 };
 use crate::config::{self, Environment, LoadOptions, Loaded, LogFormat};
 use crate::security::{display, redact};
@@ -105,7 +105,8 @@ async fn dispatch(
     match command {
         Command::Serve(_) => serve::run(config, stop).await,
         Command::Demo(wanted) => Box::pin(demo::run(&wanted, config, named, stop)).await,
-        Command::Tools(wanted) => tools::run(&wanted, config),
+        Command::Tools(wanted) => until(&stop, tools::run(&wanted, config)).await,
+        Command::Workflows(wanted) => until(&stop, workflows::run(&wanted, config)).await,
         Command::Call(wanted) => Box::pin(call::run(&wanted, config, stop)).await,
         Command::Inspect(wanted) => inspect::run(&wanted, &config),
         Command::Convert(wanted) => until(&stop, convert::run(&wanted, config)).await,

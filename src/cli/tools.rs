@@ -12,9 +12,10 @@ use crate::security::AuditLog;
 /// Descriptions are cut here in the short list; `--json` has them whole.
 const SHORT: usize = 84;
 
-pub(super) fn run(wanted: &Tools, config: Config) -> Result<(), Failure> {
+pub(super) async fn run(wanted: &Tools, config: Config) -> Result<(), Failure> {
     // Looking at the list is no call, and leaves no record.
     let app = App::with_audit(config, AuditLog::memory())?;
+    app.load_workflows(true).await?;
     let tools = app.tools();
     if wanted.json {
         let list: Vec<Value> = tools

@@ -216,6 +216,7 @@ fn complete(mut config: Config, document: &Value, environment: &Environment, fil
     };
     config.logging.audit_file = place(&config.logging.audit_file);
     config.workflows.dir = place(&config.workflows.dir);
+    config.tools.defaults_file = place(&config.tools.defaults_file);
     for root in config.files.allowed_roots.iter_mut().chain(&mut config.files.publish_roots) {
         *root = environment.expand_home(root);
     }

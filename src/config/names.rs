@@ -53,7 +53,7 @@ fn collect(schema: &Value, path: &str, found: &mut Vec<Key>) {
     let typed = |wanted: &str| branches.iter().any(|branch| has_type(branch, wanted));
     let shape = if typed("array") {
         Some(Shape::List)
-    } else if typed("string") && typed("object") {
+    } else if typed("string") && typed("object") || branches.iter().any(|branch| is_open_map(branch)) {
         Some(Shape::Any)
     } else if typed("string") {
         Some(Shape::Text)
@@ -73,6 +73,12 @@ fn collect(schema: &Value, path: &str, found: &mut Vec<Key>) {
             collect(inner, &inner_path, found);
         }
     }
+}
+
+/// A map whose keys the operator chooses.
+fn is_open_map(branch: &Value) -> bool {
+    has_type(branch, "object")
+        && branch.get("additionalProperties").is_some_and(|open| *open != Value::Bool(false))
 }
 
 fn has_type(branch: &Value, wanted: &str) -> bool {

@@ -108,6 +108,13 @@ fn check_object(schema: &Value, map: &Map<String, Value>, key: &str, problems: &
     for (name, value) in map {
         match properties.get(name) {
             Some(inner) => check_value(inner, value, &inner_key(name), problems),
+            // A map whose keys the operator chooses.
+            None if schema.get("additionalProperties").is_some_and(|open| *open != Value::Bool(false)) => {
+                let inner = schema.get("additionalProperties").filter(|inner| inner.is_object());
+                if let Some(inner) = inner {
+                    check_value(inner, value, &inner_key(name), problems);
+                }
+            }
             None => problems.push(unknown_key(&inner_key(name), name, key, properties)),
         }
     }

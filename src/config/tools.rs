@@ -1,7 +1,12 @@
 //! Section `tools`: which tools are offered. A tool that is not offered cannot be called either.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::error::JsonObject;
 
 /// Which tools are offered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +23,11 @@ pub struct Tools {
     /// Seconds that a tool waits for its job before it answers `running`.
     #[schemars(range(min = 0, max = 3600))]
     pub wait_seconds: u64,
+    /// Values for arguments that a call leaves out, by tool and argument. What a user sets wins over them.
+    pub defaults: BTreeMap<String, JsonObject>,
+    /// Where the users' own defaults are kept. A relative path starts at the configuration file's folder.
+    #[schemars(length(min = 1))]
+    pub defaults_file: PathBuf,
 }
 
 impl Default for Tools {
@@ -28,6 +38,8 @@ impl Default for Tools {
             exclude: Vec::new(),
             read_only: false,
             wait_seconds: 50,
+            defaults: BTreeMap::new(),
+            defaults_file: PathBuf::from("./defaults.json"),
         }
     }
 }

@@ -56,8 +56,12 @@ struct Inner {
     name: Arc<str>,
     class: Class,
     schema: Arc<JsonObject>,
-    validator: OnceLock<std::result::Result<Validator, String>>,
+    validator: OnceLock<Compiled>,
+    /// The same without the rule that some arguments must be there.
+    partial: OnceLock<Compiled>,
 }
+
+type Compiled = std::result::Result<Validator, String>;
 
 impl Contract {
     /// A contract. The schema is compiled on first use, since one compile costs milliseconds.
@@ -67,6 +71,7 @@ impl Contract {
             class,
             schema: Arc::new(input_schema),
             validator: OnceLock::new(),
+            partial: OnceLock::new(),
         }))
     }
 
@@ -86,7 +91,7 @@ impl Contract {
     }
 
     /// True when the schema names this top-level argument.
-    pub(super) fn takes(&self, argument: &str) -> bool {
+    pub(crate) fn takes(&self, argument: &str) -> bool {
         self.0.schema.get("properties").and_then(|properties| properties.get(argument)).is_some()
     }
 
@@ -99,13 +104,20 @@ impl Contract {
 
     /// Checks arguments against the schema. The message names the place, the rule and what is accepted.
     pub fn check(&self, args: &JsonObject) -> Result<()> {
-        let compiled = self.0.validator.get_or_init(|| {
-            jsonschema::options()
-                .with_pattern_options(PatternOptions::regex())
-                .offline()
-                .build(&Value::Object(self.0.schema.as_ref().clone()))
-                .map_err(|error| error.to_string())
-        });
+        self.check_with(self.0.validator.get_or_init(|| compile(self.0.schema.as_ref().clone())), args)
+    }
+
+    /// Checks some arguments by themselves: the others need not be there.
+    pub fn check_partial(&self, args: &JsonObject) -> Result<()> {
+        let partial = || {
+            let mut schema = self.0.schema.as_ref().clone();
+            schema.shift_remove("required");
+            compile(schema)
+        };
+        self.check_with(self.0.partial.get_or_init(partial), args)
+    }
+
+    fn check_with(&self, compiled: &Compiled, args: &JsonObject) -> Result<()> {
         let validator = match compiled {
             Ok(validator) => validator,
             Err(error) => {
@@ -182,6 +194,14 @@ impl Contract {
 /// `1 character`, `2 characters`.
 fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+fn compile(schema: JsonObject) -> Compiled {
+    jsonschema::options()
+        .with_pattern_options(PatternOptions::regex())
+        .offline()
+        .build(&Value::Object(schema))
+        .map_err(|error| error.to_string())
 }
 
 /// `/inputs/0/name` as `inputs[0].name`.

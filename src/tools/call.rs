@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Changes, consent::Consent, ledger::Ledger, progress::Sink, reply::Stop, workflow_files::Library,
+    Changes, Defaults, consent::Consent, ledger::Ledger, progress::Sink, reply::Stop, workflow_files::Library,
 };
 use crate::{
     comfy,
@@ -41,6 +41,7 @@ pub struct Call {
     pub(crate) gate: Arc<Gate>,
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) consent: Consent,
+    pub(crate) defaults: Arc<Defaults>,
     pub(crate) ledger: Arc<Ledger>,
 }
 

@@ -10,6 +10,7 @@ mod clearing;
 pub(crate) mod compact;
 pub mod completion;
 mod consent;
+mod defaults;
 pub mod params;
 pub mod progress;
 pub mod prompts;
@@ -61,6 +62,7 @@ mod workflows;
 pub use call::Call;
 pub use change::{Change, Changes};
 pub(crate) use consent::Consent;
+pub(crate) use defaults::Defaults;
 pub(crate) use ledger::Ledger;
 pub use reply::{Answer, Block, Handled, Reply, Stop};
 pub use selection::{View, select};
@@ -72,6 +74,7 @@ mod tests;
 /// Every built-in tool.
 pub fn all() -> Vec<Tool> {
     [
+        defaults::tools(),
         generate::tools(),
         redraw::tools(),
         workflows::tools(),

@@ -23,6 +23,8 @@ fn good_arguments(tool: &str) -> Value {
         "comfyui_inpaint_image" => json!({"image": "example.png", "mask": "example.png", "prompt": "a pear"}),
         "comfyui_upscale_image" => json!({"image": "example.png"}),
         "comfyui_run_workflow" | "comfyui_run_workflow_stream" => json!({"workflow": tiny_workflow()}),
+        "comfyui_get_defaults" => json!({"tool": "comfyui_generate_image"}),
+        "comfyui_set_defaults" => json!({"tool": "comfyui_generate_image", "defaults": {"batch_size": 1}}),
         "comfyui_get_image" => json!({"filename": "example.png", "type": "input"}),
         "comfyui_upload_image" => json!({"filename": "dot.png", "image_data": PIXEL}),
         "comfyui_upload_mask" => {
@@ -259,6 +261,7 @@ async fn classes_are_those_of_the_contract() {
             "comfyui_cancel_job" | "comfyui_cancel_jobs" | "comfyui_clear_queue" | "comfyui_interrupt" => {
                 Class::Workflow
             }
+            "comfyui_set_defaults" => Class::Workflow,
             "comfyui_update_settings" => Class::Admin,
             "comfyui_get_image" | "comfyui_upload_image" => Class::File,
             "comfyui_download_model" | "comfyui_cancel_download" => Class::File,

@@ -167,7 +167,10 @@ fn every_key_can_be_set_by_its_variable() {
             "security.dangerous_nodes.replace" => ("A, B", json!(["A", "B"])),
             "logging.audit_fail" => ("closed", json!("closed")),
             "logging.format" => ("json", json!("json")),
-            "logging.audit_file" | "workflows.dir" => ("/elsewhere/x", json!("/elsewhere/x")),
+            "tools.defaults" => (r#"{"a": {"b": 1}}"#, json!({"a": {"b": 1}})),
+            "logging.audit_file" | "workflows.dir" | "tools.defaults_file" => {
+                ("/elsewhere/x", json!("/elsewhere/x"))
+            }
             "tools.profile" => ("core", json!("core")),
             "model_search.huggingface_token" | "model_search.civitai_api_key" => ("s3cret", json!("***")),
             "files.allowed_roots" | "files.publish_roots" => ("/a,/b", json!(["/a", "/b"])),

@@ -40,6 +40,7 @@ mod support;
 mod throwaway;
 mod tool_contract;
 mod tools_assets;
+mod tools_defaults;
 mod tools_diagnose;
 mod tools_discovery;
 mod tools_downloads;

@@ -8,6 +8,7 @@ mod places;
 mod probe;
 mod report;
 mod server;
+mod workflow_files;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ pub(super) async fn run(
             checks.extend(configuration::check(&loaded));
             checks.extend(places::check(&loaded));
             checks.extend(server::check(&loaded.config).await);
+            checks.extend(workflow_files::check(&loaded.config).await);
         }
         Err(error) => {
             let fix = file.map(|file| format!("edit {}", file.display()));

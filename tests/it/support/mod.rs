@@ -32,6 +32,8 @@ pub(crate) struct TestApp {
     pub(crate) sim: SimHandle,
     pub(crate) app: Arc<App>,
     pub(crate) audit: AuditLog,
+    /// Where it keeps its files; gone with it.
+    _home: tempfile::TempDir,
 }
 
 impl TestApp {
@@ -64,21 +66,26 @@ impl TestApp {
         ] {
             *limit = 10_000;
         }
+        let home = tempfile::tempdir().expect("a folder of its own");
+        config.tools.defaults_file = home.path().join("defaults.json");
+        config.workflows.dir = home.path().join("workflows");
         change(&mut config);
         let audit = AuditLog::memory();
         let app = App::with_parts(config, audit.clone(), comfywarden::tools::all(), web)
             .expect("the application starts");
-        Self { sim, app, audit }
+        Self { sim, app, audit, _home: home }
     }
 
     /// An application with these tools and no others.
     pub(crate) async fn with_tools(tools: Vec<Tool>, change: impl FnOnce(&mut Config)) -> Self {
         let sim = Sim::instant().start().await.expect("sim starts");
         let mut config = Config::default();
+        let home = tempfile::tempdir().expect("a folder of its own");
+        config.tools.defaults_file = home.path().join("defaults.json");
         change(&mut config);
         let audit = AuditLog::memory();
         let app = App::with_tools(config, audit.clone(), tools).expect("the application starts");
-        Self { sim, app, audit }
+        Self { sim, app, audit, _home: home }
     }
 
     /// One call of the local user, without progress or questions.

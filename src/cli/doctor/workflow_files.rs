@@ -1,0 +1,39 @@
+//! The folder of workflow files: what in it is no tool, and why.
+
+use super::report::{Check, Severity};
+use crate::app::App;
+use crate::config::Config;
+use crate::security::AuditLog;
+
+const SUBJECT: &str = "workflow files";
+/// More than these would hide the other findings.
+const MOST: usize = 20;
+
+/// Reads the folder as `serve` would.
+pub(super) async fn check(config: &Config) -> Vec<Check> {
+    let loaded = match App::with_audit(config.clone(), AuditLog::memory()) {
+        Ok(app) => app.load_workflows(true).await.map(|()| app.workflow_files()),
+        Err(error) => Err(error),
+    };
+    let files = match loaded {
+        Ok(files) => files,
+        Err(error) => return vec![Check::new(Severity::Error, SUBJECT, error.to_string())],
+    };
+    let tools = files.iter().filter(|file| file.tool.is_some()).count();
+    let mut checks = Vec::new();
+    if tools > 0 {
+        checks.push(Check::new(Severity::Ok, SUBJECT, format!("{tools} of {} are tools", files.len())));
+    }
+    let wrong: Vec<_> = files.iter().filter(|file| file.problem.is_some()).collect();
+    for file in wrong.iter().take(MOST) {
+        let reason = file.problem.as_deref().unwrap_or_default();
+        let check = Check::new(Severity::Warning, SUBJECT, format!("{} is no tool: {reason}", file.file));
+        let fix = file.hint.clone().unwrap_or_else(|| "repair it, or take it out of the folder".to_owned());
+        checks.push(check.fix(fix));
+    }
+    if wrong.len() > MOST {
+        let rest = format!("{} more files are no tools", wrong.len() - MOST);
+        checks.push(Check::new(Severity::Warning, SUBJECT, rest).fix("comfywarden workflows list shows all"));
+    }
+    checks
+}

@@ -1,0 +1,8 @@
+//! Defaults per tool argument: the user's, kept in a file, over the operator's, from the configuration.
+
+mod file;
+mod store;
+mod tools;
+
+pub(crate) use store::Defaults;
+pub(super) use tools::tools;

@@ -1,0 +1,220 @@
+//! The defaults of this process: kept until the file changes, applied before a call is checked.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use serde_json::Value;
+
+use super::file::{self, ByTool, Stamp};
+use crate::{
+    error::{Error, JsonObject, Kind, Result},
+    security::{Caller, Class, Contract},
+    tools::Tool,
+    workflow::nearest::did_you_mean,
+};
+
+/// The most bytes that the defaults of one tool may have.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// Where a default comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    User,
+    Configuration,
+}
+
+/// Defaults of all tools and callers.
+#[derive(Debug)]
+pub(crate) struct Defaults {
+    path: PathBuf,
+    configured: BTreeMap<String, JsonObject>,
+    kept: Mutex<Kept>,
+    tools: ArcSwap<HashMap<String, Arc<Tool>>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    stamp: Option<Stamp>,
+    callers: BTreeMap<String, ByTool>,
+    problem: Option<String>,
+}
+
+impl Defaults {
+    /// Defaults that are kept in this file, over those of the configuration.
+    pub(crate) fn new(path: &Path, configured: BTreeMap<String, JsonObject>) -> Self {
+        Self { path: path.to_owned(), configured, kept: Mutex::default(), tools: ArcSwap::default() }
+    }
+
+    /// Takes note of the tools that are offered now.
+    pub(crate) fn learn(&self, tools: impl Iterator<Item = Arc<Tool>>) {
+        self.tools.store(Arc::new(tools.map(|tool| (tool.name().to_owned(), tool)).collect()));
+    }
+
+    /// Refuses a configuration whose defaults name a built-in tool or an argument that does not exist.
+    pub(crate) fn check_configured(&self, tools: &[Tool]) -> Result<()> {
+        for (name, values) in self.configured.iter().filter(|(name, _)| !name.starts_with("workflow_")) {
+            let Some(tool) = tools.iter().find(|tool| tool.name() == name) else {
+                let near = did_you_mean(name, tools.iter().map(Tool::name));
+                return Err(Error::invalid_input(format!(
+                    "`tools.defaults` names `{name}`, which is no tool"
+                ))
+                .hint(near.unwrap_or_else(|| "`comfywarden tools` lists them".to_owned())));
+            };
+            tool.contract().check_partial(values).map_err(|error| {
+                let outer = Error::invalid_input(format!("`tools.defaults.{name}`: {}", error.message()));
+                match error.hint_text() {
+                    Some(hint) => outer.hint(hint),
+                    None => outer,
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Adds what the caller left open: the caller's own defaults, then those of the configuration. A default that no
+    /// longer fits the tool is left out; it is no fault of this call.
+    pub(crate) fn apply(&self, caller: &Caller, contract: &Contract, args: &mut JsonObject) {
+        for (argument, value, _) in self.of(caller, contract.name()) {
+            let open = args.get(&argument).is_none_or(Value::is_null);
+            if !open || !contract.takes(&argument) {
+                continue;
+            }
+            let alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
+            match contract.check_partial(&alone) {
+                Ok(()) => {
+                    args.insert(argument, value);
+                }
+                Err(error) => {
+                    tracing::warn!(tool.name = %contract.name(), %error, "a default does not fit its tool any more");
+                }
+            }
+        }
+    }
+
+    /// The defaults of one tool, the stronger of two, each with its source.
+    pub(super) fn of(&self, caller: &Caller, tool: &str) -> Vec<(String, Value, Source)> {
+        let mut found: Vec<(String, Value, Source)> = Vec::new();
+        let configured = self.configured.get(tool);
+        let kept = self.fresh();
+        let own = kept.callers.get(caller.id()).and_then(|tools| tools.get(tool));
+        let layers = own
+            .map(|own| (own, Source::User))
+            .into_iter()
+            .chain(configured.map(|c| (c, Source::Configuration)));
+        for (values, source) in layers {
+            for (argument, value) in values {
+                if !found.iter().any(|(known, ..)| known == argument) {
+                    found.push((argument.clone(), value.clone(), source));
+                }
+            }
+        }
+        found
+    }
+
+    /// The tools that have defaults for this caller.
+    pub(super) fn named(&self, caller: &Caller) -> Vec<String> {
+        let kept = self.fresh();
+        let own = kept.callers.get(caller.id()).into_iter().flat_map(BTreeMap::keys);
+        let mut names: Vec<String> = own.chain(self.configured.keys()).cloned().collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// What is wrong with the file.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.fresh().problem.clone()
+    }
+
+    /// A tool that is offered and that this caller may use.
+    pub(super) fn tool(&self, caller: &Caller, name: &str) -> Result<Arc<Tool>> {
+        let tools = self.tools.load();
+        if let Some(tool) = tools.get(name).filter(|tool| caller.may(tool.class())) {
+            return Ok(Arc::clone(tool));
+        }
+        let known = tools.values().filter(|tool| caller.may(tool.class())).map(|tool| tool.name());
+        let shown: String = name.chars().take(80).collect();
+        Err(Error::not_found(format!("no tool named `{shown}`"))
+            .hint(did_you_mean(&shown, known).unwrap_or_else(|| "tools/list names every tool".to_owned())))
+    }
+
+    /// Changes the caller's defaults of one tool; null takes one away. What is given is checked first. Blocks on the
+    /// disk. Gives what the caller has now.
+    pub(super) fn set(&self, caller: &Caller, tool: &Tool, changes: &JsonObject) -> Result<JsonObject> {
+        refuse_dangerous(tool)?;
+        let given: JsonObject = changes
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        tool.contract().check_partial(&given)?;
+        let mut after = JsonObject::new();
+        let mut too_large = false;
+        let saved = file::update(&self.path, |saved| {
+            let tools = saved.callers.entry(caller.id().to_owned()).or_default();
+            let mut values = tools.get(tool.name()).cloned().unwrap_or_default();
+            for (argument, value) in changes {
+                if value.is_null() {
+                    values.shift_remove(argument);
+                } else {
+                    values.insert(argument.clone(), value.clone());
+                }
+            }
+            too_large = Value::Object(values.clone()).to_string().len() > MOST_BYTES;
+            if !too_large {
+                tools.insert(tool.name().to_owned(), values.clone());
+                tools.retain(|_, values| !values.is_empty());
+                after = values;
+            }
+            saved.callers.retain(|_, tools| !tools.is_empty());
+        });
+        let saved = saved.map_err(|reason| self.unwritable(&reason))?;
+        if too_large {
+            return Err(Error::invalid_input("the defaults of one tool may have 64 KiB at most"));
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Kept { stamp: file::stamp(&self.path), callers: saved.callers, problem: None };
+        Ok(after)
+    }
+
+    /// What is kept, after a look whether another process changed the file.
+    fn fresh(&self) -> std::sync::MutexGuard<'_, Kept> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = file::stamp(&self.path);
+        if stamp != kept.stamp {
+            *kept = match file::read(&self.path) {
+                Ok(saved) => Kept { stamp, callers: saved.callers, problem: None },
+                Err(reason) => {
+                    tracing::warn!(file = %self.path.display(), reason, "the file of defaults is left out");
+                    Kept { stamp, callers: BTreeMap::new(), problem: Some(reason) }
+                }
+            };
+        }
+        kept
+    }
+
+    /// The file is the operator's: its path stays in the log.
+    fn unwritable(&self, reason: &str) -> Error {
+        tracing::error!(file = %self.path.display(), reason, "defaults could not be saved");
+        Error::new(Kind::Unavailable, format!("the file of defaults {reason}; nothing was changed"))
+            .hint("repair or remove the file that `tools.defaults_file` names, or give it a place that can be written")
+    }
+}
+
+/// A default acts without being seen in the call: it must not be what makes a call take something away.
+fn refuse_dangerous(tool: &Tool) -> Result<()> {
+    let why = if tool.class() == Class::Admin {
+        "it changes which code or settings the server runs"
+    } else if tool.hint_set().destructive {
+        "it can take something away"
+    } else {
+        return Ok(());
+    };
+    Err(Error::denied(format!("`{}` takes no user defaults: {why}", tool.name())).hint(
+        "give its arguments with each call; the operator can set `tools.defaults` in the configuration",
+    ))
+}

@@ -1,0 +1,181 @@
+//! The tools that show and set defaults.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::store::{Defaults, Source};
+use crate::{
+    error::{Error, JsonObject},
+    security::{Caller, Class},
+    tools::{Call, Handled, Hints, Tool},
+    workflow::presets::Preset,
+};
+
+/// Arguments that the family of the model decides when nobody else does.
+const BY_FAMILY: [&str; 6] = ["width", "height", "steps", "cfg", "sampler_name", "scheduler"];
+
+pub(in crate::tools) fn tools() -> Vec<Tool> {
+    let hints = Hints { idempotent: true, ..Hints::default() };
+    vec![
+        Tool::new(
+            "comfyui_get_defaults",
+            Class::Read,
+            "Defaults of tools",
+            "Shows what a tool uses for arguments that a call leaves out, and where each value comes from: user, \
+             configuration, family of the model, built-in.",
+            get_defaults,
+        )
+        .hints(Hints { read_only: true, ..hints }),
+        Tool::new(
+            "comfyui_set_defaults",
+            Class::Workflow,
+            "Set defaults",
+            "Keeps values for arguments that later calls of a tool leave out, across restarts. Set only what the user \
+             asked for; null takes a default away.",
+            set_defaults,
+        )
+        .hints(hints),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct GetDefaults {
+    /// Absent: all tools that have defaults of the user or the configuration
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 128))]
+    tool: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Shown {
+    tools: Vec<OfTool>,
+    /// What is wrong with the file of defaults
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct OfTool {
+    tool: String,
+    arguments: Vec<OfArgument>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct OfArgument {
+    argument: String,
+    /// Absent: the model decides when it is chosen
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+    source: Layer,
+    /// Why it is left out
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+enum Layer {
+    #[serde(rename = "user")]
+    User,
+    #[serde(rename = "configuration")]
+    Configuration,
+    #[serde(rename = "family")]
+    Family,
+    #[serde(rename = "built-in")]
+    BuiltIn,
+}
+
+async fn get_defaults(call: Call, params: GetDefaults) -> Handled<Shown> {
+    let defaults = &call.defaults;
+    let tools = if let Some(name) = params.tool {
+        let tool = defaults.tool(&call.caller, &name)?;
+        let mut arguments = set_values(defaults, &call.caller, &tool);
+        arguments.extend(rest(&tool, &arguments, call.config.tools.wait_seconds));
+        vec![OfTool { tool: name, arguments }]
+    } else {
+        let known = |name: String| {
+            let tool = defaults.tool(&call.caller, &name).ok()?;
+            Some(OfTool { arguments: set_values(defaults, &call.caller, &tool), tool: name })
+        };
+        defaults.named(&call.caller).into_iter().filter_map(known).collect()
+    };
+    let problem = defaults.problem().map(|reason| format!("the file of defaults {reason}; it is left out"));
+    Ok(Shown { tools, problem }.into())
+}
+
+/// What the user and the configuration say.
+fn set_values(defaults: &Defaults, caller: &Caller, tool: &Tool) -> Vec<OfArgument> {
+    let shown = |(argument, value, source): (String, Value, Source)| {
+        let alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
+        let ignored = tool.contract().check_partial(&alone).err().map(|error| error.message().to_owned());
+        let source = match source {
+            Source::User => Layer::User,
+            Source::Configuration => Layer::Configuration,
+        };
+        OfArgument { argument, value: Some(value), source, ignored }
+    };
+    defaults.of(caller, tool.name()).into_iter().map(shown).collect()
+}
+
+/// What holds for the other arguments of the tool.
+fn rest(tool: &Tool, set: &[OfArgument], wait_seconds: u64) -> Vec<OfArgument> {
+    let is_set = |name: &str| set.iter().any(|known| known.argument == name && known.ignored.is_none());
+    let model =
+        set.iter().find(|known| known.argument == "model").and_then(|known| known.value.as_ref()?.as_str());
+    let preset = model.and_then(Preset::of_file);
+    let properties = tool.contract().schema().get("properties").and_then(Value::as_object);
+    let mut found = Vec::new();
+    for (name, spec) in properties.into_iter().flatten().filter(|(name, _)| !is_set(name)) {
+        let (value, source) = match spec.get("default") {
+            _ if name == "wait_seconds" => (Some(wait_seconds.into()), Layer::Configuration),
+            Some(default) => (Some(default.clone()), Layer::BuiltIn),
+            None if tool.class() == Class::Generation && BY_FAMILY.contains(&name.as_str()) => {
+                (preset.as_ref().and_then(|preset| of_family(preset, name)), Layer::Family)
+            }
+            None => continue,
+        };
+        found.push(OfArgument { argument: name.clone(), value, source, ignored: None });
+    }
+    found
+}
+
+fn of_family(preset: &Preset, name: &str) -> Option<Value> {
+    Some(match name {
+        "width" => preset.width.into(),
+        "height" => preset.height.into(),
+        "steps" => preset.steps.into(),
+        "cfg" => preset.cfg.into(),
+        "sampler_name" => preset.sampler_name.into(),
+        "scheduler" => preset.scheduler.into(),
+        _ => return None,
+    })
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SetDefaults {
+    /// Whose arguments
+    #[schemars(length(min = 1, max = 128))]
+    tool: String,
+    /// Values by argument; null removes
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 64))]
+    defaults: JsonObject,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Kept {
+    tool: String,
+    /// The user's defaults of this tool now
+    defaults: JsonObject,
+}
+
+async fn set_defaults(call: Call, params: SetDefaults) -> Handled<Kept> {
+    let tool = call.defaults.tool(&call.caller, &params.tool)?;
+    let (defaults, caller) = (Arc::clone(&call.defaults), call.caller.clone());
+    let writing = tokio::task::spawn_blocking(move || defaults.set(&caller, &tool, &params.defaults));
+    let written = writing.await.map_err(|e| Error::internal("the defaults were not saved").source(e))?;
+    Ok(Kept { tool: params.tool, defaults: written? }.into())
+}
