@@ -233,7 +233,7 @@ fn named_safely(block: Block) -> Block {
         Block::Link { uri, name, mime_type, size } => {
             Block::Link { uri, name: untrusted::defuse(&name).into_owned(), mime_type, size }
         }
-        other => other,
+        picture @ Block::Image { .. } => picture,
     }
 }
 

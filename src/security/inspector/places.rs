@@ -47,7 +47,7 @@ pub(super) fn clearly_escapes(text: &str) -> bool {
     text.len() <= LONGEST_PATH
         && !text.contains('\n')
         // Without a slash in some spelling there is neither a climb nor an absolute path.
-        && !(text.is_ascii() && !text.contains(['/', '\\', '%']))
+        && (!text.is_ascii() || text.contains(['/', '\\', '%']))
         && any_reading(text, |path| {
             let lower = path.to_ascii_lowercase();
             (climbs(path) && path.contains('/'))

@@ -21,7 +21,7 @@ fn expected() -> Expected {
     Expected {
         issuer: "https://issuer.example/".into(),
         audience: "https://mcp.example/mcp".into(),
-        longest_life: Duration::from_secs(900),
+        longest_life: Duration::from_mins(15),
     }
 }
 

@@ -198,8 +198,8 @@ impl Door {
         }
         // The subject is a name that the issuer chose; its digest is as good for telling callers apart.
         let subject = digest(&format!("{}\n{}", self.expected.issuer, holder.subject));
-        let [a, b, c, d, e, f, ..] = subject;
-        let id = format!("user-{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}");
+        let id: String =
+            subject.iter().take(6).fold("user-".to_owned(), |id, byte| format!("{id}{byte:02x}"));
         Judged::Known(held(Caller::with_classes(id, classes), has(&format!("comfywarden:{ENFORCE}"))))
     }
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::app::Remote;
 
 /// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(60);
+const BODY_TIME: Duration = Duration::from_mins(1);
 
 /// What every answer tells browsers: show nothing of it, frame it nowhere, and guess nothing about it.
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [

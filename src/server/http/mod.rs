@@ -69,7 +69,7 @@ impl HttpServer {
     /// server ends within 2 s whatever its clients do.
     pub async fn serve(self, stop: CancellationToken) -> Result<()> {
         let app = Arc::clone(&self.app);
-        let router = router(self.app, self.access, self.address, &stop);
+        let router = router(&self.app, self.access, self.address, &stop);
         let limits = app.config().limits;
         let most =
             connections::Most { in_total: limits.connections, per_address: limits.connections_per_address };
@@ -80,7 +80,7 @@ impl HttpServer {
     }
 }
 
-fn router(app: Arc<App>, access: Access, address: SocketAddr, stop: &CancellationToken) -> Router {
+fn router(app: &Arc<App>, access: Access, address: SocketAddr, stop: &CancellationToken) -> Router {
     let remote = &app.config().transport.remote;
     let guard = Arc::new(guard::Guard::new(remote, address));
     let body_limit = app.config().limits.max_message_bytes();
@@ -91,7 +91,7 @@ fn router(app: Arc<App>, access: Access, address: SocketAddr, stop: &Cancellatio
         .with_max_request_body_bytes(body_limit)
         .with_cancellation_token(stop.child_token());
     let mcp = {
-        let app = Arc::clone(&app);
+        let app = Arc::clone(app);
         StreamableHttpService::new(
             move || Ok(Mcp::remote(Arc::clone(&app))),
             Arc::new(LocalSessionManager::default()),
@@ -103,8 +103,8 @@ fn router(app: Arc<App>, access: Access, address: SocketAddr, stop: &Cancellatio
         .layer(axum::middleware::from_fn(profile::choose))
         .layer(axum::middleware::from_fn_with_state(Arc::new(access), access::identify));
     let open = match &remote.oauth {
-        Some(oauth) => metadata::routes(oauth).merge(health::routes(Arc::clone(&app))),
-        None => health::routes(Arc::clone(&app)),
+        Some(oauth) => metadata::routes(oauth).merge(health::routes(Arc::clone(app))),
+        None => health::routes(Arc::clone(app)),
     };
     Router::new()
         .nest("/mcp", mcp)
