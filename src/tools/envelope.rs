@@ -216,6 +216,7 @@ impl Envelope {
             Status::Completed if self.outputs.as_ref().is_some_and(|outputs| !outputs.is_empty()) => Some(
                 "call comfyui_get_image with filename, subfolder and type of an output to see it".to_owned(),
             ),
+            Status::Error => Some("call comfyui_diagnose_job for what to try".to_owned()),
             _ => None,
         }
     }

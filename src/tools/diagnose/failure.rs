@@ -74,7 +74,7 @@ async fn raised(call: &Call, failure: &NodeFailure, workflow: Option<&Workflow>)
             ))
             .step("check the workflow: comfyui_validate_workflow"),
     };
-    let mut steps = remedy::steps(&found, object_info.as_deref());
+    let mut steps = remedy::steps(&found, object_info.as_deref(), &remedy::packs_for(call, &found).await);
     steps.append(&mut diagnosis.steps);
     if let Some(pack) = pack_in(&failure.traceback) {
         steps.push(format!(

@@ -1,13 +1,19 @@
 //! What to do about a workflow that was refused, or about a node whose inputs are wrong.
 
+use std::collections::HashMap;
+
 use super::{
     super::{Call, findings::Finding, ledger::Refusal},
     verdict::{Diagnosis, Verdict},
 };
 use crate::{
     error::Kind,
+    security::display,
     workflow::{ObjectInfo, check::models, templates::pack_of},
 };
+
+/// The packs that bring a class, ready to be shown.
+pub(super) type Packs = HashMap<String, Vec<String>>;
 
 /// The most steps that are told.
 const MOST_STEPS: usize = 8;
@@ -30,7 +36,8 @@ pub(super) async fn of_refusal(call: &Call, refusal: &Refusal) -> Diagnosis {
     let object_info = call.comfy.object_info().await.ok();
     let mut diagnosis = Diagnosis::new(Verdict::Refused, summary);
     diagnosis.message = refusal.findings.is_empty().then(|| refusal.message.clone());
-    diagnosis.steps = steps(&refusal.findings, object_info.as_deref());
+    diagnosis.steps =
+        steps(&refusal.findings, object_info.as_deref(), &packs_for(call, &refusal.findings).await);
     if diagnosis.steps.is_empty() {
         diagnosis.steps.extend(refusal.hint.clone());
     }
@@ -42,10 +49,10 @@ pub(super) async fn of_refusal(call: &Call, refusal: &Refusal) -> Diagnosis {
 }
 
 /// What to do about each finding, without repeats.
-pub(super) fn steps(findings: &[Finding], object_info: Option<&ObjectInfo>) -> Vec<String> {
+pub(super) fn steps(findings: &[Finding], object_info: Option<&ObjectInfo>, packs: &Packs) -> Vec<String> {
     let mut steps = Vec::new();
     for finding in findings {
-        for step in of_finding(finding, object_info) {
+        for step in of_finding(finding, object_info, packs) {
             if !steps.contains(&step) && steps.len() < MOST_STEPS {
                 steps.push(step);
             }
@@ -54,13 +61,16 @@ pub(super) fn steps(findings: &[Finding], object_info: Option<&ObjectInfo>) -> V
     steps
 }
 
-fn of_finding(finding: &Finding, object_info: Option<&ObjectInfo>) -> Vec<String> {
+fn of_finding(finding: &Finding, object_info: Option<&ObjectInfo>, packs: &Packs) -> Vec<String> {
     let node = finding.node_id.as_deref().unwrap_or("?");
     let class = finding.node_type.as_deref().unwrap_or_default();
     let input = finding.input.as_deref().unwrap_or_default();
     match finding.kind {
         "missing_model" => missing_model(finding, node, class, input),
-        "missing_node" => missing_node(finding, node, class, object_info),
+        "missing_node" if object_info.is_some_and(|info| info.contains(class)) => {
+            vec![format!("`{class}` is installed by now: submit the workflow again")]
+        }
+        "missing_node" => missing_node(finding, node, class, packs.get(class).map_or(&[], Vec::as_slice)),
         "missing_file" => vec![format!(
             "upload the file with comfyui_upload_image and put the name it returns into `{input}` of node {node}"
         )],
@@ -99,12 +109,8 @@ fn missing_model(finding: &Finding, node: &str, class: &str, input: &str) -> Vec
     steps
 }
 
-fn missing_node(finding: &Finding, node: &str, class: &str, object_info: Option<&ObjectInfo>) -> Vec<String> {
+fn missing_node(finding: &Finding, node: &str, class: &str, packs: &[String]) -> Vec<String> {
     let mut steps = Vec::new();
-    if object_info.is_some_and(|info| info.contains(class)) {
-        return vec![format!("`{class}` is installed by now: submit the workflow again")];
-    }
-    let packs = packs_of(class);
     if packs.is_empty() {
         steps.push(format!(
             "find the node pack that brings `{class}`: comfyui_search_custom_nodes; then install it and restart ComfyUI"
@@ -121,7 +127,19 @@ fn missing_node(finding: &Finding, node: &str, class: &str, object_info: Option<
     steps
 }
 
-/// The packs that bring a class, as far as a template knows.
-fn packs_of(class: &str) -> Vec<String> {
-    pack_of(class).map(|pack| format!("`{pack}`")).into_iter().take(MOST_PACKS).collect()
+/// The packs that bring each missing class: what a template knows, else what the Manager's registry knows.
+pub(super) async fn packs_for(call: &Call, findings: &[Finding]) -> Packs {
+    let mut packs = Packs::new();
+    for finding in findings.iter().filter(|finding| finding.kind == "missing_node") {
+        let Some(class) = &finding.node_type else { continue };
+        let found = if let Some(pack) = pack_of(class) {
+            vec![format!("`{pack}`")]
+        } else {
+            // Without a Manager, or when it does not answer, there is still the search.
+            let known = call.comfy.packs_of(class).await.unwrap_or_default();
+            known.iter().take(MOST_PACKS).map(|pack| format!("`{}`", display::sanitize(&pack.id))).collect()
+        };
+        packs.insert(class.clone(), found);
+    }
+    packs
 }
