@@ -4,6 +4,7 @@
   bench.py BINARY start            start until the answer to `initialize`, idle memory, size of the binary
   bench.py BINARY calls            comfyui_get_queue over stdio against a direct GET, and CPU per call
   bench.py BINARY delivery         ComfyUI's last event until the tool's answer, against `BINARY sim`
+  bench.py BINARY load             tools/list, many callers over both transports, memory over 100,000 calls
   bench.py BINARY all
 """
 
@@ -203,10 +204,12 @@ async def delivery(binary, rounds=50):
 
 
 async def main():
-    if len(sys.argv) != 3 or sys.argv[2] not in ("start", "calls", "delivery", "all"):
+    from load import load
+
+    if len(sys.argv) != 3 or sys.argv[2] not in ("start", "calls", "delivery", "load", "all"):
         raise SystemExit(__doc__)
     binary = os.path.abspath(sys.argv[1])
-    parts = {"start": start, "calls": calls, "delivery": delivery}
+    parts = {"start": start, "calls": calls, "delivery": delivery, "load": load}
     for name, part in parts.items():
         if sys.argv[2] in (name, "all"):
             await part(binary)

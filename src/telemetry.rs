@@ -1,5 +1,7 @@
 //! The diagnostic log: tracing events, written to stderr and nowhere else, since stdout is the protocol's.
 
+pub mod trace;
+
 use std::io;
 
 use tracing_subscriber::EnvFilter;

@@ -22,6 +22,7 @@ pub(super) struct Contracts {
     read: Contract,
     watch: Contract,
     complete: Contract,
+    task: [Contract; 3],
 }
 
 impl Default for Contracts {
@@ -30,6 +31,7 @@ impl Default for Contracts {
             read: contract("resources/read", &["uri"]),
             watch: contract("resources/subscribe", &["uri"]),
             complete: contract("completion/complete", &["reference", "argument", "value"]),
+            task: ["tasks/get", "tasks/update", "tasks/cancel"].map(|name| contract(name, &["task_id"])),
         }
     }
 }
@@ -159,6 +161,14 @@ impl App {
         let total = values.len();
         values.truncate(completion::MOST_VALUES);
         Ok(Completion { values, total })
+    }
+
+    /// Lets a caller ask about a task, answer its questions, or stop it. Whose it is, the front door knows.
+    pub async fn touch_task(&self, caller: &Caller, method: &str, id: &str) -> Result<()> {
+        let contract = self.contracts.task.iter().find(|contract| contract.name().as_ref() == method);
+        let contract = contract.ok_or_else(|| Error::internal(format!("no contract for `{method}`")))?;
+        let permit = self.admit(caller, contract, &[("task_id", id)]).await?;
+        close(permit, Ok(())).await
     }
 
     fn offers(&self, view: View, tool: &str) -> Result<()> {

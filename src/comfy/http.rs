@@ -19,6 +19,7 @@ use super::{
     tls::{self, Trust},
     trim,
 };
+use crate::telemetry::trace;
 
 /// How often a GET is sent at most.
 const ATTEMPTS: u32 = 3;
@@ -161,6 +162,9 @@ impl Transport {
         let mut headers = HeaderMap::new();
         self.credential.add_header(&mut headers);
         headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity"));
+        if let Some(trace) = trace::current().and_then(|trace| header::HeaderValue::from_str(&trace).ok()) {
+            headers.insert("traceparent", trace);
+        }
         Ok(self.http()?.request(method, self.url(endpoint)?).headers(headers))
     }
 

@@ -5,6 +5,7 @@ mod calling;
 mod lists;
 mod reading;
 mod stamp;
+mod tasks;
 mod watching;
 
 use std::sync::Arc;
@@ -12,11 +13,12 @@ use std::sync::Arc;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
-        DiscoverResult, GetPromptRequestParams, GetPromptResponse, ListPromptsResult,
-        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-        SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
+        CompleteResult, CustomRequest, CustomResult, DiscoverResult, ErrorCode, GetPromptRequestParams,
+        GetPromptResponse, GetTaskParams, GetTaskResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+        ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter,
+        UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -26,8 +28,10 @@ use super::encode;
 use crate::{
     app::{App, Caller, View},
     error::{Error, Kind},
+    telemetry::trace,
 };
 use stamp::Stamped;
+use tasks::Tasks;
 use watching::Watched;
 
 const INSTRUCTIONS: &str = "Makes pictures, video and audio on the user's own ComfyUI. Start with \
@@ -44,17 +48,25 @@ pub struct Mcp {
     /// Who calls when the transport does not say: the local user on stdio, nobody on HTTP.
     default_caller: Option<Caller>,
     watched: Watched,
+    tasks: Tasks,
 }
 
 impl Mcp {
     /// A server for one local user (stdio).
     pub fn local(app: Arc<App>) -> Self {
-        Self { app, default_caller: Some(Caller::local()), watched: Watched::default() }
+        let (watched, tasks) = (Watched::default(), Tasks::default());
+        Self { app, default_caller: Some(Caller::local()), watched, tasks }
     }
 
     /// A server whose callers are named by the HTTP layer in front of it.
     pub fn remote(app: Arc<App>) -> Self {
-        Self { app, default_caller: None, watched: Watched::default() }
+        Self { app, default_caller: None, watched: Watched::default(), tasks: Tasks::default() }
+    }
+
+    /// The same server for another session: it watches nothing yet, and knows the same tasks.
+    #[must_use]
+    pub fn session(&self) -> Self {
+        Self { watched: Watched::default(), ..self.clone() }
     }
 
     fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
@@ -84,6 +96,27 @@ fn protocol_error(error: &Error) -> ErrorData {
     }
 }
 
+/// Methods of ours that are useless without parameters.
+const WITH_PARAMETERS: [&str; 9] = [
+    "completion/complete",
+    "prompts/get",
+    "resources/read",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tools/call",
+];
+
+/// What is said to a request that is none of the known ones: its parameters do not fit, or nobody knows its method.
+fn unreadable(method: String) -> ErrorData {
+    if WITH_PARAMETERS.contains(&method.as_str()) {
+        return ErrorData::invalid_params(format!("the params of {method} are missing or do not fit"), None);
+    }
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None)
+}
+
 impl ServerHandler for Mcp {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder()
@@ -95,6 +128,7 @@ impl ServerHandler for Mcp {
             .enable_resources_subscribe()
             .enable_tools()
             .enable_tool_list_changed()
+            .enable_tasks()
             .build();
         ServerConfig::new(capabilities)
             .with_server_info(encode::implementation())
@@ -122,7 +156,11 @@ impl ServerHandler for Mcp {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        Ok(self.run_tool(request, &context).await?.stamped(&context))
+        if let Some(task) = self.begin_task(&request, &context)? {
+            return Ok(task.stamped(&context));
+        }
+        let ran = trace::within(context.meta.get_traceparent(), self.run_tool(request, &context)).await?;
+        Ok(ran.stamped(&context))
     }
 
     async fn list_resources(
@@ -146,7 +184,7 @@ impl ServerHandler for Mcp {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        Ok(self.read(request, &context).await?.into())
+        Ok(trace::within(context.meta.get_traceparent(), self.read(request, &context)).await?.into())
     }
 
     async fn list_prompts(
@@ -188,6 +226,38 @@ impl ServerHandler for Mcp {
     ) -> Result<(), ErrorData> {
         self.unwatch(&request.uri);
         Ok(())
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        Ok(GetTaskResult::new(self.task(&request.task_id, &context).await?))
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.answer_task(&request.task_id, request.input_responses, &context).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.stop_task(&request.task_id, &context).await
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(unreadable(request.method))
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {

@@ -54,7 +54,7 @@ struct SearchModels {
     #[serde(default)]
     #[schemars(length(max = 100))]
     model_type: String,
-    /// Most results; 0 = 5
+    /// Most results; 0: default 5
     #[serde(default = "usual_limit")]
     #[schemars(range(max = 1000))]
     limit: u32,

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::error::JsonObject;
 
+mod lean;
+
 /// The schema of a tool's arguments: an object that accepts nothing beyond its properties.
 pub(crate) fn input_schema<T: JsonSchema>() -> JsonObject {
     let mut schema = generate::<T>(true);
@@ -15,15 +17,14 @@ pub(crate) fn input_schema<T: JsonSchema>() -> JsonObject {
     schema
 }
 
-/// The schema of a tool's result. A clamped result carries `truncated`, so every schema admits it.
+/// The schema of a tool's result. Further fields are admitted, such as the `truncated` of a clamped result.
 pub(crate) fn output_schema<T: JsonSchema>() -> Arc<JsonObject> {
-    let mut schema = generate::<T>(false);
-    let properties = schema.entry("properties").or_insert_with(|| Value::Object(JsonObject::new()));
-    if let Value::Object(properties) = properties {
-        let note = serde_json::json!({ "type": "string" });
-        properties.entry("truncated").or_insert(note);
+    let mut schema = Value::Object(generate::<T>(false));
+    lean::lean(&mut schema, 0);
+    match schema {
+        Value::Object(schema) => Arc::new(schema),
+        _ => Arc::default(),
     }
-    Arc::new(schema)
 }
 
 fn generate<T: JsonSchema>(input: bool) -> JsonObject {
@@ -59,7 +60,7 @@ fn slim(value: &mut Value, input: bool, root: bool) {
     }
     join_constants(schema);
     drop_null_branch(schema);
-    if schema.get("default").is_some_and(Value::is_null) {
+    if schema.get("default").is_some_and(is_zero) {
         schema.remove("default");
     }
     for (key, child) in schema.iter_mut() {
@@ -68,8 +69,26 @@ fn slim(value: &mut Value, input: bool, root: bool) {
                 properties.values_mut().for_each(|property| slim(property, input, false));
             }
             ("default" | "enum" | "const" | "examples" | "required", _) => {}
+            ("items", child) => {
+                slim(child, input, false);
+                // What a list holds is said by the list's own words.
+                if let Value::Object(items) = child {
+                    items.remove("description");
+                }
+            }
             (_, child) => slim(child, input, false),
         }
+    }
+}
+
+/// A default that everybody expects: none, no, nothing.
+fn is_zero(default: &Value) -> bool {
+    match default {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
     }
 }
 

@@ -11,24 +11,22 @@ use crate::{
 const FROM_FILES: &str = "workflow_";
 
 /// The tools of everyday work, for clients that read all descriptions into every conversation.
-const CORE: [&str; 20] = [
+const CORE: [&str; 18] = [
     "comfyui_cancel_job",
     "comfyui_create_workflow",
     "comfyui_diagnose_job",
     "comfyui_download_model",
     "comfyui_generate_image",
     "comfyui_get_image",
-    "comfyui_get_model_presets",
     "comfyui_get_progress",
     "comfyui_get_queue",
     "comfyui_get_system_info",
-    "comfyui_list_assets",
     "comfyui_list_models",
+    "comfyui_list_outputs",
     "comfyui_list_workflows",
     "comfyui_modify_workflow",
     "comfyui_run_workflow",
     "comfyui_search_models",
-    "comfyui_summarize_workflow",
     "comfyui_transform_image",
     "comfyui_upload_image",
     "comfyui_validate_workflow",

@@ -214,3 +214,16 @@ async fn the_server_stops_when_told_with_a_call_in_flight() {
     assert_eq!(actions.last().unwrap(), "cancelled", "{actions:?}");
     running.abort();
 }
+
+#[tokio::test]
+async fn a_body_that_is_no_message_gets_an_error_that_is_one() {
+    let door = door(|_| {}).await;
+    for body in ["{", "[]", "nonsense", "{\"jsonrpc\": \"2.0\"}", "\"text\""] {
+        let request = initialize(&door).header(header::CONTENT_TYPE, "application/json").body(body);
+        let answer = send(request).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{body}");
+        let error: Value = bounded(answer.json()).await.unwrap();
+        assert_eq!(error["jsonrpc"], "2.0", "{body}: {error}");
+        assert!(error["error"]["code"].as_i64().is_some_and(|code| code <= -32_600), "{body}: {error}");
+    }
+}

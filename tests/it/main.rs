@@ -9,6 +9,8 @@
     reason = "a broken expectation must stop the test, in its helpers too"
 )]
 
+mod acceptance;
+mod budgets;
 mod catalogue;
 mod comfy_client;
 mod comfy_faults;
@@ -37,6 +39,7 @@ mod secrets;
 mod security;
 mod sim;
 mod support;
+mod tasks;
 mod throwaway;
 mod tool_contract;
 mod tools_assets;

@@ -352,3 +352,62 @@ async fn a_client_that_hangs_up_takes_its_job_with_it() {
     let actions = bounded(app.outcome_of("comfyui_run_workflow")).await;
     assert_eq!(actions.last().unwrap(), "cancelled", "{actions:?}");
 }
+
+#[tokio::test]
+async fn a_request_without_its_parameters_gets_an_answer() {
+    let app = TestApp::start().await;
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (input, output) = tokio::io::split(ours);
+    let stop = tokio_util::sync::CancellationToken::new();
+    tokio::spawn(comfywarden::server::serve_stream(app.app.clone(), input, output, stop));
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let (reader, mut writer) = tokio::io::split(theirs);
+    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(reader));
+    for message in [hello, ready] {
+        bounded(writer.write_all(format!("{message}\n").as_bytes())).await.unwrap();
+    }
+    bounded(lines.next_line()).await.unwrap().unwrap();
+    for (method, code) in [("tools/call", -32_602), ("resources/read", -32_602), ("no/such_method", -32_601)]
+    {
+        let request = json!({"jsonrpc": "2.0", "id": 7, "method": method});
+        bounded(writer.write_all(format!("{request}\n").as_bytes())).await.unwrap();
+        let answer = bounded(lines.next_line()).await.unwrap().unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(
+            (&answer["id"], &answer["error"]["code"]),
+            (&json!(7), &json!(code)),
+            "{method}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_trace_of_a_request_is_passed_on_and_recorded() {
+    let app = TestApp::start().await;
+    let client = connect(&app, &Person::silent(), Era::Discover).await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let mut traced = request("comfyui_get_system_info", json!({}));
+    traced.meta.get_or_insert_default().set_traceparent(trace);
+    bounded(client.call_tool(traced)).await.unwrap();
+    call(&client, "comfyui_get_queue", json!({})).await;
+
+    let sent: Vec<(String, Option<String>)> = app
+        .sim
+        .journal()
+        .into_iter()
+        .map(|seen| {
+            let header = seen.headers.iter().find(|(name, _)| name == "traceparent");
+            (seen.path.clone(), header.map(|(_, value)| value.clone()))
+        })
+        .collect();
+    assert!(
+        sent.iter().any(|(path, header)| path == "/system_stats" && header.as_deref() == Some(trace)),
+        "{sent:?}"
+    );
+    assert_eq!(sent.last().unwrap().1, None, "the next request is none of it: {sent:?}");
+    let records = app.audit.records();
+    assert_eq!(records[0]["extra"]["traceparent"], trace, "{records:?}");
+    assert!(records.last().unwrap()["extra"].get("traceparent").is_none(), "{records:?}");
+}

@@ -31,7 +31,11 @@ impl Record {
         fields.insert("timestamp".into(), now.into());
         fields.insert("tool".into(), tool.into());
         fields.insert("action".into(), action.into());
-        Self { fields, extra: JsonObject::new() }
+        let mut extra = JsonObject::new();
+        if let Some(trace) = crate::telemetry::trace::current() {
+            extra.insert("traceparent".into(), trace.as_ref().into());
+        }
+        Self { fields, extra }
     }
 
     /// Says which call this belongs to, who made it, and of what class it is.

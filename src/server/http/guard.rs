@@ -64,7 +64,9 @@ impl Guard {
         }
         if let Some(origin) = headers.get(header::ORIGIN) {
             let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-            if !self.origins.contains(&origin) {
+            // A page of our own address cannot be a stranger's: the name was checked above.
+            let ours = origin.strip_prefix("http://").is_some_and(|rest| rest.eq_ignore_ascii_case(&host));
+            if !ours && !self.origins.contains(&origin) {
                 return Some((
                     StatusCode::FORBIDDEN,
                     format!(

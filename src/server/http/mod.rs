@@ -2,6 +2,7 @@
 
 mod access;
 mod connections;
+mod errors;
 mod failures;
 mod guard;
 mod health;
@@ -13,6 +14,7 @@ mod sessions;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
+use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
 };
@@ -68,8 +70,18 @@ impl HttpServer {
     /// Serves until `stop` fires. Then no new request is taken, calls in flight are cancelled on ComfyUI, and the
     /// server ends within 2 s whatever its clients do.
     pub async fn serve(self, stop: CancellationToken) -> Result<()> {
+        let shared = Mcp::remote(Arc::clone(&self.app));
+        self.serve_with(stop, move |_| shared.session()).await
+    }
+
+    /// The same with a handler of the caller's choice.
+    pub async fn serve_with<H: ServerHandler>(
+        self,
+        stop: CancellationToken,
+        handler: impl Fn(Arc<App>) -> H + Send + Sync + 'static,
+    ) -> Result<()> {
         let app = Arc::clone(&self.app);
-        let router = router(&self.app, self.access, self.address, &stop);
+        let router = router(&self.app, self.access, self.address, &stop, handler);
         let limits = app.config().limits;
         let most =
             connections::Most { in_total: limits.connections, per_address: limits.connections_per_address };
@@ -80,7 +92,13 @@ impl HttpServer {
     }
 }
 
-fn router(app: &Arc<App>, access: Access, address: SocketAddr, stop: &CancellationToken) -> Router {
+fn router<H: ServerHandler>(
+    app: &Arc<App>,
+    access: Access,
+    address: SocketAddr,
+    stop: &CancellationToken,
+    handler: impl Fn(Arc<App>) -> H + Send + Sync + 'static,
+) -> Router {
     let remote = &app.config().transport.remote;
     let guard = Arc::new(guard::Guard::new(remote, address));
     let body_limit = app.config().limits.max_message_bytes();
@@ -93,13 +111,14 @@ fn router(app: &Arc<App>, access: Access, address: SocketAddr, stop: &Cancellati
     let mcp = {
         let app = Arc::clone(app);
         StreamableHttpService::new(
-            move || Ok(Mcp::remote(Arc::clone(&app))),
+            move || Ok(handler(Arc::clone(&app))),
             Arc::new(LocalSessionManager::default()),
             settings,
         )
     };
     let mcp = Router::new()
         .fallback_service(mcp)
+        .layer(axum::middleware::from_fn(errors::readable))
         .layer(axum::middleware::from_fn(profile::choose))
         .layer(axum::middleware::from_fn_with_state(Arc::new(access), access::identify));
     let open = match &remote.oauth {

@@ -33,6 +33,7 @@ pub(crate) enum Answer {
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     answer: Option<Answer>,
+    tasks: bool,
     seen: Arc<Seen>,
 }
 
@@ -47,12 +48,17 @@ struct Seen {
 impl Person {
     /// A client that can be asked.
     pub(crate) fn who(answer: Answer) -> Self {
-        Self { answer: Some(answer), seen: Arc::default() }
+        Self { answer: Some(answer), tasks: false, seen: Arc::default() }
     }
 
     /// A client that cannot be asked.
     pub(crate) fn silent() -> Self {
-        Self { answer: None, seen: Arc::default() }
+        Self { answer: None, tasks: false, seen: Arc::default() }
+    }
+
+    /// The same with a client that knows tasks.
+    pub(crate) fn with_tasks(self) -> Self {
+        Self { tasks: true, ..self }
     }
 
     /// The questions so far.
@@ -98,6 +104,9 @@ impl Person {
 impl ClientHandler for Person {
     fn get_info(&self) -> ClientConfig {
         let mut capabilities = ClientCapabilities::default();
+        if self.tasks {
+            capabilities = ClientCapabilities::builder().enable_tasks().build();
+        }
         capabilities.elicitation =
             self.answer.map(|_| ElicitationCapability::new().with_form(FormElicitationCapability::default()));
         ClientConfig::new(capabilities, Implementation::new("a person", "1"))
