@@ -103,7 +103,7 @@ async fn dispatch(
     }
     let config = loaded.config;
     match command {
-        Command::Serve(_) => serve::run(config, stop).await,
+        Command::Serve(_) => Box::pin(serve::run(config, stop)).await,
         Command::Demo(wanted) => Box::pin(demo::run(&wanted, config, named, stop)).await,
         Command::Tools(wanted) => until(&stop, tools::run(&wanted, config)).await,
         Command::Workflows(wanted) => until(&stop, workflows::run(&wanted, config)).await,

@@ -18,7 +18,8 @@ async fn permit_for(gate: &Arc<Gate>, name: &str) -> Permit {
 
 #[tokio::test]
 async fn no_tool_runs_with_a_permit_for_another() {
-    let config = Config::default();
+    let mut config = Config::default();
+    config.rate_limits.read_only = 10_000;
     let audit = AuditLog::memory();
     let gate = Gate::new(&config.security, &config.rate_limits, &config.limits, audit.clone());
     let tools = all();

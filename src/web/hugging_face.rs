@@ -148,6 +148,10 @@ fn base_model(tags: &[String]) -> Option<String> {
 }
 
 fn download_url(id: &str, file: &str) -> Option<String> {
+    if id.split('/').chain(file.split('/')).any(|part| matches!(part, "" | "." | "..")) {
+        // The address would lose such a part, and then name another file.
+        return None;
+    }
     let mut url = HUB.url("", &[]).ok()?;
     url.path_segments_mut()
         .ok()?

@@ -23,7 +23,9 @@ fn texts(value: &Value) -> String {
     match value {
         Value::String(text) => format!("{text}\n"),
         Value::Array(items) => items.iter().map(texts).collect(),
-        Value::Object(map) => map.iter().map(|(key, value)| format!("{key}\n{}", texts(value))).collect(),
+        Value::Object(map) => {
+            map.iter().flat_map(|(key, value)| [format!("{key}\n"), texts(value)]).collect()
+        }
         other => other.to_string(),
     }
 }

@@ -70,9 +70,9 @@ fn disguises() -> [fn(&str) -> String; 7] {
     [
         |text| text.to_owned(),
         |text| STANDARD.encode(text),
-        |text| text.bytes().map(|byte| format!("{byte:02x}")).collect(),
-        |text| text.bytes().map(|byte| format!("%{byte:02x}")).collect(),
-        |text| text.bytes().map(|byte| format!("\\x{byte:02x}")).collect(),
+        |text| text.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat(),
+        |text| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat(),
+        |text| text.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat(),
         |text| {
             text.chars()
                 .map(|c| {

@@ -208,6 +208,9 @@ fn decode(text: &str, found: &mut impl FnMut(String)) {
             found(again);
         }
     }
+    if let Some(again) = bytes_as_text(text) {
+        found(again);
+    }
     if text.contains("&#") {
         found(entities(text));
     }
@@ -234,6 +237,15 @@ fn decode(text: &str, found: &mut impl FnMut(String)) {
             found(decoded);
         }
     }
+}
+
+/// What escapes such as `\xef\xbd\x85` spell when they are bytes of UTF-8 and not letters.
+fn bytes_as_text(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return None;
+    }
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    String::from_utf8(bytes?).ok()
 }
 
 static ENTITY: LazyLock<Option<Regex>> =

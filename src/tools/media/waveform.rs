@@ -273,9 +273,11 @@ mod tests {
         assert!((760..800).contains(&share), "{share}");
         let picture = image::load_from_memory(&peaks.draw().unwrap()).unwrap().to_rgb8();
         assert_eq!((picture.width(), picture.height()), (WIDTH, HEIGHT));
-        let column = u32::try_from(loud * WIDTH as usize / peaks.places.len()).unwrap();
-        assert_eq!(picture.get_pixel(column, HEIGHT * 9 / 10), &INK);
-        assert_eq!(picture.get_pixel(0, HEIGHT * 9 / 10), &PAPER);
+        let low = |x: &u32| picture.get_pixel(*x, HEIGHT * 9 / 10) == &INK;
+        let columns: Vec<u32> = (0..WIDTH).filter(low).collect();
+        let [column] = columns.as_slice() else { panic!("one column reaches so low: {columns:?}") };
+        let place = u32::try_from(loud * WIDTH as usize / peaks.places.len()).unwrap();
+        assert!(column.abs_diff(place) <= 1, "{column}, {place}");
         assert_eq!(Peaks::default().draw().unwrap().get(..4).unwrap(), b"\x89PNG");
     }
 }
