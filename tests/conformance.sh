@@ -90,7 +90,8 @@ if [ -x "$node/node" ] && [ -d "$place/node_modules/@modelcontextprotocol/confor
             --expected-failures "tests/conformance/needs-fixture-$revision.yml"
     done
     strict() {
-        "$place/node_modules/.bin/mcp-inspector" --cli "$binary" --config "$scratch/config.yaml" --comfyui-url "$sim" \
+        # The inspector takes --config for itself; the home keeps the audit log out of the user's.
+        HOME="$scratch" "$place/node_modules/.bin/mcp-inspector" --cli "$binary" --comfyui-url "$sim" \
             --method tools/list --strict >"$scratch/strict.log" 2>&1
         local verdict=$?
         if grep -qE '[1-9][0-9]* (errors?|warnings?)' "$scratch/strict.log"; then verdict=1; fi

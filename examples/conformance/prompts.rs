@@ -53,13 +53,11 @@ pub(crate) fn get(request: &GetPromptRequestParams) -> Option<GetPromptResponse>
             text("Look at it.".into()),
         ],
         "test_input_required_result_prompt" => {
-            match asking::response(request.input_responses.as_ref(), "user_context") {
-                Some(answer) => vec![text(format!("With {answer}"))],
-                None => {
-                    let wanted = asking::requests([("user_context", asking::form("What for?", "context"))]);
-                    return Some(InputRequiredResult::new(Some(wanted), None).into());
-                }
-            }
+            let Some(answer) = asking::response(request.input_responses.as_ref(), "user_context") else {
+                let wanted = asking::requests([("user_context", asking::form("What for?", "context"))]);
+                return Some(InputRequiredResult::new(Some(wanted), None).into());
+            };
+            vec![text(format!("With {answer}"))]
         }
         _ => return None,
     };

@@ -17,7 +17,7 @@ use crate::{
 
 /// Bytes above the budget that are still to be saved: the published tools, all built-in ones, the whole list. They may
 /// only shrink.
-const OVER: (usize, usize, usize) = (3_000, 4_500, 8_000);
+const OVER: (usize, usize, usize) = (1_400, 2_400, 2_000);
 
 /// What the published contract names, without the tools that came later as ours.
 fn published() -> BTreeSet<String> {
@@ -146,7 +146,7 @@ async fn every_entry_of_the_list_is_complete_and_bounded() {
 /// No form of a schema that some client refuses: bare `true` for a field, lists of types, references.
 fn assert_portable(tool: &str, schema: &Value) {
     let text = schema.to_string();
-    for refused in ["\"$ref\"", "\"$schema\"", "\"format\"", "\"type\":["] {
+    for refused in ["\"$ref\"", "\"$schema\"", "\"format\":\"", "\"type\":["] {
         assert!(!text.contains(refused), "{tool}: {refused} in {text}");
     }
     walk(tool, schema);

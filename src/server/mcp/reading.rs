@@ -24,7 +24,8 @@ impl Mcp {
     ) -> Result<ReadResourceResult, ErrorData> {
         let caller = self.caller(context)?;
         let read = self.app.read(&caller, self.view(context), &request.uri).await;
-        let (resource, ttl_ms) = read.map_err(|error| protocol_error(&error))?;
+        let named = |error: crate::error::Error| protocol_error(&error.detail("uri", request.uri.as_str()));
+        let (resource, ttl_ms) = read.map_err(named)?;
         let contents = match resource {
             Resource::Document(document) => {
                 ResourceContents::text(document.to_string(), request.uri).with_mime_type("application/json")
