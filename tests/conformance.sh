@@ -45,12 +45,12 @@ address_of() { # the address that a program prints in FILE
 node="$place/node_modules/node/bin"
 if [ ! -x "$node/node" ] || [ ! -d "$place/node_modules/@modelcontextprotocol/inspector" ]; then
     [ -f "$place/package.json" ] || echo '{"private":true}' >"$place/package.json"
-    (cd "$place" && npm install --no-fund --no-audit node@22 @modelcontextprotocol/conformance@0.2.0-alpha.12 \
+    (cd "$place" && timeout 600 npm install --no-fund --no-audit node@22 @modelcontextprotocol/conformance@0.2.0-alpha.12 \
         @modelcontextprotocol/inspector@2.12.0 >npm.log 2>&1) ||
         skipped+=("conformance suite and inspector: npm cannot install them (log: $place/npm.log)")
 fi
 if [ ! -x "$place/venv/bin/python" ] || ! "$place/venv/bin/python" -c 'import mcp' 2>/dev/null; then
-    { python3 -m venv "$place/venv" && "$place/venv/bin/pip" install -q mcp==2.3.0; } >"$place/pip.log" 2>&1 ||
+    { python3 -m venv "$place/venv" && timeout 300 "$place/venv/bin/pip" install -q mcp==2.3.0; } >"$place/pip.log" 2>&1 ||
         skipped+=("Python client: pip cannot install it (log: $place/pip.log)")
 fi
 export PATH="$node:$PATH"
