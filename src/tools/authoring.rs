@@ -31,8 +31,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_create_workflow",
             Class::Read,
             "Create a workflow",
-            "Builds a workflow from a template, such as txt2img, img2img, inpaint, upscale, flux_txt2img or \
-             txt2vid_wan. An unknown name lists them all. Run the result with comfyui_run_workflow.",
+            "Builds a workflow from a template such as txt2img, inpaint, flux_txt2img or txt2vid_wan; an \
+             unknown name lists them all. Run it with comfyui_run_workflow.",
             create_workflow,
         )
         .hints(LOCAL),
@@ -41,7 +41,7 @@ pub(super) fn tools() -> Vec<Tool> {
             Class::Read,
             "Change a workflow",
             "Applies operations in order, all or none: add_node, remove_node, set_input, connect, disconnect, \
-             insert_subgraph, replace_node, insert_between, bypass. Returns the new workflow.",
+             insert_subgraph, replace_node, insert_between, bypass.",
             modify_workflow,
         )
         .hints(LOCAL),
@@ -49,8 +49,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_convert_workflow",
             Class::Read,
             "Convert a workflow",
-            "Converts a workflow in any readable form to API format, the editor's format or a script, and says \
-             what was dropped or assumed.",
+            "Converts a workflow to API format, the editor's format or a script, and says what was dropped or \
+             assumed.",
             convert_workflow,
         )
         .hints(ASKS),
@@ -225,7 +225,7 @@ enum Target {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ConvertWorkflow {
-    /// API or editor's format, script, or comfyui://outputs/… of a file that carries one
+    /// Any readable form, or comfyui://outputs/… of a file
     workflow: WorkflowArg,
     /// Form of the result; default api
     #[serde(default)]

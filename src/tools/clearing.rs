@@ -23,8 +23,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_clear_queue",
             Class::Workflow,
             "Clear the queue",
-            "Takes out every waiting job, or stops the running one, or both, as the flags say; then checks and says \
-             what really happened. For single jobs use comfyui_cancel_jobs.",
+            "Takes out every waiting job, stops the running one, or both, and says what really happened. For \
+             single jobs use comfyui_cancel_jobs.",
             clear_queue,
         )
         .hints(Hints { read_only: false, destructive: true, idempotent: true, open_world: true }),

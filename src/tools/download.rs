@@ -32,8 +32,8 @@ pub(super) fn tool() -> Tool {
         "comfyui_download_model",
         Class::File,
         "Download a model",
-        "Downloads a model from Hugging Face or Civitai into a model folder of the server; \
-         comfyui_get_download_tasks shows how far it is.",
+        "Downloads a model from Hugging Face or Civitai into a model folder; comfyui_get_download_tasks \
+         follows it.",
         download_model,
     )
     .hints(Hints { read_only: false, destructive: false, idempotent: false, open_world: true })

@@ -43,8 +43,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_validate_workflow",
             Class::Read,
             "Validate a workflow",
-            "Says before a run whether ComfyUI would accept a workflow and whether the policy would: classes, \
-             links, values, models, and what the inspector finds.",
+            "Says whether ComfyUI would accept a workflow and whether the policy would: classes, links, \
+             values, models, findings.",
             validate_workflow,
         )
         .hints(LOOK),
@@ -52,7 +52,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_diff_workflows",
             Class::Read,
             "Compare workflows",
-            "Compares two workflows by what their nodes do, not by their ids: added, removed, changed, rewired.",
+            "Compares two workflows by what their nodes do, not by their ids: added, removed, changed, \
+             rewired.",
             diff_workflows,
         )
         .hints(LOOK),
@@ -200,7 +201,7 @@ struct DiffWorkflows {
     before: WorkflowArg,
     /// Any readable form
     after: WorkflowArg,
-    /// json: lists; mermaid or text: one string more
+    /// mermaid, text: one string more
     #[serde(default)]
     output_format: DiffFormat,
 }

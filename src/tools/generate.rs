@@ -29,8 +29,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_generate_image",
             Class::Generation,
             "Generate an image",
-            "Draws pictures from text. Picks an installed model and the size, steps, cfg and sampler it wants \
-             unless given, and returns what it used. Returns a prompt_id at once, or the outputs with wait.",
+            "Draws pictures from text. Chooses model, size, steps, cfg and sampler unless given, and returns \
+             what it used: a prompt_id at once, or the outputs with wait.",
             generate_image,
         )
         .hints(Hints { read_only: false, destructive: false, idempotent: false, open_world: true })
@@ -71,18 +71,18 @@ struct GenerateImage {
     /// Wait for the picture
     #[serde(default)]
     wait: bool,
-    /// Longest wait, then status running (default 50)
+    /// Longest wait (default 50)
     #[serde(default)]
     #[schemars(range(max = 3600))]
     wait_seconds: Option<u32>,
-    /// -1 or absent: random
+    /// -1: random
     #[serde(default)]
     seed: Option<Seed>,
-    /// As the server lists it
+    /// As the server has it
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     sampler_name: Option<String>,
-    /// As the server lists it
+    /// As the server has it
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     scheduler: Option<String>,

@@ -21,8 +21,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_get_model_presets",
             Class::Read,
             "Sampling settings",
-            "Recommends sampler, scheduler, steps, cfg, size and clip skip for a model file or a model family. One \
-             of the two is needed; the family wins.",
+            "Recommends sampler, scheduler, steps, cfg, size and clip skip for a model file or family; the \
+             family wins.",
             get_model_presets,
         )
         .hints(KNOWLEDGE),

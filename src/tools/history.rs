@@ -39,8 +39,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_get_history",
             Class::Read,
             "History",
-            "Lists finished jobs with their outputs, newest first; the next page goes on where this one ends, \
-             whatever finishes meanwhile. Waiting and running jobs: comfyui_list_jobs.",
+            "Lists finished jobs with their outputs, newest first. Waiting and running jobs: \
+             comfyui_list_jobs.",
             get_history,
         )
         .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true }),

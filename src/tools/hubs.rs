@@ -19,8 +19,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_search_models",
             Class::Read,
             "Search for models",
-            "Searches Civitai or Hugging Face for models to install: download URL, file, size, base model. \
-             Installed ones: comfyui_list_models.",
+            "Searches Civitai or Hugging Face: download URL, file, size, base model. Installed models: \
+             comfyui_list_models.",
             search_models,
         )
         .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true }),

@@ -21,8 +21,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_get_progress",
             Class::Read,
             "Job progress",
-            "Tells how far a job is: queue position, step, node, and outputs once completed. \
-             With wait_seconds it waits that long for the end.",
+            "Tells how far a job is: queue position, step, node, outputs. With wait_seconds it waits that \
+             long for the end.",
             get_progress,
         )
         .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true })
@@ -33,7 +33,7 @@ pub(super) fn tools() -> Vec<Tool> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ProgressParams {
-    /// Id from the submit answer
+    /// Job id
     prompt_id: PromptId,
     /// Wait up to so many seconds for the end
     #[serde(default)]

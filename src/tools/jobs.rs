@@ -21,8 +21,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_list_jobs",
             Class::Read,
             "Jobs",
-            "Lists jobs in every state, newest first, a page at a time; status narrows it. For finished jobs with \
-             all their outputs use comfyui_get_history.",
+            "Lists jobs in every state, newest first. For finished jobs with all their outputs use \
+             comfyui_get_history.",
             list_jobs,
         )
         .hints(LOOK),
@@ -225,7 +225,7 @@ async fn own(call: &Call, query: JobQuery) -> Result<JobPage, Stop> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OneJob {
-    /// Id from the submit answer
+    /// Job id
     pub(super) prompt_id: PromptId,
 }
 

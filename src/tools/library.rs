@@ -25,8 +25,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_list_workflows",
             Class::Read,
             "Workflow files and templates",
-            "Lists the user's workflow files with the tool that runs each, or why it is none, then the templates of \
-             node packs. For the built-in ones use comfyui_create_workflow.",
+            "Lists the user's workflow files with the tool that runs each, or why none does, then the \
+             templates of node packs.",
             list_workflows,
         )
         .hints(LOOK),

@@ -32,8 +32,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_list_models",
             Class::Read,
             "Installed models",
-            "Lists the model files of one folder: checkpoints, loras, vae, diffusion_models, text_encoders, \
-             controlnet, upscale_models, embeddings and others.",
+            "Lists the model files of a folder: checkpoints, loras, vae, diffusion_models, text_encoders, \
+             controlnet, upscale_models and others.",
             list_models,
         )
         .hints(LOOK)
@@ -58,8 +58,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_get_model_metadata",
             Class::Read,
             "Model metadata",
-            "Shows what a safetensors file says of itself: base model, training tags, title. Long values are cut; \
-             key shows one of them at length.",
+            "Shows what a safetensors file says of itself: base model, training tags, title. Long values are \
+             cut; key shows one whole.",
             get_model_metadata,
         )
         .hints(LOOK),

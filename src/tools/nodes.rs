@@ -25,8 +25,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_list_nodes",
             Class::Read,
             "Installed nodes",
-            "Lists the node classes that ComfyUI has, sorted; query finds those with a word in their name. For \
-             inputs and outputs of one class use comfyui_get_node_info.",
+            "Lists the node classes of ComfyUI; query finds those with a word in their name. For one class \
+             use comfyui_get_node_info.",
             list_nodes,
         )
         .hints(LOOK),
@@ -34,8 +34,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_get_node_info",
             Class::Read,
             "Node class",
-            "Shows what a node class takes and gives: inputs with types, ranges, defaults and choices. Long lists \
-             are shortened; input shows one input whole.",
+            "Shows a node class: inputs with types, ranges, defaults and choices, and outputs. Long lists are \
+             shortened; input shows one input whole.",
             get_node_info,
         )
         .hints(LOOK),
@@ -43,8 +43,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_audit_dangerous_nodes",
             Class::Read,
             "Audit of nodes",
-            "Looks at every installed node class as it is now and lists those that run code, reach files or the \
-             network, or cost money, with the reason.",
+            "Lists the installed node classes that run code, reach files or the network, or cost money, with \
+             the reason.",
             audit_dangerous_nodes,
         )
         .hints(LOOK),

@@ -31,8 +31,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_install_custom_node",
             Class::Admin,
             "Install a node pack",
-            "Installs a node pack of the registry: code that runs on the server, so the user is asked. \
-             Its nodes come with the next restart of ComfyUI.",
+            "Installs a node pack of the registry: code that runs on the server, so the user is asked. Its \
+             nodes come with the next restart.",
             install,
         )
         .hints(CHANGE),
@@ -40,7 +40,7 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_uninstall_custom_node",
             Class::Admin,
             "Remove a node pack",
-            "Removes an installed node pack from the server; the user is asked. Its nodes go with the next restart.",
+            "Removes an installed node pack; the user is asked. Its nodes go with the next restart.",
             uninstall,
         )
         .hints(CHANGE),
@@ -65,7 +65,7 @@ struct Install {
     #[serde(default)]
     #[schemars(length(max = 100))]
     version: String,
-    /// Restart ComfyUI afterwards, if its queue is empty
+    /// Restart ComfyUI if its queue is empty
     #[serde(default)]
     restart: bool,
 }
@@ -76,7 +76,7 @@ struct OnePack {
     /// Id or folder of an installed pack
     #[schemars(length(min = 1, max = 200))]
     node_id: String,
-    /// Restart ComfyUI afterwards, if its queue is empty
+    /// Restart ComfyUI if its queue is empty
     #[serde(default)]
     restart: bool,
 }

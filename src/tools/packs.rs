@@ -24,8 +24,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_search_custom_nodes",
             Class::Read,
             "Search for node packs",
-            "Searches the registry of ComfyUI-Manager by pack name, author, or the node class that is missing; \
-             says what is installed.",
+            "Searches the registry of ComfyUI-Manager by pack name, author or missing node class; says what \
+             is installed.",
             search_custom_nodes,
         )
         .hints(LOOK),
@@ -66,7 +66,7 @@ pub(super) async fn pack_of(call: &Call, class: &str) -> Option<String> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SearchNodes {
-    /// Words of a pack's name, author or description, or a node class
+    /// Words of a pack's name or description, or a node class
     #[schemars(length(min = 1, max = 200))]
     query: String,
     /// Most results

@@ -115,7 +115,7 @@ pub struct Lora {
     /// File in loras
     #[schemars(length(min = 1, max = 255))]
     pub name: String,
-    /// Strength on model and text encoder
+    /// Strength
     #[serde(default = "one")]
     #[schemars(range(min = -20.0, max = 20.0))]
     pub strength: f64,

@@ -16,8 +16,7 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_get_queue",
             Class::Read,
             "Queue",
-            "Lists running and waiting jobs with number and node count, in the order they will run. \
-             For one job use comfyui_get_progress.",
+            "Lists running and waiting jobs in the order they will run. For one job use comfyui_get_progress.",
             get_queue,
         )
         .hints(LOOK),

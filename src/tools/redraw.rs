@@ -38,8 +38,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_transform_image",
             Class::Generation,
             "Redraw a picture",
-            "Redraws a picture after a text; strength says how freely. Model, size and settings are chosen as in \
-             comfyui_generate_image. To change only a part use comfyui_inpaint_image.",
+            "Redraws a picture after a text; strength says how freely. To change only a part use \
+             comfyui_inpaint_image.",
             transform_image,
         )
         .hints(DRAWS),
@@ -47,8 +47,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_inpaint_image",
             Class::Generation,
             "Repaint a part",
-            "Repaints the white part of a mask after a text and keeps the black part. To redraw the whole picture \
-             use comfyui_transform_image.",
+            "Repaints the white part of a mask after a text. To redraw the whole picture use \
+             comfyui_transform_image.",
             inpaint_image,
         )
         .hints(DRAWS),
@@ -66,7 +66,7 @@ pub(super) fn tools() -> Vec<Tool> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TransformImage {
-    /// File in the input folder, or `name [output]`
+    /// Input file, or `name [output]`
     image: InputPicture,
     /// What to draw
     #[schemars(length(min = 1, max = 20_000))]
@@ -94,18 +94,18 @@ struct TransformImage {
     /// Wait for the picture
     #[serde(default)]
     wait: bool,
-    /// Longest wait, then status running (default 50)
+    /// Longest wait (default 50)
     #[serde(default)]
     #[schemars(range(max = 3600))]
     wait_seconds: Option<u32>,
-    /// -1 or absent: random
+    /// -1: random
     #[serde(default)]
     seed: Option<Seed>,
-    /// As the server lists it
+    /// As the server has it
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     sampler_name: Option<String>,
-    /// As the server lists it
+    /// As the server has it
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     scheduler: Option<String>,
@@ -122,7 +122,7 @@ struct TransformImage {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct InpaintImage {
-    /// File in the input folder, or `name [output]`
+    /// Input file, or `name [output]`
     image: InputPicture,
     /// The same; white = repaint, black = keep
     mask: InputPicture,
@@ -152,18 +152,18 @@ struct InpaintImage {
     /// Wait for the picture
     #[serde(default)]
     wait: bool,
-    /// Longest wait, then status running (default 50)
+    /// Longest wait (default 50)
     #[serde(default)]
     #[schemars(range(max = 3600))]
     wait_seconds: Option<u32>,
-    /// -1 or absent: random
+    /// -1: random
     #[serde(default)]
     seed: Option<Seed>,
-    /// As the server lists it
+    /// As the server has it
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     sampler_name: Option<String>,
-    /// As the server lists it
+    /// As the server has it
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     scheduler: Option<String>,
@@ -334,16 +334,16 @@ async fn build(call: &Call, template: &str, params: &JsonObject, seed: u64) -> R
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct UpscaleImage {
-    /// File in the input folder, or `name [output]`
+    /// Input file, or `name [output]`
     image: InputPicture,
-    /// File in upscale_models; if the default is not installed, the only one that is
+    /// File in upscale_models; the only one where the default is missing
     #[serde(default = "usual_upscaler")]
     #[schemars(length(max = 255))]
     upscale_model: String,
     /// Wait for the picture
     #[serde(default)]
     wait: bool,
-    /// Longest wait, then status running (default 50)
+    /// Longest wait (default 50)
     #[serde(default)]
     #[schemars(range(max = 3600))]
     wait_seconds: Option<u32>,

@@ -58,10 +58,14 @@ fn slim(value: &mut Value, input: bool, root: bool) {
     if root || !input {
         schema.remove("description");
     }
-    join_constants(schema);
     drop_null_branch(schema);
+    join_constants(schema);
     if schema.get("default").is_some_and(is_zero) {
         schema.remove("default");
+    }
+    // Anything further is what a schema admits anyway.
+    if schema.get("additionalProperties") == Some(&Value::Bool(true)) {
+        schema.remove("additionalProperties");
     }
     for (key, child) in schema.iter_mut() {
         match (key.as_str(), child) {
@@ -84,11 +88,12 @@ fn slim(value: &mut Value, input: bool, root: bool) {
 /// A default that everybody expects: none, no, nothing.
 fn is_zero(default: &Value) -> bool {
     match default {
-        Value::Null | Value::Bool(false) => true,
+        Value::Null => true,
+        Value::Bool(yes) => !yes,
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
-        _ => false,
+        Value::Object(fields) => fields.is_empty(),
     }
 }
 

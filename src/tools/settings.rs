@@ -25,7 +25,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_get_settings",
             Class::Read,
             "Settings",
-            "Shows the ComfyUI settings that the operator allows to be seen. The others are named, never shown.",
+            "Shows the ComfyUI settings that the operator allows to be seen. The others are named, never \
+             shown.",
             get_settings,
         )
         .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true }),
@@ -33,8 +34,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_update_settings",
             Class::Admin,
             "Change settings",
-            "Changes ComfyUI settings that the operator allows; asks the user first and reads back what was kept. \
-             For the ids use comfyui_get_settings.",
+            "Changes ComfyUI settings that the operator allows, after asking the user. For the ids use \
+             comfyui_get_settings.",
             update_settings,
         )
         .hints(Hints { read_only: false, destructive: true, idempotent: false, open_world: true }),

@@ -23,7 +23,7 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_cancel_job",
             Class::Workflow,
             "Cancel a job",
-            "Takes a waiting job out of the queue or stops it while it runs, checks, and says what really happened.",
+            "Takes a waiting job out of the queue or stops a running one, and says what really happened.",
             cancel_job,
         )
         .hints(STOP),
@@ -31,7 +31,7 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_cancel_jobs",
             Class::Workflow,
             "Cancel jobs",
-            "Cancels several jobs at once, each as comfyui_cancel_job would, and says of each what really happened.",
+            "Cancels several jobs at once and says of each what really happened.",
             cancel_jobs,
         )
         .hints(STOP),
@@ -39,8 +39,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_interrupt",
             Class::Workflow,
             "Interrupt",
-            "Stops the running job; where several callers share the server, only your own. With prompt_id only if \
-             that job is the running one. For a job in any state use comfyui_cancel_job.",
+            "Stops the running job; with prompt_id only if it is that one. For a job in any state use \
+             comfyui_cancel_job.",
             interrupt,
         )
         .hints(STOP),

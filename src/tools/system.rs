@@ -34,7 +34,7 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_list_extensions",
             Class::Read,
             "Editor extensions",
-            "Lists the editor scripts that ComfyUI and its node packs serve. For node classes use comfyui_list_nodes.",
+            "Lists the editor scripts of ComfyUI and its node packs. For node classes use comfyui_list_nodes.",
             list_extensions,
         )
         .hints(LOOK),

@@ -22,8 +22,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_run_workflow",
             Class::Generation,
             "Run a workflow",
-            "Runs a workflow and returns its prompt_id, or its outputs with wait. Takes the API format, the \
-             editor's format or a script. For a picture from text use comfyui_generate_image.",
+            "Runs a workflow: API format, editor's format or script. Returns a prompt_id, or the outputs with \
+             wait. For a picture from text use comfyui_generate_image.",
             run_workflow,
         )
         .hints(RUN)
@@ -32,7 +32,8 @@ pub(super) fn tools() -> Vec<Tool> {
             "comfyui_run_workflow_stream",
             Class::Generation,
             "Run a workflow and watch",
-            "Runs a workflow, waits, and returns the distinct events beside the outputs; progress goes out live.",
+            "Runs a workflow, waits, and returns the distinct events beside the outputs; progress goes out \
+             live.",
             run_workflow_stream,
         )
         .hints(RUN),
@@ -47,7 +48,7 @@ struct RunWorkflow {
     /// Wait for the end
     #[serde(default)]
     wait: bool,
-    /// Longest wait, then status running (default 50)
+    /// Longest wait (default 50)
     #[serde(default)]
     #[schemars(range(max = 3600))]
     wait_seconds: Option<u32>,
@@ -64,7 +65,7 @@ async fn run_workflow(call: Call, params: RunWorkflow) -> Handled<Envelope> {
 struct RunWorkflowStream {
     /// Any readable form: object, JSON text or script
     workflow: WorkflowArg,
-    /// Longest wait, then status running (default 50)
+    /// Longest wait (default 50)
     #[serde(default)]
     #[schemars(range(max = 3600))]
     wait_seconds: Option<u32>,

@@ -38,6 +38,6 @@ async fn simulated() -> TestResult {
 
 #[tokio::test]
 #[ignore = "needs a real ComfyUI with the Manager: set COMFYUI_THROWAWAY_URL"]
-async fn live() -> TestResult {
+async fn throwaway() -> TestResult {
     keeps_the_contract(&client(&crate::throwaway::url()?, |_| ())?).await
 }

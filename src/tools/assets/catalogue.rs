@@ -14,8 +14,8 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_list_outputs",
             Class::File,
             "Outputs",
-            "Lists what the newest 200 jobs left behind, newest first: pictures, video, audio, 3D, text, previews. \
-             For ids that last use comfyui_list_assets.",
+            "Lists what the newest 200 jobs made: pictures, video, audio, 3D, text, previews. For lasting ids \
+             use comfyui_list_assets.",
             list::list_outputs,
         )
         .hints(LOOK),
@@ -23,8 +23,7 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_list_assets",
             Class::File,
             "Assets",
-            "Lists the files that jobs made, newest first, each with an asset_id for comfyui_get_asset_metadata, \
-             comfyui_regenerate and comfyui_publish_asset. Filters by kind or job.",
+            "Lists the files that jobs made, newest first, with asset_ids that last. Filters by kind or job.",
             list::list_assets,
         )
         .hints(LOOK),
@@ -32,8 +31,8 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_get_asset_metadata",
             Class::File,
             "Asset metadata",
-            "Tells how an asset was made and what it is: size, duration, seed, model, LoRAs, prompts, times. \
-             Read from ComfyUI's history, or from the file when that is gone.",
+            "Tells how an asset was made: size, duration, seed, model, LoRAs, prompts, times. Read from \
+             ComfyUI's history, or from the file.",
             metadata::get_asset_metadata,
         )
         .hints(LOOK),
@@ -41,8 +40,7 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_regenerate",
             Class::Generation,
             "Make it again",
-            "Runs the workflow that made an asset again, with changed values such as seed, prompt or steps. \
-             Returns a prompt_id, or the outputs with wait.",
+            "Runs the workflow of an asset again with changed values such as seed, prompt or steps.",
             regenerate::regenerate,
         )
         .hints(Hints { read_only: false, destructive: false, idempotent: false, open_world: true }),
@@ -50,8 +48,8 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_publish_asset",
             Class::File,
             "Publish an asset",
-            "Writes an asset into a project folder on this machine, converted and shrunk to a budget if wanted, and \
-             notes it in the folder's manifest. Asks before it replaces a file.",
+            "Writes an asset into a project folder on this machine, converted and shrunk if wanted, and notes \
+             it in the manifest. Asks before it replaces a file.",
             publish::publish_asset,
         )
         .hints(Hints { read_only: false, destructive: true, idempotent: false, open_world: true }),
@@ -59,8 +57,7 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_get_workflow_from_image",
             Class::File,
             "Workflow of a file",
-            "Reads the workflow that ComfyUI wrote into a picture, video or sound. To run or change it, pass the \
-             result to the workflow tools.",
+            "Reads the workflow that ComfyUI wrote into a picture, video or sound, for the workflow tools.",
             embedded::get_workflow,
         )
         .hints(LOOK),

@@ -32,18 +32,18 @@ const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
 pub(super) struct PublishAsset {
     /// From comfyui_list_assets
     asset_id: AssetId,
-    /// File or folder inside files.publish_roots; default: the first of them
+    /// Inside files.publish_roots; default: the first
     #[serde(default)]
     #[schemars(length(max = 4096))]
     target: Option<String>,
-    /// Default: as the target's extension, else as it is
+    /// Default: by the target's extension
     #[serde(default)]
     format: Option<Format>,
     /// Pixels; wider pictures are scaled down
     #[serde(default)]
     #[schemars(range(min = 1, max = 16384))]
     max_width: Option<u32>,
-    /// Budget; JPEG quality is lowered to meet it
+    /// JPEG quality is lowered to meet it
     #[serde(default)]
     #[schemars(range(min = 256, max = 1_073_741_824))]
     max_bytes: Option<u64>,

@@ -25,13 +25,13 @@ const MAX_OVERRIDES: usize = 64;
 pub(super) struct Regenerate {
     /// From comfyui_list_assets
     asset_id: AssetId,
-    /// New values: seed (-1: random), prompt, negative_prompt, steps, cfg, width, model, …, or node.input such as 3.steps
+    /// New values: seed (-1: random), prompt, steps, cfg, width, model, …, or node.input such as 3.steps
     #[serde(default)]
     overrides: JsonObject,
     /// Wait for the end
     #[serde(default)]
     wait: bool,
-    /// Longest wait, then status running (default 50)
+    /// Longest wait (default 50)
     #[serde(default)]
     #[schemars(range(max = 3600))]
     wait_seconds: Option<u32>,

@@ -24,8 +24,7 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_get_defaults",
             Class::Read,
             "Defaults of tools",
-            "Shows what a tool uses for arguments that a call leaves out, and where each value comes from: user, \
-             configuration, family of the model, built-in.",
+            "Shows what a tool uses for arguments that a call leaves out, and where each value comes from.",
             get_defaults,
         )
         .hints(Hints { read_only: true, ..hints }),
@@ -33,8 +32,8 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_set_defaults",
             Class::Workflow,
             "Set defaults",
-            "Keeps values for arguments that later calls of a tool leave out, across restarts. Set only what the user \
-             asked for; null takes a default away.",
+            "Keeps values for arguments that later calls of a tool leave out. Set only what the user asked \
+             for; null removes one.",
             set_defaults,
         )
         .hints(hints),
@@ -44,7 +43,7 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GetDefaults {
-    /// Absent: all tools that have defaults of the user or the configuration
+    /// Absent: every tool with defaults of its own
     #[serde(default)]
     #[schemars(length(min = 1, max = 128))]
     tool: Option<String>,

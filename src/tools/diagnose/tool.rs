@@ -26,8 +26,8 @@ pub(in super::super) fn tools() -> Vec<Tool> {
             "comfyui_diagnose_job",
             Class::Read,
             "Diagnose a job",
-            "Says what failed, where, why, and what to try next, for a failed job or a refused workflow. Without \
-             prompt_id: your last one that failed.",
+            "Says what failed, where, why, and what to try, for a failed job or a refused workflow. Without \
+             prompt_id: your last one.",
             diagnose_job,
         )
         .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true }),
@@ -37,7 +37,7 @@ pub(in super::super) fn tools() -> Vec<Tool> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DiagnoseJob {
-    /// Id from the submit answer; absent: your last failed one
+    /// Job id
     #[serde(default)]
     prompt_id: Option<PromptId>,
 }

@@ -14,8 +14,8 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_get_image",
             Class::File,
             "Look at a picture",
-            "Shows a file of ComfyUI: a picture, a film's frames or a sound's waveform, at most 512 pixels, inline, \
-             and a link to the full file. Give filename, subfolder and type as a result gave them.",
+            "Shows a picture, a film's frames or a sound's waveform inline, at most 512 pixels, and a link to \
+             the full file. Pass on filename, subfolder and type as given.",
             show::get_image,
         )
         .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true })
@@ -24,8 +24,7 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_upload_image",
             Class::File,
             "Upload a picture",
-            "Puts a picture into ComfyUI's input folder and returns the name that ComfyUI chose; use that name \
-             in LoadImage.",
+            "Puts a picture into ComfyUI's input folder and returns the name to use in LoadImage.",
             upload::upload_image,
         )
         .hints(SEND),
@@ -33,8 +32,8 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_upload_mask",
             Class::File,
             "Upload a mask",
-            "Puts a masked copy of a picture into ComfyUI's input folder, for inpainting with LoadImage. The \
-             original must be there already and have the mask's size.",
+            "Puts a masked copy of a picture into the input folder, for inpainting. The original must be \
+             there and have the mask's size.",
             mask::upload_mask,
         )
         .hints(SEND),

@@ -30,7 +30,7 @@ pub(super) struct UploadMask {
     mask_data: String,
     /// The picture below it, in the input folder
     original_image: OutputName,
-    /// Folder below the destination
+    /// Below the destination
     #[serde(default)]
     subfolder: Subfolder,
     /// Folder of the original

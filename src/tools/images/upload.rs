@@ -37,7 +37,7 @@ pub(super) struct UploadImage {
     #[serde(default)]
     #[schemars(length(min = 9, max = 2048))]
     url: Option<String>,
-    /// Folder below the destination
+    /// Below the destination
     #[serde(default)]
     subfolder: Subfolder,
     /// ComfyUI root

@@ -196,7 +196,7 @@ fn add_waiting(schema: &mut JsonObject) {
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
     let wait = json!({"description": "Wait for the end", "type": "boolean", "default": false});
     let seconds = json!({
-        "description": "Longest wait, then status running (default 50)", "type": "integer", "minimum": 0, "maximum": 3600
+        "description": "Longest wait (default 50)", "type": "integer", "minimum": 0, "maximum": 3600
     });
     properties.insert("wait".into(), wait);
     properties.insert("wait_seconds".into(), seconds);
