@@ -118,7 +118,7 @@ function tell(    line) {
     sub(/^mcp__.*__/, "", tool)
     line = "SECURITY: " (tool == "" ? "comfywarden" : tool) ": " first
     if (hits > 1) line = line " (and " (hits - 1) " more)"
-    print envelope == "notice" ? "{\"systemMessage\":\"" line "\"}" : line
+    print (envelope == "notice" ? "{\"systemMessage\":\"" line "\"}" : line)
 }
 ' 2>/dev/null
 exit 0

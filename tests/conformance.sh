@@ -7,7 +7,7 @@
 # Node, the suite, the inspector and the client are installed outside of the repository, in $COMFYWARDEN_CONFORMANCE
 # (default ~/.cache/comfywarden-conformance). What cannot be installed is skipped, and said so in the last lines.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 place="${COMFYWARDEN_CONFORMANCE:-${XDG_CACHE_HOME:-$HOME/.cache}/comfywarden-conformance}"
 binary="${1:-target/debug/comfywarden}"
 mkdir -p "$place"

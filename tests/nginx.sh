@@ -12,7 +12,11 @@ for tool in nginx openssl curl; do
 done
 place="$(mktemp -d)"
 started=()
-trap 'for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done; rm -rf "$place"' EXIT
+tidy() {
+    for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
+    rm -rf "$place"
+}
+trap tidy EXIT
 port=$((20000 + RANDOM % 10000))
 token=a-token-that-is-long-enough
 
