@@ -75,8 +75,13 @@ pub enum Error {
     #[error("{0}")]
     Rejected(Box<Rejection>),
     /// There is no such thing on the server.
-    #[error("{0}")]
-    NotFound(String),
+    #[error("{message}")]
+    NotFound {
+        /// What is not there.
+        message: String,
+        /// Where to look instead.
+        next: &'static str,
+    },
     /// What came cannot be kept on this machine.
     #[error("the file cannot be written on this machine: {0}")]
     Local(String),
@@ -120,8 +125,9 @@ impl From<Error> for error::Error {
                     401 | 403 => edge.hint("ComfyUI, or a proxy before it, wants a credential: set `comfyui.auth`"),
                     404 | 405 => edge.hint("this ComfyUI lacks the route; check the path in `comfyui.url`, or update ComfyUI"),
                     413 => edge.hint("ComfyUI's own limit is smaller: start it with a larger --max-upload-size, or send less"),
+                    429 => edge.hint("something before ComfyUI limits requests; try again later"),
                     502..=504 => edge.hint("a proxy before ComfyUI answers for it; check that ComfyUI runs behind `comfyui.url`"),
-                    _ => edge,
+                    _ => edge.hint("ComfyUI's own log says why; try again once, or report it to whoever runs ComfyUI"),
                 }
             }
             Error::TooLarge { limit, .. } => Self::new(Kind::Upstream, message)
@@ -129,9 +135,9 @@ impl From<Error> for error::Error {
                 .hint("ask for less: a preview instead of the file, a smaller page"),
             Error::Malformed { .. } => Self::new(Kind::Upstream, message)
                 .hint("check that `comfyui.url` is ComfyUI itself and not a login page or another program"),
-            Error::Refused { .. } => Self::new(Kind::Upstream, message),
+            Error::Refused { .. } => Self::new(Kind::Upstream, message).hint("ComfyUI's own log says more"),
             Error::Rejected(rejection) => rejection.into_edge(),
-            Error::NotFound(_) => Self::new(Kind::NotFound, message),
+            Error::NotFound { next, .. } => Self::new(Kind::NotFound, message).hint(next),
             Error::Unconfirmed { prompt_id, .. } => Self::new(Kind::Unavailable, message)
                 .detail("prompt_id", prompt_id.as_str())
                 .hint("do not submit again at once: ask for the job by this prompt_id when ComfyUI answers again"),

@@ -53,6 +53,15 @@ impl Answer {
             .map_err(|e| Error::Malformed { what: endpoint.name(), reason: e.to_string() })
     }
 
+    /// Reads the body as a JSON object. A list would fill the fields of a type in their order, or leave its defaults.
+    pub(crate) fn object<T: DeserializeOwned>(&self, endpoint: &Endpoint<'_>) -> Result<T> {
+        if self.body.trim_ascii_start().starts_with(b"[") {
+            let reason = "a list where an object belongs".to_owned();
+            return Err(Error::Malformed { what: endpoint.name(), reason });
+        }
+        self.json(endpoint)
+    }
+
     /// The answer, if its status says that all is well.
     pub(crate) fn ok(self, endpoint: &Endpoint<'_>) -> Result<Self> {
         if (200..300).contains(&self.status) { Ok(self) } else { Err(self.refusal(endpoint)) }
@@ -195,6 +204,11 @@ impl Transport {
     /// GET of JSON; an error status is an error.
     pub(crate) async fn get_json<T: DeserializeOwned>(&self, endpoint: &Endpoint<'_>) -> Result<T> {
         self.get(endpoint).await?.ok(endpoint)?.json(endpoint)
+    }
+
+    /// GET of a JSON object; an error status is an error.
+    pub(crate) async fn get_object<T: DeserializeOwned>(&self, endpoint: &Endpoint<'_>) -> Result<T> {
+        self.get(endpoint).await?.ok(endpoint)?.object(endpoint)
     }
 
     /// POST of JSON, sent once.

@@ -84,7 +84,7 @@ impl Client {
     pub async fn upload_image(&self, upload: UploadRequest<'_>) -> Result<Uploaded> {
         let endpoint = Endpoint::UploadImage;
         let form = form(upload)?;
-        self.inner.transport.post_form(&endpoint, form).await?.ok(&endpoint)?.json(&endpoint)
+        self.inner.transport.post_form(&endpoint, form).await?.ok(&endpoint)?.object(&endpoint)
     }
 
     /// Uploads a copy of `original` with the transparency of `mask`. Both must have the same size.
@@ -98,7 +98,7 @@ impl Client {
             "type": original.kind.as_str(),
         });
         let form = form(mask)?.text("original_ref", reference.to_string());
-        self.inner.transport.post_form(&endpoint, form).await?.ok(&endpoint)?.json(&endpoint)
+        self.inner.transport.post_form(&endpoint, form).await?.ok(&endpoint)?.object(&endpoint)
     }
 
     /// Reads a file.
@@ -156,13 +156,18 @@ pub(super) fn view_endpoint(file: &OutputRef) -> Endpoint<'_> {
     Endpoint::View { filename: &file.filename, subfolder: &file.subfolder, kind: file.kind, preview: None }
 }
 
+/// What to do about a file that is not there.
+const LOOK_FOR_IT: &str =
+    "comfyui_list_outputs shows what jobs made; pass its filename, subfolder and type on as they are";
+
 /// The word for a file that is not there.
 pub(super) fn missing(file: &OutputRef) -> Error {
     let (name, root) = (file.filename.as_str(), file.kind.as_str());
-    Error::NotFound(match file.subfolder.as_str() {
+    let message = match file.subfolder.as_str() {
         "" => format!("no file `{name}` in ComfyUI's {root} folder"),
         folder => format!("no file `{name}` in `{folder}` of ComfyUI's {root} folder"),
-    })
+    };
+    Error::NotFound { message, next: LOOK_FOR_IT }
 }
 
 /// The raw UTF-8 name goes on the wire: ComfyUI keeps a percent-encoded one as it stands.

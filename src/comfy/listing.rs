@@ -24,7 +24,7 @@ impl Client {
             let endpoint = Endpoint::Jobs(query);
             let answer = self.inner.transport.get(&endpoint).await?;
             if !matches!(answer.status, 404 | 405) {
-                let page: RawPage = answer.ok(&endpoint)?.json(&endpoint)?;
+                let page: RawPage = answer.ok(&endpoint)?.object(&endpoint)?;
                 let jobs = page.jobs.into_iter().map(|raw| raw.split().0).collect();
                 let RawPagination { offset, limit, total, has_more } = page.pagination;
                 return Ok(JobPage { jobs, offset, limit, total, has_more });

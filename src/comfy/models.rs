@@ -79,7 +79,8 @@ impl Client {
         let near = nearest::did_you_mean(folder, known.iter().map(String::as_str));
         let near = near.map(|near| format!("{near} ")).unwrap_or_default();
         let known = nearest::list(&known, 40);
-        Error::NotFound(format!("no model folder `{folder}` on this server; {near}there are: {known}"))
+        let message = format!("no model folder `{folder}` on this server; {near}there are: {known}");
+        Error::NotFound { message, next: "comfyui_list_model_folders lists them all" }
     }
 
     /// The folders that can hold models.

@@ -62,13 +62,13 @@ pub(crate) enum JobAnswer {
 impl Client {
     /// What runs and what waits.
     pub async fn queue(&self) -> Result<QueueSnapshot> {
-        let raw: RawQueue = self.inner.transport.get_json(&Endpoint::Queue).await?;
+        let raw: RawQueue = self.inner.transport.get_object(&Endpoint::Queue).await?;
         Ok(self.snapshot(raw))
     }
 
     /// How many jobs run or wait. Costs a hundredth of [`Self::queue`], which brings their workflows along.
     pub async fn queue_length(&self) -> Result<usize> {
-        let raw: RawLength = self.inner.transport.get_json(&Endpoint::QueueLength).await?;
+        let raw: RawLength = self.inner.transport.get_object(&Endpoint::QueueLength).await?;
         Ok(raw.exec_info.queue_remaining)
     }
 
@@ -122,7 +122,7 @@ impl Client {
             self.inner.jobs_route.missing.store(!known_route, Ordering::Relaxed);
             return Ok(if known_route { JobAnswer::Unknown } else { JobAnswer::NoRoute });
         }
-        let raw: RawJob = answer.ok(&endpoint)?.json(&endpoint)?;
+        let raw: RawJob = answer.ok(&endpoint)?.object(&endpoint)?;
         let (job, entry) = raw.split();
         Ok(JobAnswer::Job(Box::new(job), entry.map(Box::new)))
     }

@@ -82,13 +82,17 @@ impl Rejection {
 
     pub(crate) fn into_edge(self) -> error::Error {
         let hint = match self.kind.as_str() {
-            "missing_node_type" => "install the node pack that has this class, or replace the node",
+            "missing_node_type" => {
+                "install the node pack that has this class (comfyui_search_custom_nodes finds it), or replace the node"
+            }
             "prompt_no_outputs" => "add a node that saves or shows something, such as SaveImage",
             "no_prompt" => "give a workflow in API format",
             _ if self.problems.iter().any(|p| p.kind == "value_not_in_list") => {
                 "use one of the accepted values; model files must be installed on the ComfyUI server"
             }
-            _ => "correct the named inputs and submit again",
+            _ => {
+                "correct the named inputs and submit again; comfyui_validate_workflow checks without running"
+            }
         };
         let edge = error::Error::new(Kind::Upstream, self.to_string()).hint(hint);
         edge.detail("error_type", self.kind.as_str()).detail("node_errors", self.node_errors())

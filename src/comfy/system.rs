@@ -63,7 +63,7 @@ struct RawSystem {
 impl Client {
     /// Version and devices.
     pub async fn system_stats(&self) -> Result<SystemStats> {
-        let raw: RawStats = self.inner.transport.get_json(&Endpoint::SystemStats).await?;
+        let raw: RawStats = self.inner.transport.get_object(&Endpoint::SystemStats).await?;
         let RawSystem { comfyui_version, ram_total, ram_free } = raw.system;
         Ok(SystemStats { comfyui_version, ram_total, ram_free, devices: raw.devices })
     }

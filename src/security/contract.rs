@@ -141,7 +141,7 @@ impl Contract {
             Rule::AdditionalProperties { unexpected } | Rule::UnevaluatedProperties { unexpected } => {
                 return self.unexpected(&field, unexpected);
             }
-            Rule::Required { property } => format!("{field}: {property} is required"),
+            Rule::Required { property } => return self.required(path, property.as_str().unwrap_or_default()),
             Rule::Enum { options } => format!("{field} is {got}; it must be one of {}", shorten(options)),
             Rule::Constant { expected_value } => format!("{field} is {got}; it must be {expected_value}"),
             Rule::Maximum { limit } => format!("{field} is {got}; the most is {limit}"),
@@ -163,13 +163,32 @@ impl Contract {
             Rule::Pattern { pattern } => format!("{field} is {got}; it must match {pattern}"),
             _ => format!("{field}: {}", shorten_text(&error.to_string(), 200)),
         };
-        let missing = match error.kind() {
-            Rule::Required { property } => property.as_str(),
-            _ => None,
-        };
-        let place: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).chain(missing).collect();
         let error = Error::invalid_input(message);
-        if place.is_empty() { error } else { error.detail("field", place.join("/")) }
+        let place = path.trim_start_matches('/');
+        if place.is_empty() { error } else { error.detail("field", place) }
+    }
+
+    /// An argument that is not there: what it is, and the first of what it takes.
+    fn required(&self, path: &str, name: &str) -> Error {
+        let place = format!("{path}/{name}");
+        let error = Error::invalid_input(format!("{} is required", field_name(&place)))
+            .detail("field", place.trim_start_matches('/'));
+        let property = self.0.schema.get("properties").and_then(|properties| properties.get(name));
+        let Some(property) = property.filter(|_| path.is_empty()) else { return error };
+        let words = property.get("description").and_then(Value::as_str).unwrap_or_default();
+        let hint = match property.get("enum").and_then(Value::as_array) {
+            Some(options) if options.len() > MOST_SHOWN => {
+                let first: Vec<String> = options.iter().take(MOST_SHOWN).map(shorten).collect();
+                let rest = options.len() - MOST_SHOWN;
+                format!("one of {} or {rest} others; tools/list has all of them", first.join(", "))
+            }
+            Some(options) => {
+                format!("one of {}", options.iter().map(shorten).collect::<Vec<_>>().join(", "))
+            }
+            None if words.is_empty() => return error,
+            None => shorten_text(words, 200),
+        };
+        error.hint(hint)
     }
 
     fn unexpected(&self, field: &str, unexpected: &[String]) -> Error {
@@ -190,6 +209,9 @@ impl Contract {
         error.hint(format!("accepted: {}", known.join(", ")))
     }
 }
+
+/// How many accepted values the hint about a missing argument names.
+const MOST_SHOWN: usize = 8;
 
 /// `1 character`, `2 characters`.
 fn count(number: u64, noun: &str) -> String {
@@ -264,7 +286,7 @@ mod tests {
     fn names_the_field_the_rule_and_the_accepted_values() {
         assert_eq!(message(&json!({"kind": "a", "limit": 500})), "`limit` is 500; the most is 100");
         assert_eq!(message(&json!({"kind": "c"})), "`kind` is \"c\"; it must be one of [\"a\",\"b\"]");
-        assert_eq!(message(&json!({})), "the arguments: \"kind\" is required");
+        assert_eq!(message(&json!({})), "`kind` is required");
         assert_eq!(message(&json!({"kind": "a", "name": ""})), "`name` must not be empty");
         assert_eq!(
             message(&json!({"kind": "a", "name": "long"})),
@@ -273,6 +295,7 @@ mod tests {
         assert_eq!(message(&json!({"kind": "a", "map": {}})), "`map` must not be empty");
         let missing = contract().check(&JsonObject::new()).unwrap_err();
         assert_eq!(missing.details()["field"], "kind");
+        assert_eq!(missing.hint_text(), Some("one of \"a\", \"b\""));
         assert_eq!(message(&json!({"kind": "a", "lim": 1})), "the arguments: unknown argument `lim`");
         assert!(message(&json!({"kind": "a", "items": [{"n": 1}]})).starts_with("`items[0].n`: 1 is not"));
     }

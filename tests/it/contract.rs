@@ -9,19 +9,28 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use comfywarden::{
     comfy::{
         CancelState, Client, EndState, Error, EventKind, FileType, JobQuery, JobStatus, OutputKind,
-        OutputRef, PreviewFormat, PromptId, UploadRequest, ViewOptions,
+        OutputRef, PreviewFormat, PromptId, ViewOptions,
     },
-    security::path::{ModelFolder, ModelName, OutputName, Subfolder, UploadName},
+    security::path::{ModelFolder, ModelName, OutputName, Subfolder},
 };
 use serde_json::json;
 
 mod discovery;
+mod files;
+mod refusals;
 
 use discovery::{previews_subgraphs_and_scripts_can_be_read, settings_are_read_and_written_back};
+use files::{
+    a_file_can_be_read_piece_by_piece, a_mask_becomes_the_transparency_of_a_copy,
+    an_upload_keeps_its_name_and_can_be_read_back,
+};
+use refusals::{
+    a_dropped_branch_is_reported, a_long_list_of_accepted_values_is_fetched,
+    a_refusal_names_node_input_and_accepted_values,
+};
 
 use crate::comfy_client::{TestResult, block, fail, nonce, picture, sleep, submit, until, watch};
 
@@ -177,141 +186,6 @@ async fn a_node_that_cannot_be_interrupted_finishes_anyway(client: &Client) -> T
     check(outcome.state == CancelState::FinishedAnyway && outcome.verified, "not finished anyway")
 }
 
-async fn a_refusal_names_node_input_and_accepted_values(client: &Client) -> TestResult {
-    let mut workflow = picture(0);
-    workflow["1"]["inputs"]["width"] = json!(0);
-    let Err(error) = submit(client, &workflow).await else { return Err("it was accepted".into()) };
-    let text = error.to_string();
-    check(text.contains("node 1 (EmptyImage), width") && text.contains("received 0; accepted 1 to "), &text)?;
-    let mut workflow = picture(0);
-    workflow["1"] = json!({"class_type": "LoadImage", "inputs": {"image": "no such.png"}});
-    workflow["2"]["inputs"]["images"] = json!(["1", 0]);
-    let Err(error) = submit(client, &workflow).await else { return Err("it was accepted".into()) };
-    let text = error.to_string();
-    check(text.contains("node 1 (LoadImage), image") && text.contains("no such.png"), &text)?;
-    let Err(error) = submit(client, &json!({"1": {"class_type": "NoSuchNode", "inputs": {}}})).await else {
-        return Err("it was accepted".into());
-    };
-    check(error.to_string().contains("NoSuchNode"), &error.to_string())
-}
-
-async fn a_long_list_of_accepted_values_is_fetched(client: &Client) -> TestResult {
-    let workflow = json!({
-        "1": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
-        "2": {"class_type": "LatentUpscale", "inputs": {"samples": ["1", 0], "upscale_method": "nope", "width": 64,
-            "height": 64, "crop": "disabled"}},
-        "3": {"class_type": "SaveLatent", "inputs": {"samples": ["2", 0], "filename_prefix": "contract"}},
-    });
-    let Err(error) = submit(client, &workflow).await else { return Err("it was accepted".into()) };
-    let text = error.to_string();
-    check(text.contains("node 2 (LatentUpscale), upscale_method") && text.contains("bilinear"), &text)
-}
-
-async fn a_dropped_branch_is_reported(client: &Client) -> TestResult {
-    let mut workflow = picture(nonce());
-    workflow["3"] = json!({"class_type": "EmptyImage", "inputs": {"width": 0, "height": 64, "batch_size": 1, "color": 0}});
-    workflow["4"] =
-        json!({"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix": "contract"}});
-    let submitted = submit(client, &workflow).await?;
-    check(submitted.node_errors.keys().eq(["3"]), "no word of the dropped branch")?;
-    check(watch(client, &submitted.prompt_id).await?.1.outcome == EndState::Succeeded, "the rest did not run")
-}
-
-async fn an_upload_keeps_its_name_and_can_be_read_back(client: &Client) -> TestResult {
-    let submitted = submit(client, &picture(nonce())).await?;
-    let (_, ending) = watch(client, &submitted.prompt_id).await?;
-    let made = ending.outputs.first().ok_or("no output")?;
-    let made = OutputRef {
-        filename: OutputName::parse(&made.filename)?,
-        subfolder: Subfolder::parse(&made.subfolder)?,
-        kind: made.file_type,
-    };
-    let bytes: Bytes = client.view(&made, view(1 << 20)).await?.bytes;
-    let (name, subfolder) =
-        (UploadName::parse(&format!("größe 1 {}.png", nonce()))?, Subfolder::parse("contract")?);
-    let upload = |bytes| UploadRequest {
-        name: &name,
-        subfolder: &subfolder,
-        destination: FileType::Input,
-        overwrite: true,
-        bytes,
-        mime: "image/png",
-    };
-    let uploaded = client.upload_image(upload(bytes.clone())).await?;
-    check(uploaded.name == name.as_str() && uploaded.subfolder == "contract", &format!("{uploaded:?}"))?;
-    let file = OutputRef { filename: OutputName::parse(&uploaded.name)?, subfolder, kind: FileType::Input };
-    check(client.view(&file, view(1 << 20)).await?.bytes == bytes, "other bytes")?;
-    let missing = OutputRef { filename: OutputName::parse("no such file.png")?, ..file };
-    check(
-        matches!(client.view(&missing, view(1 << 20)).await, Err(Error::NotFound(_))),
-        "found a missing file",
-    )
-}
-
-fn png_of(width: u32, height: u32, alpha: u8) -> Result<Bytes, image::ImageError> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    image::RgbaImage::from_pixel(width, height, image::Rgba([9, 99, 199, alpha]))
-        .write_to(&mut bytes, image::ImageFormat::Png)?;
-    Ok(bytes.into_inner().into())
-}
-
-async fn a_mask_becomes_the_transparency_of_a_copy(client: &Client) -> TestResult {
-    let subfolder = Subfolder::parse("contract")?;
-    let (original, mask) = (UploadName::parse("below.png")?, UploadName::parse("masked.png")?);
-    let request = |name, bytes| UploadRequest {
-        name,
-        subfolder: &subfolder,
-        destination: FileType::Input,
-        overwrite: true,
-        bytes,
-        mime: "image/png",
-    };
-    let named = |name: &str| -> TestResult<OutputRef> {
-        Ok(OutputRef {
-            filename: OutputName::parse(name)?,
-            subfolder: subfolder.clone(),
-            kind: FileType::Input,
-        })
-    };
-    client.upload_image(request(&original, png_of(8, 6, 255)?)).await?;
-    let uploaded = client.upload_mask(request(&mask, png_of(8, 6, 40)?), &named("below.png")?).await?;
-    check(uploaded.name == "masked.png" && uploaded.subfolder == "contract", &format!("{uploaded:?}"))?;
-    let merged = client.view(&named("masked.png")?, view(1 << 20)).await?.bytes;
-    let merged = image::load_from_memory(&merged)?.to_rgba8();
-    check(merged.get_pixel(3, 3).0 == [9, 99, 199, 40], "not the original with the mask's alpha")?;
-    let other_size = client.upload_mask(request(&mask, png_of(4, 4, 40)?), &named("below.png")?).await;
-    check(matches!(other_size, Err(Error::Status { status: 500, .. })), "a mask of another size was taken")?;
-    let nothing = UploadName::parse(&format!("nothing {}.png", nonce()))?;
-    client.upload_mask(request(&nothing, png_of(8, 6, 40)?), &named("no such.png")?).await?;
-    let gone = client.view(&named(nothing.as_str())?, view(1 << 20)).await;
-    check(matches!(gone, Err(Error::NotFound(_))), "a mask without an original was written")
-}
-
-async fn a_file_can_be_read_piece_by_piece(client: &Client) -> TestResult {
-    let submitted = submit(client, &picture(nonce())).await?;
-    let (_, ending) = watch(client, &submitted.prompt_id).await?;
-    let made = ending.outputs.first().ok_or("no output")?;
-    let file = OutputRef {
-        filename: OutputName::parse(&made.filename)?,
-        subfolder: Subfolder::parse(&made.subfolder)?,
-        kind: made.file_type,
-    };
-    let whole = client.view(&file, view(1 << 20)).await?.bytes;
-    let start = client.view_part(&file, 0, 8).await?;
-    check(start.bytes == b"\x89PNG\r\n\x1a\n".as_slice() && start.modified.is_some(), "another start")?;
-    check(start.total == whole.len() as u64, "another size")?;
-    let end = client.view_part(&file, start.total - 4, 100).await?;
-    check(whole.ends_with(&end.bytes) && end.bytes.len() == 4, "another end")?;
-    check(client.view_part(&file, start.total + 9, 5).await?.bytes.is_empty(), "bytes past the end")?;
-    let mut kept = Vec::new();
-    let written = client.view_into(&file, &mut kept, 1 << 20).await?;
-    check(kept == whole && written == start.total, "another file")?;
-    let most = client.view_into(&file, &mut Vec::new(), 16).await;
-    check(matches!(most, Err(Error::TooLarge { limit: 16, .. })), "the cap is not kept")?;
-    let missing = OutputRef { filename: OutputName::parse("no such.png")?, ..file };
-    check(matches!(client.view_part(&missing, 0, 1).await, Err(Error::NotFound(_))), "found nothing")
-}
-
 async fn outputs_and_graphs_of_finished_prompts_are_read(client: &Client) -> TestResult {
     let submitted = submit(client, &picture(nonce())).await?;
     watch(client, &submitted.prompt_id).await?;
@@ -333,7 +207,7 @@ async fn the_lists_can_be_read(client: &Client) -> TestResult {
     check(!client.models(&ModelFolder::parse("checkpoints")?).await?.is_empty(), "no checkpoints")?;
     let unknown = client.models(&ModelFolder::parse("nosuch")?).await;
     check(
-        matches!(unknown, Err(Error::NotFound(text)) if text.contains("checkpoints")),
+        matches!(unknown, Err(Error::NotFound { message: text, .. }) if text.contains("checkpoints")),
         "an unknown folder",
     )?;
     client.embeddings().await?;

@@ -23,6 +23,7 @@ mod consent;
 mod contract;
 mod contract_jobs;
 mod distribution;
+mod each_tool;
 mod hostile;
 mod http;
 mod layers;

@@ -8,14 +8,7 @@ use comfywarden::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, tiny_workflow};
-
-/// Runs a workflow to its end and gives the prompt id.
-async fn run(app: &TestApp, workflow: Value) -> String {
-    let done = app.call("comfyui_run_workflow", json!({"workflow": workflow, "wait": true})).await;
-    assert_eq!(done["status"], "completed", "{done}");
-    done["prompt_id"].as_str().unwrap().to_owned()
-}
+use crate::support::{TestApp, run_to_end, tiny_workflow};
 
 async fn newest(app: &TestApp) -> Value {
     app.call("comfyui_list_assets", json!({"limit": 1})).await["items"][0].clone()
@@ -47,8 +40,8 @@ fn every_kind() -> Value {
 #[tokio::test]
 async fn outputs_of_every_kind_are_listed_newest_first_and_pages_join() {
     let app = TestApp::start().await;
-    let first = run(&app, tiny_workflow()).await;
-    let second = run(&app, every_kind()).await;
+    let first = run_to_end(&app, tiny_workflow()).await;
+    let second = run_to_end(&app, every_kind()).await;
     let all = app.call("comfyui_list_outputs", json!({})).await;
     let items = all["items"].as_array().unwrap();
     assert_eq!(items.last().unwrap()["prompt_id"], first.as_str());
@@ -81,9 +74,9 @@ async fn outputs_of_every_kind_are_listed_newest_first_and_pages_join() {
 #[tokio::test]
 async fn assets_are_filtered_and_a_cached_run_lists_its_file_once() {
     let app = TestApp::start().await;
-    let first = run(&app, tiny_workflow()).await;
-    let again = run(&app, tiny_workflow()).await;
-    run(&app, every_kind()).await;
+    let first = run_to_end(&app, tiny_workflow()).await;
+    let again = run_to_end(&app, tiny_workflow()).await;
+    run_to_end(&app, every_kind()).await;
     let all = app.call("comfyui_list_assets", json!({})).await;
     let tiny: Vec<&Value> = all["items"]
         .as_array()

@@ -6,17 +6,7 @@ use comfywarden::{
 };
 use serde_json::json;
 
-use crate::support::{TestApp, bounded, sleeping_workflow, tiny_workflow};
-
-/// One job that runs and one that waits; gives their ids.
-async fn two_jobs(app: &TestApp) -> (String, String, comfywarden::sim::Gate) {
-    let held = app.sim.hold("RigSleep");
-    let running = app.call("comfyui_run_workflow", json!({"workflow": sleeping_workflow(5)})).await;
-    bounded(held.reached()).await;
-    let waiting = app.call("comfyui_run_workflow", json!({"workflow": tiny_workflow()})).await;
-    let id = |answer: &serde_json::Value| answer["prompt_id"].as_str().unwrap().to_owned();
-    (id(&running), id(&waiting), held)
-}
+use crate::support::{TestApp, bounded, sleeping_workflow, tiny_workflow, two_jobs};
 
 #[tokio::test]
 async fn the_queue_shows_jobs_without_their_graphs() {

@@ -176,7 +176,7 @@ impl Client {
 
     async fn counts(&self, manager: &Manager, client: &str) -> Result<QueueCounts> {
         let endpoint = manager.endpoint(ManagerRoute::Status(client));
-        let mut counts: QueueCounts = self.inner.transport.get_json(&endpoint).await?;
+        let mut counts: QueueCounts = self.inner.transport.get_object(&endpoint).await?;
         if manager.dialect != Dialect::Tasks {
             // The older interfaces count all tasks of a batch as total, and do not tell what waits.
             let over = counts.done_count + counts.in_progress_count;

@@ -58,11 +58,13 @@ impl AssetId {
     /// Reads an id. One that is cut, mistyped or made up is refused, and so is one that names a dangerous path.
     pub fn parse(text: &str) -> Result<Self> {
         let not_whole = |why: &str| {
-            Error::invalid_input(format!("`asset_id` {why}"))
+            // Whoever read the argument says which one it was.
+            Error::invalid_input(format!("the id {why}"))
                 .hint("pass the id on exactly as comfyui_list_assets gave it")
         };
-        let body =
-            text.strip_prefix(PREFIX).ok_or_else(|| not_whole("is no asset id: ids begin with `asset_`"))?;
+        let body = text
+            .strip_prefix(PREFIX)
+            .ok_or_else(|| not_whole("is no asset id: those begin with `asset_`"))?;
         if text.len() > MAX_TEXT {
             return Err(not_whole("is longer than any asset id"));
         }
@@ -268,10 +270,7 @@ mod tests {
         for bad in ["", "asset_", "a.png", &text[..text.len() - 1], &format!("{text}A"), &text.to_uppercase()]
         {
             let error = AssetId::parse(bad).unwrap_err();
-            assert!(
-                error.message().starts_with("`asset_id`") && error.hint_text().is_some(),
-                "{bad}: {error}"
-            );
+            assert!(error.message().starts_with("the id ") && error.hint_text().is_some(), "{bad}: {error}");
         }
     }
 

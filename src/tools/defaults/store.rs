@@ -151,7 +151,10 @@ impl Defaults {
             .filter(|(_, value)| !value.is_null())
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        tool.contract().check_partial(&given)?;
+        tool.contract().check_partial(&given).map_err(|error| match error.hint_text() {
+            Some(_) => error,
+            None => error.hint("nothing was kept; comfyui_get_defaults shows what holds now"),
+        })?;
         let mut after = JsonObject::new();
         let mut too_large = false;
         let saved = file::update(&self.path, |saved| {

@@ -37,6 +37,14 @@ impl Parameters {
                 property.insert("enum".into(), Value::Array(options.to_vec()));
                 property.shift_remove("maxLength");
                 size += bytes;
+                continue;
+            }
+            // Without the list a caller still sees what such a value looks like.
+            let own = property.get("description").and_then(Value::as_str);
+            let such = such_as(own, options);
+            if size + such.len() <= budget {
+                size += such.len();
+                property.insert("description".into(), such.into());
             }
         }
         let required: Vec<&str> = seen
@@ -53,6 +61,19 @@ impl Parameters {
         schema.insert("additionalProperties".into(), false.into());
         schema
     }
+}
+
+/// The words of a choice whose list is too long to show.
+fn such_as(own: Option<&str>, options: &[Value]) -> String {
+    let first: Vec<String> = options
+        .iter()
+        .filter(|option| option.to_string().len() <= 60)
+        .take(2)
+        .map(Value::to_string)
+        .collect();
+    let such = if first.is_empty() { String::new() } else { format!(", such as {}", first.join(", ")) };
+    let own = own.map(|own| format!("{own}; ")).unwrap_or_default();
+    format!("{own}one of {}{such}; comfyui_get_node_info lists them", options.len())
 }
 
 impl Parameter {

@@ -19,7 +19,7 @@ pub(super) async fn previews_subgraphs_and_scripts_can_be_read(client: &Client) 
     check(listed == names && files.iter().all(|file| file.size > 0), "other files than names")?;
     let unknown = client.model_files(&ModelFolder::parse("nosuch")?).await;
     check(
-        matches!(unknown, Err(Error::NotFound(text)) if text.contains("checkpoints")),
+        matches!(unknown, Err(Error::NotFound { message: text, .. }) if text.contains("checkpoints")),
         "an unknown folder",
     )?;
     for name in &names {

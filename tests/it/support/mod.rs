@@ -4,6 +4,7 @@
 
 pub(crate) mod hub;
 pub(crate) mod person;
+pub(crate) mod picture;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use comfywarden::{
     error::{Error, JsonObject},
     security::{AuditLog, Caller},
     server::serve_stream,
-    sim::{Sim, SimHandle},
+    sim::{Gate, Sim, SimHandle},
     web::Fetcher,
 };
 use serde_json::{Value, json};
@@ -165,4 +166,21 @@ pub(crate) fn sleeping_workflow(steps: u32) -> Value {
         "1": {"class_type": "RigSleep", "inputs": {"seconds": 0.0, "steps": steps, "nonce": 1}},
         "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "slept"}}
     })
+}
+
+/// Runs a workflow to its end, which must be a good one, and gives the prompt id.
+pub(crate) async fn run_to_end(app: &TestApp, workflow: Value) -> String {
+    let done = app.call("comfyui_run_workflow", json!({"workflow": workflow, "wait": true})).await;
+    assert_eq!(done["status"], "completed", "{done}");
+    done["prompt_id"].as_str().expect("a job has an id").to_owned()
+}
+
+/// One job that runs until the gate is opened, and one that waits behind it; gives their ids.
+pub(crate) async fn two_jobs(app: &TestApp) -> (String, String, Gate) {
+    let held = app.sim.hold("RigSleep");
+    let running = app.call("comfyui_run_workflow", json!({"workflow": sleeping_workflow(5)})).await;
+    bounded(held.reached()).await;
+    let waiting = app.call("comfyui_run_workflow", json!({"workflow": tiny_workflow()})).await;
+    let id = |answer: &Value| answer["prompt_id"].as_str().expect("a job has an id").to_owned();
+    (id(&running), id(&waiting), held)
 }
