@@ -3,6 +3,7 @@
 mod catalogue;
 mod pulse;
 mod reading;
+mod results;
 mod workflow_files;
 
 use std::{future::pending, sync::Arc, time::Duration};
@@ -30,7 +31,7 @@ pub use crate::{
         seal::now_unix,
     },
     tools::{
-        Block, Change, Reply, Tool, View, all as built_in_tools,
+        Block, Change, Fit, Reply, Tool, View, all as built_in_tools,
         completion::Reference,
         progress::{Sink, Update},
         prompts::Prompt,
@@ -67,6 +68,8 @@ pub struct CallContext {
     pub progress: Sink,
     /// Fires when the caller goes away.
     pub cancel: CancellationToken,
+    /// How much of an answer the client can take.
+    pub fit: Fit,
 }
 
 impl CallContext {
@@ -80,6 +83,7 @@ impl CallContext {
             sealed_state: None,
             progress: Sink::none(),
             cancel: CancellationToken::new(),
+            fit: Fit::default(),
         }
     }
 }
@@ -103,6 +107,7 @@ pub struct App {
     ledger: Arc<tools::Ledger>,
     contracts: reading::Contracts,
     pulse: pulse::Pulse,
+    results: results::Results,
     stopping: CancellationToken,
     calls: TaskTracker,
 }
@@ -143,6 +148,7 @@ impl App {
             ledger: Arc::default(),
             contracts: reading::Contracts::default(),
             pulse: pulse::Pulse::default(),
+            results: results::Results::default(),
             stopping: CancellationToken::new(),
             calls: TaskTracker::new(),
             tools: ArcSwap::from_pointee(catalogue),
@@ -278,6 +284,7 @@ impl App {
             gate: Arc::clone(&self.gate),
             inspector: Arc::clone(if context.caller.is_enforced() { &self.strict } else { &self.inspector }),
             ledger: Arc::clone(&self.ledger),
+            fit: context.fit,
             consent: tools::Consent { can_ask: context.can_ask, answer: context.answer, about },
         };
         let _in_flight = self.calls.token();
@@ -291,7 +298,9 @@ impl App {
             ended = caller_leaves => ended,
         };
         match ended {
-            Ended::Done { structured, blocks, .. } => Ok(Reply::Done { structured, blocks }),
+            Ended::Done { structured, blocks, whole, .. } => {
+                Ok(self.fitted(&context.caller, name, context.fit, (structured, blocks), whole))
+            }
             Ended::Ask(question) => Ok(self.ask(question, &context.caller, call_id, name, &asked_args)),
         }
     }

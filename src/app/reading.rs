@@ -7,7 +7,7 @@ use crate::{
     error::{Error, JsonObject, Result},
     security::{CallId, Class, Contract, Outcome, Permit, redact, untrusted},
     tools::{
-        Reply, Tool, completion,
+        Fit, Reply, Tool, clamp, completion,
         prompts::{self, PROMPTS, Prompt},
         resources::{
             self, Resource,
@@ -77,12 +77,14 @@ impl App {
     /// Reads a resource. A document that a tool makes is that tool's answer, by a call of that tool.
     pub async fn read(&self, caller: &Caller, view: View, uri: &str) -> Result<(Resource, u64)> {
         let found = documents::find(uri).and_then(|(document, wanted)| {
-            self.offers(view, document.tool())?;
+            self.offers(view, document)?;
             Ok((document, wanted))
         });
-        if let Ok((document, Wanted::Call(args))) = &found {
+        if let Ok((document, Wanted::Call(args))) = &found
+            && let Some(tool) = document.tool()
+        {
             let context = CallContext { view: view.direct(), ..CallContext::plain(caller.clone()) };
-            return match self.call(context, document.tool(), args.clone()).await? {
+            return match self.call(context, tool, args.clone()).await? {
                 Reply::Done { structured, .. } => Ok((Resource::Document(structured), document.ttl_ms)),
                 Reply::Ask { .. } => Err(Error::internal("a document asked a question")),
             };
@@ -91,12 +93,19 @@ impl App {
         let permit = self.admit(caller, &self.contracts.read, &args).await?;
         let read = async {
             let (document, wanted) = found?;
+            let tool = document.tool();
             let resource = match wanted {
                 Wanted::File => Resource::File(resources::read(&self.comfy, uri).await?),
+                Wanted::Result(piece) => self.kept_result(caller, view, &piece)?,
                 other => {
                     let mut document = documents::ask(&self.comfy, &other).await?;
                     redact::redact(&mut document);
                     untrusted::defuse_value(&mut document);
+                    if let Some(whole) = clamp::clamp(&mut document, Fit::default().text)
+                        && let Some(tool) = tool
+                    {
+                        self.keep_whole(caller, tool, &mut document, &whole);
+                    }
                     Resource::Document(document)
                 }
             };
@@ -108,7 +117,7 @@ impl App {
     /// Lets a caller watch a resource, which must be one that it may read. What it hears comes by [`Self::changes`].
     pub async fn watch(&self, caller: &Caller, view: View, uri: &str) -> Result<Watch> {
         let permit = self.admit(caller, &self.contracts.watch, &[("uri", uri)]).await?;
-        let found = documents::find(uri).and_then(|(document, _)| self.offers(view, document.tool()));
+        let found = documents::find(uri).and_then(|(document, _)| self.offers(view, document));
         close(permit, found).await?;
         Ok(self.pulse.watch(uri, &self.comfy, &self.changes, &self.stopping).await)
     }
@@ -171,7 +180,8 @@ impl App {
         close(permit, Ok(())).await
     }
 
-    fn offers(&self, view: View, tool: &str) -> Result<()> {
+    fn offers(&self, view: View, document: &Document) -> Result<()> {
+        let Some(tool) = document.tool() else { return Ok(()) };
         match self.tools_in(view.direct())?.get(tool) {
             Some(_) => Ok(()),
             None => Err(Error::not_found("there is no such resource")

@@ -1,5 +1,8 @@
 //! MCP over standard input and output. Standard output carries the protocol and nothing else.
 
+mod lines;
+mod scan;
+
 use std::{
     io,
     pin::Pin,
@@ -7,9 +10,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use rmcp::{ServiceExt, transport::async_rw::AsyncRwTransport};
+use rmcp::ServiceExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
+
+use lines::Lines;
 
 use super::Mcp;
 use crate::{
@@ -35,7 +40,7 @@ where
     let longest = app.config().limits.max_message_bytes();
     let hung_up = CancellationToken::new();
     let input = Watched { input, hung_up: hung_up.clone() };
-    let transport = AsyncRwTransport::new_server(input, output).with_max_line_length(longest);
+    let transport = Lines::new(input, output, longest);
     let starting = Mcp::local(Arc::clone(&app)).serve_with_ct(transport, stop.clone());
     let running = tokio::select! {
         started = starting => match started {

@@ -6,7 +6,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Changes, Defaults, consent::Consent, ledger::Ledger, progress::Sink, reply::Stop, workflow_files::Library,
+    Changes, Defaults, Fit, consent::Consent, ledger::Ledger, progress::Sink, reply::Stop,
+    workflow_files::Library,
 };
 use crate::{
     comfy,
@@ -41,6 +42,7 @@ pub struct Call {
     pub(crate) gate: Arc<Gate>,
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) consent: Consent,
+    pub(crate) fit: Fit,
     pub(crate) defaults: Arc<Defaults>,
     pub(crate) ledger: Arc<Ledger>,
 }

@@ -7,23 +7,26 @@ pub(crate) const HARD_LIMIT: usize = 40_000;
 /// A string longer than this is cut first when a result is too large.
 const LONG_STRING: usize = 2_000;
 
-/// Shortens long strings, then long lists, until the JSON fits; says so in `truncated`.
-pub(crate) fn clamp(value: &mut Value) {
-    let before = length(value);
-    if before <= HARD_LIMIT {
-        return;
+/// Shortens long strings, then long lists, until the JSON fits; says so in `truncated`. Gives the whole text back where
+/// something had to go.
+pub(crate) fn clamp(value: &mut Value, limit: usize) -> Option<String> {
+    let whole = serde_json::to_string(value).unwrap_or_default();
+    if whole.len() <= limit {
+        return None;
     }
     cut_strings(value, LONG_STRING);
     // Each round halves the longest list or string, so the number of rounds is logarithmic in the excess.
     for _ in 0..64 {
-        if length(value) <= HARD_LIMIT || !halve_longest(value) {
+        if length(value) <= limit || !halve_longest(value) {
             break;
         }
     }
     if let Value::Object(object) = value {
+        let before = whole.chars().count();
         let note = format!("the full result has {before} characters; narrow the request or page through it");
         object.insert("truncated".into(), note.into());
     }
+    Some(whole)
 }
 
 fn length(value: &Value) -> usize {
@@ -140,7 +143,7 @@ mod tests {
     #[test]
     fn a_small_result_is_left_alone() {
         let mut value = json!({"items": ["a", "b"]});
-        clamp(&mut value);
+        assert_eq!(clamp(&mut value, HARD_LIMIT), None);
         assert_eq!(value, json!({"items": ["a", "b"]}));
     }
 
@@ -150,7 +153,9 @@ mod tests {
             (0..5_000).map(|i| json!({"name": format!("model_{i}.safetensors")})).collect();
         let mut value = json!({"items": items, "total": 5_000, "text": "x".repeat(100_000)});
 
-        clamp(&mut value);
+        let before = value.to_string();
+
+        assert_eq!(clamp(&mut value, HARD_LIMIT), Some(before));
 
         assert!(length(&value) <= HARD_LIMIT + 200);
         assert_eq!(value["total"], 5_000);

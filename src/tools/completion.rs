@@ -92,7 +92,8 @@ pub(crate) fn source(reference: &Reference, argument: &str) -> Result<Option<Sou
             if !known {
                 return Err(Error::not_found("there is no resource template of that text"));
             }
-            if !uri.contains(&format!("{{{argument}}}")) && !uri.contains(&format!("{{+{argument}}}")) {
+            let has = |operator: &str| uri.contains(&format!("{{{operator}{argument}}}"));
+            if !["", "+", "/"].into_iter().any(has) {
                 return Err(unknown_argument());
             }
             Ok(match argument {

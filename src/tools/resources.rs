@@ -9,6 +9,7 @@ use crate::{
 };
 
 const SCHEME: &str = "comfyui://outputs/";
+const RESULTS: &str = "comfyui://results/";
 /// The largest file that is read as a resource, in bytes. Larger ones are fetched from ComfyUI itself.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
@@ -17,6 +18,13 @@ const MAX_BYTES: usize = 32 * 1024 * 1024;
 pub enum Resource {
     /// A document.
     Document(serde_json::Value),
+    /// A text.
+    Text {
+        /// The text.
+        text: String,
+        /// Its type.
+        mime_type: &'static str,
+    },
     /// A file.
     File(ResourceFile),
 }
@@ -28,6 +36,11 @@ pub struct ResourceFile {
     pub bytes: Vec<u8>,
     /// Its type, as far as its content or name tells.
     pub mime_type: String,
+}
+
+/// The resource of a result that is kept.
+pub(crate) fn result_uri(id: &str) -> String {
+    format!("{RESULTS}{id}")
 }
 
 /// The resource of an output. Every segment is percent-encoded.

@@ -35,7 +35,14 @@ pub struct Hints {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// With a result.
-    Done { structured: Value, blocks: Vec<Block>, prompt_id: Option<String>, verbatim: bool },
+    Done {
+        structured: Value,
+        blocks: Vec<Block>,
+        prompt_id: Option<String>,
+        verbatim: bool,
+        /// The whole JSON, where `structured` had to be shortened.
+        whole: Option<String>,
+    },
     /// With a question.
     Ask(Question),
 }
@@ -96,7 +103,7 @@ impl Tool {
                     let structured = serde_json::to_value(&answer.output)
                         .map_err(|e| Error::internal("the result cannot be written as JSON").source(e))?;
                     let Answer { blocks, prompt_id, verbatim, .. } = answer;
-                    Ok(Ended::Done { structured, blocks, prompt_id, verbatim })
+                    Ok(Ended::Done { structured, blocks, prompt_id, verbatim, whole: None })
                 })
             }),
         }
@@ -190,7 +197,7 @@ impl Tool {
     /// that panics fails this call and no other.
     pub(crate) async fn run(&self, permit: Permit, call: Call, args: JsonObject) -> Result<Ended> {
         permit.check_tool(self.name())?;
-        let cancel = call.cancel.clone();
+        let (cancel, fit) = (call.cancel.clone(), call.fit);
         let running = AssertUnwindSafe((self.handler)(call, args)).catch_unwind();
         let ended = tokio::select! {
             ended = running => ended.unwrap_or_else(|_| {
@@ -201,15 +208,15 @@ impl Tool {
             () = async { cancel.cancelled().await; tokio::time::sleep(GRACE).await } => Err(Stop::Cancelled),
         };
         match ended {
-            Ok(Ended::Done { mut structured, blocks, prompt_id, verbatim }) => {
+            Ok(Ended::Done { mut structured, blocks, prompt_id, verbatim, .. }) => {
                 if !verbatim {
                     redact::redact(&mut structured);
                     untrusted::defuse_value(&mut structured);
                 }
-                clamp(&mut structured);
+                let whole = clamp(&mut structured, fit.text);
                 permit.finish(&Outcome::Completed { prompt_id: prompt_id.clone() }).await?;
                 let blocks = blocks.into_iter().map(named_safely).collect();
-                Ok(Ended::Done { structured, blocks, prompt_id, verbatim })
+                Ok(Ended::Done { structured, blocks, prompt_id, verbatim, whole })
             }
             Ok(Ended::Ask(mut question)) | Err(Stop::Ask(mut question)) => {
                 question.text = untrusted::defuse(&question.text).into_owned();

@@ -36,6 +36,7 @@ mod paid;
 mod profiles;
 mod properties;
 mod resources;
+mod results;
 mod secrets;
 mod security;
 mod sim;

@@ -9,7 +9,7 @@ use rmcp::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Mcp, asking, protocol_error};
+use super::{Mcp, asking, clients, protocol_error};
 use crate::{
     app::{CallContext, Reply, Sink, Update},
     error::Kind,
@@ -40,6 +40,7 @@ impl Mcp {
                 sealed_state: sealed_state.take(),
                 progress: sink,
                 cancel: context.ct.clone(),
+                fit: clients::fit_of(context),
             };
             let reply = self.app.call(call, &request.name, args.clone()).await;
             if let Some(pump) = pump {

@@ -30,6 +30,9 @@ impl Mcp {
             Resource::Document(document) => {
                 ResourceContents::text(document.to_string(), request.uri).with_mime_type("application/json")
             }
+            Resource::Text { text, mime_type } => {
+                ResourceContents::text(text, request.uri).with_mime_type(mime_type)
+            }
             Resource::File(file) => ResourceContents::blob(encode::base64(&file.bytes), request.uri)
                 .with_mime_type(file.mime_type),
         };

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Mcp, asking, protocol_error};
+use super::{Mcp, asking, clients, protocol_error};
 use crate::{
     app::{CallContext, Class, Reply, Sink, Update},
     error::Kind,
@@ -82,11 +82,11 @@ impl Mcp {
         args.entry("wait_seconds").or_insert(LIFE_SECONDS.into());
         let (this, name, owner) = (self.clone(), request.name.to_string(), caller.id().to_owned());
         let can_ask = context.client_capabilities().is_some_and(|client| client.elicitation.is_some());
-        let view = self.view(context);
+        let (view, fit) = (self.view(context), clients::fit_of(context));
         let options = TaskOptions::new().with_ttl_ms(LIFE_SECONDS * 1_000).with_poll_interval_ms(POLL_MS);
         let task = self.tasks.manager.spawn(options, move |task| {
             Box::pin(async move {
-                let base = CallContext { view, can_ask, ..CallContext::plain(caller) };
+                let base = CallContext { view, can_ask, fit, ..CallContext::plain(caller) };
                 this.work(task, base, &name, args).await
             })
         });
@@ -119,7 +119,7 @@ impl Mcp {
         name: &str,
         args: JsonObject,
     ) -> Result<CallToolResult, TaskExit> {
-        let CallContext { caller, view, can_ask, .. } = base;
+        let CallContext { caller, view, can_ask, fit, .. } = base;
         let (mut answer, mut sealed_state) = (None, None);
         for round in 0.. {
             let (out, reports) = mpsc::channel(16);
@@ -128,6 +128,7 @@ impl Mcp {
             let call = CallContext {
                 view,
                 can_ask,
+                fit,
                 answer,
                 sealed_state: sealed_state.take(),
                 progress: Sink::to(out),

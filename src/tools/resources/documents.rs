@@ -10,7 +10,7 @@ use crate::{
     comfy::Client,
     error::{JsonObject, Result},
     security::path::ModelFolder,
-    tools::{Tool, clamp::clamp},
+    tools::Tool,
 };
 
 /// The most that a document says of how long it stays true, in milliseconds.
@@ -47,12 +47,14 @@ enum Source {
     Queue,
     /// The tool of the document, with the variable as this argument.
     Call(Option<&'static str>),
+    /// Results that were too large for their client.
+    Results,
 }
 
 impl Document {
     /// True when this caller could see the same through a tool.
     pub fn is_offered<'a>(&self, mut offered: impl Iterator<Item = &'a Tool>) -> bool {
-        offered.any(|tool| tool.name() == self.tool)
+        offered.any(|tool| self.tool().is_none_or(|name| tool.name() == name))
     }
 
     /// True for an address without a variable.
@@ -60,9 +62,9 @@ impl Document {
         !self.uri.contains('{')
     }
 
-    /// The tool that shows the same.
-    pub(crate) fn tool(&self) -> &'static str {
-        self.tool
+    /// The tool that shows the same; none for the results of all tools.
+    pub(crate) fn tool(&self) -> Option<&'static str> {
+        (!matches!(self.source, Source::Results)).then_some(self.tool)
     }
 }
 
@@ -178,6 +180,16 @@ pub const DOCUMENTS: &[Document] = &[
         tool: "comfyui_get_image",
         source: Source::Files,
     },
+    Document {
+        uri: "comfyui://results/{id}{/piece}",
+        name: "result",
+        title: "A whole result",
+        description: "What a shortened result left out, as its link says; piece 1, 2, … where it is long. Kept for 15 minutes",
+        mime_type: None,
+        ttl_ms: LONG,
+        tool: "",
+        source: Source::Results,
+    },
 ];
 
 const JSON: &str = "application/json";
@@ -189,10 +201,34 @@ pub(crate) enum Wanted {
     File,
     /// A tool's answer.
     Call(JsonObject),
+    /// A result that was too large for its client.
+    Result(Piece),
     /// What ComfyUI says.
     Models(ModelFolder),
     Nodes,
     Queue,
+}
+
+/// A result that is kept, or a part of it.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) id: String,
+    /// From 1; none for the whole.
+    pub(crate) number: Option<usize>,
+}
+
+impl Piece {
+    fn parse(rest: &str) -> Option<Self> {
+        let (id, number) = match rest.split_once('/') {
+            Some((id, number)) if number.len() <= 9 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (id, Some(number.parse().ok()?))
+            }
+            Some(_) => return None,
+            None => (rest, None),
+        };
+        let plain = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        plain.then(|| Self { id: id.to_owned(), number })
+    }
 }
 
 /// Finds the document that `uri` names. The variable is decoded once; what it names passes the rules of the tool.
@@ -201,6 +237,12 @@ pub(crate) fn find(uri: &str) -> Result<(&'static Document, Wanted)> {
         let value = match document.uri.split_once('{') {
             None if document.uri == uri => String::new(),
             None => continue,
+            Some((prefix, _)) if matches!(document.source, Source::Results) => {
+                match uri.strip_prefix(prefix).map(Piece::parse) {
+                    Some(piece) => return Ok((document, Wanted::Result(piece.ok_or_else(unknown)?))),
+                    None => continue,
+                }
+            }
             Some((_, variable)) if variable.contains("+path}") => {
                 if uri.starts_with("comfyui://outputs/") {
                     return Ok((document, Wanted::File));
@@ -223,6 +265,7 @@ impl Document {
     fn wanted(&self, value: String) -> Result<Wanted> {
         Ok(match &self.source {
             Source::Files => Wanted::File,
+            Source::Results => return Err(unknown()),
             Source::Models => Wanted::Models(ModelFolder::parse(&value)?),
             Source::Nodes => Wanted::Nodes,
             Source::Queue => Wanted::Queue,
@@ -236,7 +279,7 @@ impl Document {
 
 /// What ComfyUI says about models, nodes or the queue.
 pub(crate) async fn ask(comfy: &Client, wanted: &Wanted) -> Result<Value> {
-    let mut said = match wanted {
+    let said = match wanted {
         Wanted::Models(folder) => {
             let models = comfy.models(folder).await?;
             json!({ "folder": folder.as_str(), "count": models.len(), "models": models })
@@ -251,10 +294,8 @@ pub(crate) async fn ask(comfy: &Client, wanted: &Wanted) -> Result<Value> {
             let queue = comfy.queue().await?;
             json!({ "running": queue.running.len(), "pending": queue.pending.len() })
         }
-        Wanted::File | Wanted::Call(_) => return Err(unknown()),
+        Wanted::File | Wanted::Call(_) | Wanted::Result(_) => return Err(unknown()),
     };
-    crate::security::redact::redact(&mut said);
-    clamp(&mut said);
     Ok(said)
 }
 
@@ -270,6 +311,8 @@ mod tests {
             ("comfyui://nodes/KSampler%20%28Efficient%29", "node"),
             ("comfyui://models/checkpoints", "models"),
             ("comfyui://outputs/output/a/b.png", "output"),
+            ("comfyui://results/0123456789abcdef0123456789abcdef", "result"),
+            ("comfyui://results/0123456789abcdef0123456789abcdef/12", "result"),
         ] {
             assert_eq!(find(uri).unwrap().0.name, name, "{uri}");
         }
@@ -291,6 +334,12 @@ mod tests {
             "comfyui://models/a/b",
             "comfyui://models/%zz",
             "comfyui://userdata",
+            "comfyui://results/",
+            "comfyui://results/short",
+            "comfyui://results/0123456789abcdef0123456789abcdef/",
+            "comfyui://results/0123456789abcdef0123456789abcdef/-1",
+            "comfyui://results/0123456789abcdef0123456789abcdef/1/2",
+            "comfyui://results/0123456789abcdef0123456789abcde%46",
             "http://queue",
             "COMFYUI://queue",
         ] {

@@ -34,6 +34,7 @@ pub(crate) enum Answer {
 pub(crate) struct Person {
     answer: Option<Answer>,
     tasks: bool,
+    name: &'static str,
     seen: Arc<Seen>,
 }
 
@@ -48,17 +49,22 @@ struct Seen {
 impl Person {
     /// A client that can be asked.
     pub(crate) fn who(answer: Answer) -> Self {
-        Self { answer: Some(answer), tasks: false, seen: Arc::default() }
+        Self { answer: Some(answer), tasks: false, name: "a person", seen: Arc::default() }
     }
 
     /// A client that cannot be asked.
     pub(crate) fn silent() -> Self {
-        Self { answer: None, tasks: false, seen: Arc::default() }
+        Self { answer: None, tasks: false, name: "a person", seen: Arc::default() }
     }
 
     /// The same with a client that knows tasks.
     pub(crate) fn with_tasks(self) -> Self {
         Self { tasks: true, ..self }
+    }
+
+    /// The same with a client of this name.
+    pub(crate) fn with(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// The questions so far.
@@ -109,7 +115,7 @@ impl ClientHandler for Person {
         }
         capabilities.elicitation =
             self.answer.map(|_| ElicitationCapability::new().with_form(FormElicitationCapability::default()));
-        ClientConfig::new(capabilities, Implementation::new("a person", "1"))
+        ClientConfig::new(capabilities, Implementation::new(self.name, "1"))
     }
 
     async fn create_elicitation(

@@ -1,0 +1,192 @@
+//! One JSON-RPC message a line. What cannot be read gets an answer, and the stream goes on.
+
+use std::{io, sync::Arc};
+
+use futures::future::BoxFuture;
+use rmcp::{
+    RoleServer,
+    service::{RxJsonRpcMessage, TxJsonRpcMessage},
+    transport::Transport,
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    sync::Mutex,
+};
+
+use super::scan::IdScan;
+
+/// JSON-RPC's code for a message that is no JSON.
+const PARSE_ERROR: i32 = -32_700;
+/// JSON-RPC's code for JSON that is no message.
+const INVALID_REQUEST: i32 = -32_600;
+/// How much room the buffer keeps after a long line.
+const KEPT_ROOM: usize = 64 << 10;
+
+/// A pair of streams that carries one message a line.
+pub(super) struct Lines<I, O> {
+    input: BufReader<I>,
+    line: Vec<u8>,
+    longest: usize,
+    /// Set while a line that is too long is passed over.
+    passing: Option<IdScan>,
+    output: Arc<Mutex<Option<O>>>,
+    /// The answer to a line that could not be read. Receiving may be interrupted at any point; this goes on.
+    refusing: Option<BoxFuture<'static, io::Result<()>>>,
+}
+
+impl<I, O> Lines<I, O>
+where
+    I: AsyncRead + Send + Unpin,
+    O: AsyncWrite + Send + Unpin + 'static,
+{
+    /// Lines of at most `longest` bytes.
+    pub(super) fn new(input: I, output: O, longest: usize) -> Self {
+        Self {
+            input: BufReader::new(input),
+            line: Vec::new(),
+            longest,
+            passing: None,
+            output: Arc::new(Mutex::new(Some(output))),
+            refusing: None,
+        }
+    }
+
+    /// The next line, complete or too long; `None` at the end. Nothing is lost when this is dropped half-way.
+    async fn next(&mut self) -> io::Result<Option<Line>> {
+        loop {
+            let available = self.input.fill_buf().await?;
+            if available.is_empty() {
+                return Ok(None);
+            }
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let (part, taken) = match end {
+                Some(end) => (available.get(..end).unwrap_or_default(), end + 1),
+                None => (available, available.len()),
+            };
+            match &mut self.passing {
+                Some(scan) => scan.feed(part),
+                None if self.line.len() + part.len() > self.longest => {
+                    let mut scan = IdScan::default();
+                    scan.feed(&self.line);
+                    scan.feed(part);
+                    self.line = Vec::new();
+                    self.passing = Some(scan);
+                }
+                None => self.line.extend_from_slice(part),
+            }
+            self.input.consume(taken);
+            if end.is_some() {
+                return Ok(Some(match self.passing.take() {
+                    Some(scan) => Line::TooLong(scan.id()),
+                    None => Line::Whole,
+                }));
+            }
+        }
+    }
+
+    /// What stands in the line, if it is a message; else what to answer, if it wants an answer.
+    fn read(&self) -> Result<Option<RxJsonRpcMessage<RoleServer>>, Value> {
+        let line = self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line);
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        if let Ok(message) = serde_json::from_slice(line) {
+            return Ok(Some(message));
+        }
+        let Ok(value) = serde_json::from_slice::<Value>(line) else {
+            return Err(refusal(PARSE_ERROR, Value::Null, "the line is no JSON: send one message a line"));
+        };
+        match (value.get("id"), value.get("method")) {
+            // A notification that we do not know is none of our business.
+            (None, Some(Value::String(_))) => Ok(None),
+            (id, _) => {
+                let id = id.filter(|id| id.is_string() || id.is_number()).cloned().unwrap_or_default();
+                let message =
+                    "this is no JSON-RPC message: send one object with jsonrpc, id, method and params";
+                Err(refusal(INVALID_REQUEST, id, message))
+            }
+        }
+    }
+
+    fn refuse(&mut self, refusal: &Value) {
+        let (output, text) = (Arc::clone(&self.output), format!("{refusal}\n"));
+        self.refusing = Some(Box::pin(async move { write(&output, text.as_bytes()).await }));
+    }
+}
+
+enum Line {
+    Whole,
+    TooLong(Value),
+}
+
+fn refusal(code: i32, id: Value, message: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
+}
+
+async fn write<O: AsyncWrite + Unpin>(output: &Mutex<Option<O>>, bytes: &[u8]) -> io::Result<()> {
+    let mut output = output.lock().await;
+    let output = output.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+    output.write_all(bytes).await?;
+    output.flush().await
+}
+
+impl<I, O> Transport<RoleServer> for Lines<I, O>
+where
+    I: AsyncRead + Send + Unpin,
+    O: AsyncWrite + Send + Unpin + 'static,
+{
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        item: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let output = Arc::clone(&self.output);
+        async move {
+            let mut line = serde_json::to_vec(&item)?;
+            line.push(b'\n');
+            write(&output, &line).await
+        }
+    }
+
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        loop {
+            if let Some(refusing) = &mut self.refusing {
+                let refused = refusing.await;
+                self.refusing = None;
+                refused.ok()?;
+            }
+            match self.next().await {
+                Ok(Some(Line::Whole)) => {
+                    let read = self.read();
+                    self.line.clear();
+                    self.line.shrink_to(KEPT_ROOM);
+                    match read {
+                        Ok(Some(message)) => return Some(message),
+                        Ok(None) => {}
+                        Err(refusal) => self.refuse(&refusal),
+                    }
+                }
+                Ok(Some(Line::TooLong(id))) => {
+                    let limit = self.longest;
+                    let message = format!("the message has more than {limit} bytes (limits.max_message_mb)");
+                    self.refuse(&refusal(INVALID_REQUEST, id, &message));
+                }
+                Ok(None) => return None,
+                Err(error) => {
+                    tracing::error!(%error, "The input cannot be read.");
+                    return None;
+                }
+            }
+        }
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.output.lock().await.take();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+use tokio::io::{AsyncReadExt, BufReader};
+
+use super::*;
+
+const LONGEST: usize = 1_000;
+
+struct Peer {
+    lines: Lines<tokio::io::ReadHalf<tokio::io::DuplexStream>, tokio::io::WriteHalf<tokio::io::DuplexStream>>,
+    theirs: tokio::io::DuplexStream,
+}
+
+fn peer() -> Peer {
+    let (ours, theirs) = tokio::io::duplex(1 << 20);
+    let (input, output) = tokio::io::split(ours);
+    Peer { lines: Lines::new(input, output, LONGEST), theirs }
+}
+
+/// The answers to `sent`, and the methods that got through.
+async fn answers(sent: &[u8]) -> (Vec<Value>, usize) {
+    let Peer { mut lines, mut theirs } = peer();
+    theirs.write_all(sent).await.unwrap();
+    theirs.shutdown().await.unwrap();
+    let mut through = 0;
+    while lines.receive().await.is_some() {
+        through += 1;
+    }
+    lines.close().await.unwrap();
+    drop(lines);
+    let mut text = String::new();
+    BufReader::new(theirs).read_to_string(&mut text).await.unwrap();
+    (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), through)
+}
+
+const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+
+#[tokio::test]
+async fn what_cannot_be_read_is_answered_and_the_stream_goes_on() {
+    for (line, code, id) in [
+        ("no json", PARSE_ERROR, Value::Null),
+        ("{\"jsonrpc\":", PARSE_ERROR, Value::Null),
+        ("{\"jsonrpc\":\"2.0\",\"id\":NaN}", PARSE_ERROR, Value::Null),
+        ("[]", INVALID_REQUEST, Value::Null),
+        ("42", INVALID_REQUEST, Value::Null),
+        (r#"{"id":9}"#, INVALID_REQUEST, json!(9)),
+        (r#"{"jsonrpc":"2.0","id":"a","method":5}"#, INVALID_REQUEST, json!("a")),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, INVALID_REQUEST, Value::Null),
+    ] {
+        let (answers, through) = answers(format!("{PING}\n{line}\n{PING}\n").as_bytes()).await;
+        assert_eq!(through, 2, "{line}");
+        let [answer] = answers.as_slice() else { panic!("{line}: {answers:?}") };
+        assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &id), "{line}");
+        assert_eq!(answer["jsonrpc"], "2.0");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_answered_too() {
+    let (answers, through) = answers(&[b"\xff\xfe\n", PING.as_bytes(), b"\n"].concat()).await;
+    assert_eq!((answers.len(), through), (1, 1));
+    assert_eq!(answers[0]["error"]["code"], PARSE_ERROR);
+}
+
+#[tokio::test]
+async fn a_line_that_is_too_long_is_refused_by_its_id_and_never_kept() {
+    let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+    let (input, output) = tokio::io::split(ours);
+    let mut lines = Lines::new(input, output, LONGEST);
+    let sender = tokio::spawn(async move {
+        theirs
+            .write_all(br#"{"jsonrpc":"2.0","method":"tools/call","params":{"id":2,"text":""#)
+            .await
+            .unwrap();
+        for _ in 0..1_000 {
+            theirs.write_all(&[b'x'; 1_000]).await.unwrap();
+        }
+        theirs.write_all(b"\"},\"id\":41}\n").await.unwrap();
+        theirs.write_all(format!("{PING}\n").as_bytes()).await.unwrap();
+        theirs
+    });
+    assert!(lines.receive().await.is_some(), "the line after it is read");
+    assert!(lines.line.capacity() <= KEPT_ROOM);
+    let mut answer = String::new();
+    BufReader::new(sender.await.unwrap()).read_line(&mut answer).await.unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(41), &json!(INVALID_REQUEST)));
+    assert!(answer["error"]["message"].as_str().unwrap().contains("1000 bytes"), "{answer}");
+}
+
+#[tokio::test]
+async fn foreign_notifications_and_empty_lines_get_no_answer() {
+    let sent = format!("\n\r\n\u{feff}{PING}\r\n{{\"jsonrpc\":\"2.0\",\"method\":\"$/x\",\"params\":5}}\n");
+    let (answers, through) = answers(sent.as_bytes()).await;
+    assert!(answers.is_empty() && (1..=2).contains(&through), "{answers:?} {through}");
+}
+
+#[tokio::test]
+async fn a_receive_that_is_interrupted_loses_nothing() {
+    let Peer { mut lines, mut theirs } = peer();
+    let (head, tail) = PING.split_at(10);
+    theirs.write_all(format!("garbage\n{head}").as_bytes()).await.unwrap();
+    for _ in 0..10 {
+        tokio::select! {
+            biased;
+            _ = lines.receive() => panic!("half a line is no message"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    theirs.write_all(format!("{tail}\n").as_bytes()).await.unwrap();
+    assert!(lines.receive().await.is_some());
+    let mut answer = String::new();
+    BufReader::new(theirs).read_line(&mut answer).await.unwrap();
+    assert!(answer.contains("-32700"), "{answer}");
+}
