@@ -9,6 +9,7 @@ mod workflow_files;
 use std::{future::pending, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use secrecy::ExposeSecret;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -144,7 +145,7 @@ impl App {
                 mode: config::Mode::Enforce,
                 ..config.security.clone()
             })),
-            seal: Seal::new(),
+            seal: seal(&config.transport.remote),
             ledger: Arc::default(),
             contracts: reading::Contracts::default(),
             pulse: pulse::Pulse::default(),
@@ -338,6 +339,10 @@ impl App {
         };
         Reply::Ask { question: question.text, sealed_state: self.seal.seal(&state) }
     }
+}
+
+fn seal(remote: &Remote) -> Seal {
+    if remote.is_replica() { Seal::shared(remote.replica_key.expose_secret()) } else { Seal::new() }
 }
 
 /// The client's settings, from the operator's.

@@ -89,6 +89,17 @@ if [ -x "$node/node" ] && [ -d "$place/node_modules/@modelcontextprotocol/confor
         judge "product, $revision" suite "$product" "$revision" \
             --expected-failures "tests/conformance/needs-fixture-$revision.yml"
     done
+    tasks() {
+        local scenario verdict=0
+        for scenario in lifecycle capability-negotiation wire-fields request-state-removal mrtr-input request-headers \
+            dispatch-and-envelope status-notifications required-task-error mrtr-composition; do
+            node "$place/node_modules/@modelcontextprotocol/conformance/dist/index.js" server --url "$fixture/mcp" \
+                --scenario "tasks-$scenario" -o "$scratch/results" >"$scratch/tasks.log" 2>&1 || verdict=1
+            grep -hE 'Passed:|^Test Results|passed' "$scratch/tasks.log" | tail -1 | sed "s/^/tasks-$scenario: /"
+            [ $verdict = 0 ] || { tail -40 "$scratch/tasks.log"; return 1; }
+        done
+    }
+    judge "conformance build, the tasks extension" tasks
     strict() {
         # The inspector takes --config for itself; the home keeps the audit log out of the user's.
         HOME="$scratch" "$place/node_modules/.bin/mcp-inspector" --cli "$binary" --comfyui-url "$sim" \

@@ -16,7 +16,7 @@ use rmcp::{
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 
-use crate::{asking, plain, prompts};
+use crate::{asking, plain, prompts, tasks};
 
 /// Enough for a suite that runs on the same machine; the product draws its key at start.
 const KEY: &[u8] = b"the key of a fixture, and of nothing else";
@@ -59,6 +59,7 @@ impl ServerHandler for Fixture {
         let mut list = self.inner.list_tools(request, context).await?;
         list.tools.extend(plain::tools());
         list.tools.extend(asking::tools());
+        list.tools.extend(tasks::tools());
         Ok(list)
     }
 
@@ -68,6 +69,9 @@ impl ServerHandler for Fixture {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if let Some(answer) = asking::call(&request, &self.codec, &context) {
+            return answer;
+        }
+        if let Some(answer) = tasks::call(&request, &self.inner, &self.codec, &context).await {
             return answer;
         }
         let args = request.arguments.clone().unwrap_or_default();

@@ -9,6 +9,7 @@ mod asking;
 mod fixture;
 mod plain;
 mod prompts;
+mod tasks;
 
 use std::sync::Arc;
 

@@ -103,6 +103,12 @@ fn remote(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<Strin
             problems.push(Problem::new(key, "takes no `*`").hint("list the values one by one"));
         }
     }
+    if remote.is_replica() && remote.replica_key.expose_secret().len() < 32 {
+        problems.push(
+            Problem::new("transport.remote.replica_key", "has fewer than 32 characters")
+                .hint("make one with: openssl rand -hex 32"),
+        );
+    }
     if let Some(oauth) = &remote.oauth {
         for (key, url) in
             [("issuer", Url::parse(&oauth.issuer).ok()), ("jwks_url", Some(oauth.jwks_url.clone()))]

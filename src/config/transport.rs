@@ -1,7 +1,7 @@
 //! Section `transport`: the HTTP door. Without it clients start comfywarden and speak over stdio.
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -33,12 +33,24 @@ pub struct Remote {
     #[schemars(inner(url))]
     pub allowed_origins: Vec<String>,
     /// Bearer tokens of clients: `sha256:` and 64 hex digits, perhaps with a blank and classes such as
-    /// `read+generation`, or `${VAR}` with at least 16 characters.
+    /// `read+generation` and a profile such as `profile:core` between `+`, or `${VAR}` with at least 16 characters.
     #[serde(serialize_with = "secret::masked_list")]
     #[schemars(with = "Vec<String>", inner(length(min = 16)))]
     pub tokens: Vec<SecretString>,
     /// Tokens issued by an OAuth server.
     pub oauth: Option<OAuth>,
+    /// The same text, of at least 32 characters, on all replicas behind one address: then any of them can answer any
+    /// request, and nothing is offered that lives in one process (sessions and tasks).
+    #[serde(serialize_with = "secret::masked")]
+    #[schemars(with = "String")]
+    pub replica_key: SecretString,
+}
+
+impl Remote {
+    /// True when there are other processes behind the same address.
+    pub fn is_replica(&self) -> bool {
+        !self.replica_key.expose_secret().is_empty()
+    }
 }
 
 impl Default for Remote {
@@ -51,6 +63,7 @@ impl Default for Remote {
             allowed_origins: Vec::new(),
             tokens: Vec::new(),
             oauth: None,
+            replica_key: SecretString::default(),
         }
     }
 }

@@ -44,7 +44,7 @@ pub struct SealedState {
 /// The most answered questions that are remembered at once. Each is forgotten when its question expires.
 const MOST_SPENT: usize = 65_536;
 
-/// Seals and opens [`SealedState`] with a key that lives as long as the process.
+/// Seals and opens [`SealedState`], with a key that lives as long as the process or that several processes share.
 pub struct Seal {
     key: [u8; 32],
     spent: Mutex<HashMap<CallId, u64>>,
@@ -65,6 +65,13 @@ impl Seal {
         random.update(uuid::Uuid::new_v4().as_bytes());
         random.update(uuid::Uuid::new_v4().as_bytes());
         Self { key: random.finalize().into(), spent: Mutex::default() }
+    }
+
+    /// A seal with a key made of a secret that other processes have too. Each process remembers for itself what was
+    /// answered, so an answer counts once in each.
+    pub fn shared(secret: &str) -> Self {
+        let key = Sha256::new().chain_update(b"comfywarden sealed state\0").chain_update(secret).finalize();
+        Self { key: key.into(), spent: Mutex::default() }
     }
 
     /// The state as opaque text.
@@ -218,6 +225,16 @@ mod tests {
             let forged = String::from_utf8(forged).unwrap();
             assert!(seal.open(&forged, &local, tool, &given).is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn replicas_with_one_secret_open_each_others_questions() {
+        let given = args(&json!({"a": 1}));
+        let sealed = Seal::shared("one").seal(&state(&given));
+        let open = |seal: Seal| seal.open(&sealed, &Caller::local(), "comfyui_run_workflow", &given);
+        assert!(open(Seal::shared("one")).is_ok());
+        assert!(open(Seal::shared("other")).is_err());
+        assert!(open(Seal::shared("")).is_err());
     }
 
     #[test]

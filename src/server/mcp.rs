@@ -79,8 +79,22 @@ impl Mcp {
 
     /// What this request sees of the catalogue: by configuration, address and token, never by connection.
     fn view(&self, context: &RequestContext<RoleServer>) -> View {
-        self.app.view(from_http::<View>(context).copied().unwrap_or_default())
+        let address = from_http::<View>(context).copied().unwrap_or_default();
+        self.app.view(address.and(by_token(context)))
     }
+
+    /// A task lives in one process; with several behind one address, the next request may reach another.
+    fn has_tasks(&self) -> bool {
+        !self.app.config().transport.remote.is_replica()
+    }
+}
+
+/// What a token leaves of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct TokenView(pub(super) View);
+
+fn by_token(context: &RequestContext<RoleServer>) -> View {
+    from_http::<TokenView>(context).copied().unwrap_or_default().0
 }
 
 /// What the HTTP layer attached to the request.
@@ -120,7 +134,7 @@ fn unreadable(method: String) -> ErrorData {
 
 impl ServerHandler for Mcp {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
+        let builder = ServerCapabilities::builder()
             .enable_completions()
             .enable_prompts()
             .enable_prompts_list_changed()
@@ -128,9 +142,8 @@ impl ServerHandler for Mcp {
             .enable_resources_list_changed()
             .enable_resources_subscribe()
             .enable_tools()
-            .enable_tool_list_changed()
-            .enable_tasks()
-            .build();
+            .enable_tool_list_changed();
+        let capabilities = if self.has_tasks() { builder.enable_tasks().build() } else { builder.build() };
         ServerConfig::new(capabilities)
             .with_server_info(encode::implementation())
             .with_instructions(INSTRUCTIONS)
@@ -234,7 +247,7 @@ impl ServerHandler for Mcp {
         request: GetTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        Ok(GetTaskResult::new(self.task(&request.task_id, &context).await?))
+        Ok(GetTaskResult::new(self.task(&request.task_id, &context).await?).stamped(&context))
     }
 
     async fn update_task(

@@ -90,12 +90,21 @@ async fn cancel_upstream(call: &Call, id: &PromptId) {
 
 fn report(call: &Call, event: &Event) {
     match &event.kind {
-        EventKind::Queued { position } => call.progress.report(0.0, format!("queued at position {position}")),
-        EventKind::Started => call.progress.report(0.1, "started"),
+        EventKind::Queued { position } => {
+            call.progress.report(waiting(*position), format!("queued at position {position}"));
+        }
+        EventKind::Started => call.progress.report(STARTED, "started"),
         EventKind::Progress(progress) => call.progress.report(progress.percent, said(progress)),
         EventKind::Ended(ending) => call.progress.finish(ending.outcome.as_str()),
         _ => {}
     }
+}
+
+/// The percent of a job that is about to start; one that waits has less, and more with every place it moves up.
+const STARTED: f64 = 0.1;
+
+fn waiting(position: usize) -> f64 {
+    STARTED / (1.0 + f64::from(u32::try_from(position).unwrap_or(u32::MAX)))
 }
 
 fn said(progress: &Progress) -> String {

@@ -25,8 +25,10 @@ pub struct Sink {
     last: Mutex<Option<(Instant, f64)>>,
 }
 
-/// The shortest time between two reports (`shared/spec/mcp.md`, section 5: at most 4 a second).
-const PAUSE: Duration = Duration::from_millis(250);
+/// The most characters of a message.
+const LONGEST: usize = 500;
+/// The shortest time between two reports. With the last one, which does not wait, that makes four a second at most.
+const PAUSE: Duration = Duration::from_millis(334);
 
 impl Sink {
     /// A sink nobody listens to.
@@ -69,8 +71,8 @@ impl Sink {
 
 /// Names of nodes and classes come from elsewhere.
 fn safe(message: impl Into<String>) -> String {
-    let message: String = message.into();
-    untrusted::defuse(message.get(..500).unwrap_or(&message)).into_owned()
+    let message: String = message.into().chars().take(LONGEST).collect();
+    untrusted::defuse(&message).into_owned()
 }
 
 #[cfg(test)]
@@ -85,7 +87,7 @@ mod tests {
         for percent in [1.0, 2.0, 1.5] {
             sink.report(percent, "step");
         }
-        tokio::time::advance(Duration::from_millis(300)).await;
+        tokio::time::advance(Duration::from_millis(340)).await;
         for percent in [0.5, 1.0, 50.0, 60.0] {
             sink.report(percent, "step");
         }
@@ -96,5 +98,29 @@ mod tests {
             percents.push(update.percent);
         }
         assert_eq!(percents, [1.0, 50.0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_has_four_reports_at_most_with_the_last_one() {
+        let (out, mut seen) = mpsc::channel(64);
+        let sink = Sink::to(out);
+        for step in 0..999 {
+            sink.report(f64::from(step) / 100.0, "step");
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        sink.finish("over");
+        drop(sink);
+        let mut count = 0;
+        while seen.recv().await.is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 4);
+    }
+
+    #[tokio::test]
+    async fn a_message_is_bounded_whatever_its_letters() {
+        let (out, mut seen) = mpsc::channel(1);
+        Sink::to(out).report(1.0, format!("x{}", "é".repeat(5_000)));
+        assert!(seen.recv().await.unwrap().message.chars().count() <= LONGEST);
     }
 }

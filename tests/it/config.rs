@@ -160,6 +160,7 @@ fn every_key_can_be_set_by_its_variable() {
             "comfyui.url" | "comfyui.external_url" => ("http://other:1/", json!("http://other:1/")),
             "transport.remote.allowed_origins" => ("http://a.example:1", json!(["http://a.example:1"])),
             "transport.remote.tokens" => ("0123456789abcdef", json!(["***"])),
+            "transport.remote.replica_key" => ("0123456789abcdef0123456789abcdef", json!("***")),
             "security.mode" => ("enforce", json!("enforce")),
             "security.admin" => ("off", json!("off")),
             "security.privacy" => ("full", json!("full")),

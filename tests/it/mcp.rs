@@ -1,5 +1,6 @@
 //! A real MCP client in front of the real server, in both protocol eras, over a pipe.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rmcp::{
     RoleClient, ServiceError, ServiceExt,
     model::{
@@ -299,11 +300,14 @@ async fn a_forged_or_moved_state_is_refused() {
         let accepted = json!({"action": "accept", "content": {"value": true}});
         Some(std::collections::BTreeMap::from([("confirm".to_owned(), accepted)]))
     };
-    let mut forged = state.clone().into_bytes();
-    forged[5] ^= 1;
+    // Everything in it still holds; only the seal does not fit any more.
+    let (payload, tag) = state.split_once('.').unwrap();
+    let mut told: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    told["expires_unix"] = json!(told["expires_unix"].as_u64().unwrap() + 1);
+    let forged = format!("{}.{tag}", URL_SAFE_NO_PAD.encode(told.to_string()));
     let mut moved = request("comfyui_run_workflow", json!({"workflow": tiny_workflow()}));
     let mut changed = asked.clone();
-    (changed.request_state, changed.input_responses) = (String::from_utf8(forged).ok(), yes());
+    (changed.request_state, changed.input_responses) = (Some(forged), yes());
     (moved.request_state, moved.input_responses) = (Some(state), yes());
     for attempt in [changed, moved] {
         let answer = bounded(client.call_tool_once(attempt)).await.unwrap();
@@ -351,36 +355,6 @@ async fn a_client_that_hangs_up_takes_its_job_with_it() {
     bounded(serving).await.unwrap().unwrap();
     let actions = bounded(app.outcome_of("comfyui_run_workflow")).await;
     assert_eq!(actions.last().unwrap(), "cancelled", "{actions:?}");
-}
-
-#[tokio::test]
-async fn a_request_without_its_parameters_gets_an_answer() {
-    let app = TestApp::start().await;
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let (input, output) = tokio::io::split(ours);
-    let stop = tokio_util::sync::CancellationToken::new();
-    tokio::spawn(comfywarden::server::serve_stream(app.app.clone(), input, output, stop));
-    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
-    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-    let (reader, mut writer) = tokio::io::split(theirs);
-    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(reader));
-    for message in [hello, ready] {
-        bounded(writer.write_all(format!("{message}\n").as_bytes())).await.unwrap();
-    }
-    bounded(lines.next_line()).await.unwrap().unwrap();
-    for (method, code) in [("tools/call", -32_602), ("resources/read", -32_602), ("no/such_method", -32_601)]
-    {
-        let request = json!({"jsonrpc": "2.0", "id": 7, "method": method});
-        bounded(writer.write_all(format!("{request}\n").as_bytes())).await.unwrap();
-        let answer = bounded(lines.next_line()).await.unwrap().unwrap();
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!(
-            (&answer["id"], &answer["error"]["code"]),
-            (&json!(7), &json!(code)),
-            "{method}: {answer}"
-        );
-    }
 }
 
 #[tokio::test]

@@ -187,6 +187,12 @@ async fn scopes_open_classes_and_a_token_without_any_is_too_narrow() {
     assert!(call(&door, &reader, "comfyui_get_queue", json!({})).await.contains("queue_running"));
     let refused = call(&door, &reader, "comfyui_generate_image", json!({"prompt": "x"})).await;
     assert!(refused.contains("denied") && refused.contains("generation tool"), "{refused}");
+    let core = issuer.token(|claims| claims["scope"] = json!("comfywarden:read comfywarden:profile:core"));
+    assert!(call(&door, &core, "comfyui_get_queue", json!({})).await.contains("queue_running"));
+    let outside = call(&door, &core, "comfyui_list_nodes", json!({})).await;
+    assert!(outside.contains("-32602"), "{outside}");
+    let unknown = issuer.token(|claims| claims["scope"] = json!("comfywarden:read comfywarden:profile:cor"));
+    assert_eq!(knock(&door, &unknown).await.status(), StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
@@ -214,7 +220,7 @@ async fn an_issuer_that_does_not_answer_opens_nothing() {
     assert_eq!(knock(&door, &issuer.token(|_| ())).await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
-fn hashed(token: &str, rights: &str) -> SecretString {
+pub(crate) fn hashed(token: &str, rights: &str) -> SecretString {
     use sha2::Digest as _;
     use std::fmt::Write as _;
     let hex = sha2::Sha256::digest(token).iter().fold(String::new(), |mut hex, byte| {

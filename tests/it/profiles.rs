@@ -12,12 +12,13 @@ use rmcp::{
     RoleClient, ServiceError, ServiceExt,
     model::{CallToolRequestParams, ErrorCode},
     service::RunningService,
-    transport::StreamableHttpClientTransport,
+    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
 };
 use serde_json::{Value, json};
 
 use crate::{
     http::door,
+    oauth::hashed,
     support::{TestApp, bounded, object, person::Person, tiny_workflow},
 };
 
@@ -207,4 +208,57 @@ async fn compact_refuses_what_does_not_fit_as_a_result_and_unknown_tools_with_a_
             "the called tool exists: a result, no protocol error"
         );
     }
+}
+
+async fn client_with(address: String, token: &str) -> Client {
+    let config = StreamableHttpClientTransportConfig::with_uri(address).auth_header(token);
+    let transport = StreamableHttpClientTransport::from_config(config);
+    bounded(Person::silent().serve(transport)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_token_names_a_profile_and_neither_address_nor_configuration_is_widened_by_it() {
+    let door = door(|config| {
+        config.tools.exclude = vec!["comfyui_get_queue".into()];
+        config.transport.remote.tokens = vec![
+            hashed("the token of the whole", ""),
+            hashed("the token of the core", "read+workflow+generation+file+admin+profile:core"),
+            hashed("the token of a reader", "profile:readonly"),
+            hashed("the token of a finder", "profile:compact"),
+        ];
+    })
+    .await;
+    let base = &door.base;
+    let whole = listed(&client_with(format!("{base}/mcp"), "the token of the whole").await).await;
+    assert_eq!(whole, names(&door.app.app.tools()));
+    for (token, path, like) in [
+        ("the token of the core", "", "core"),
+        ("the token of the core", "/x/full", "core"),
+        ("the token of the core", "/x/readonly", "core/readonly"),
+        ("the token of a reader", "", "readonly"),
+        ("the token of a reader", "/x/core", "core/readonly"),
+        ("the token of a finder", "/x/full", "compact"),
+    ] {
+        let client = client_with(format!("{base}/mcp{path}"), token).await;
+        let shown = listed(&client).await;
+        assert_eq!(shown, seen(&door.app, like), "{token} at {path}");
+        assert!(shown.len() < whole.len() && !shown.contains(&"comfyui_get_queue".to_owned()));
+        let outside = whole.iter().find(|name| !shown.contains(name)).unwrap();
+        let error = call(&client, outside, json!({})).await.unwrap_err();
+        let ServiceError::McpError(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.code, ErrorCode::INVALID_PARAMS, "{token} at {path}: {outside}");
+    }
+    assert!(door.app.sim.journal().is_empty(), "a tool outside the profile reached ComfyUI");
+}
+
+#[tokio::test]
+async fn a_token_with_a_profile_that_does_not_exist_stops_the_start() {
+    let app = TestApp::with(|config| {
+        config.transport.remote.tokens = vec![hashed("the token of the core", "read+profile:cor")];
+    })
+    .await;
+    let bound = comfywarden::server::http::HttpServer::bind(app.app.clone(), "127.0.0.1:0".parse().unwrap());
+    let error = bounded(bound).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::InvalidInput);
+    assert!(error.hint_text().unwrap().contains("profile:readonly"), "{error}");
 }

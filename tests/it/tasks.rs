@@ -43,6 +43,8 @@ async fn a_long_call_is_a_task_for_a_client_that_knows_them() {
 
     let id = begun(&client, long_call(3)).await;
 
+    let told = bounded(client.get_task(GetTaskParams::new(&id))).await.unwrap();
+    assert!(told.meta.unwrap().0.contains_key("io.modelcontextprotocol/serverInfo"));
     let (status, payload) = ended(&client, &id).await;
     assert_eq!(status, TaskStatus::Completed);
     let TaskPayload::Completed { result } = payload else { panic!("{payload:?}") };

@@ -22,9 +22,11 @@ use subtle::{Choice, ConstantTimeEq};
 use super::{failures::Failures, jwks::Keys, metadata, sessions::Sessions};
 use crate::{
     app::{
-        Caller, Class, Expected, Holder, OAuth, Refusal, Remote, looks_like_token, now_unix, verify_token,
+        Caller, Class, Expected, Holder, OAuth, Refusal, Remote, View, looks_like_token, now_unix,
+        verify_token,
     },
     error::{Error, Result},
+    server::mcp::TokenView,
 };
 
 /// The scopes of access tokens and the classes they open.
@@ -37,6 +39,8 @@ pub(super) const SCOPES: [(&str, Class); 5] = [
 ];
 /// The word, among classes and after `comfywarden:` in scopes, that holds a caller to mode `enforce`.
 const ENFORCE: &str = "enforce";
+/// What stands before a profile, among classes and after `comfywarden:` in scopes. Profiles only take away.
+const PROFILE: &str = "profile:";
 /// The most tokens that are remembered as good.
 const MOST_GOOD: usize = 4_096;
 
@@ -55,6 +59,7 @@ struct Token {
     digest: [u8; 32],
     classes: Vec<Class>,
     enforced: bool,
+    view: View,
 }
 
 /// Tokens of an OAuth server.
@@ -66,7 +71,7 @@ struct Door {
 
 /// What becomes of a request.
 enum Judged {
-    Known(Caller),
+    Known(Caller, View),
     /// No token, where one is needed.
     Nobody,
     Wrong,
@@ -106,11 +111,11 @@ impl Access {
 
     async fn judge(&self, token: Option<&str>) -> Judged {
         if !self.wants_token() {
-            return Judged::Known(Caller::local());
+            return Judged::Known(Caller::local(), View::default());
         }
         let Some(token) = token else { return Judged::Nobody };
-        if let Some(caller) = self.configured(token) {
-            return Judged::Known(caller);
+        if let Some((caller, view)) = self.configured(token) {
+            return Judged::Known(caller, view);
         }
         match self.oauth.as_ref().filter(|_| looks_like_token(token)) {
             Some(door) => door.judge(token).await,
@@ -119,7 +124,7 @@ impl Access {
     }
 
     /// The holder of a configured token. Compares with every token, in constant time.
-    fn configured(&self, token: &str) -> Option<Caller> {
+    fn configured(&self, token: &str) -> Option<(Caller, View)> {
         let given = digest(token);
         let matches: Vec<Choice> = self.tokens.iter().map(|known| known.digest.ct_eq(&given)).collect();
         let mut found = None;
@@ -128,7 +133,10 @@ impl Access {
                 found = Some(known);
             }
         }
-        found.map(|known| held(Caller::with_classes(name_of(&given), known.classes.clone()), known.enforced))
+        found.map(|known| {
+            let caller = Caller::with_classes(name_of(&given), known.classes.clone());
+            (held(caller, known.enforced), known.view)
+        })
     }
 
     fn was_good(&self, token: &str) -> bool {
@@ -200,7 +208,14 @@ impl Door {
         let subject = digest(&format!("{}\n{}", self.expected.issuer, holder.subject));
         let id: String =
             subject.iter().take(6).fold("user-".to_owned(), |id, byte| format!("{id}{byte:02x}"));
-        Judged::Known(held(Caller::with_classes(id, classes), has(&format!("comfywarden:{ENFORCE}"))))
+        let profile = format!("comfywarden:{PROFILE}");
+        let profiles = holder.scopes.iter().filter_map(|scope| scope.strip_prefix(&profile));
+        // A profile that we do not know may have been meant to take away much, so nothing is left.
+        let Some(view) = profiles.map(View::parse).try_fold(View::default(), |all, one| Some(all.and(one?)))
+        else {
+            return Judged::Narrow(vec![format!("{profile}core")]);
+        };
+        Judged::Known(held(Caller::with_classes(id, classes), has(&format!("comfywarden:{ENFORCE}"))), view)
     }
 }
 
@@ -218,7 +233,12 @@ impl Token {
                 )
                 .hint("make one with: openssl rand -hex 32"));
             }
-            return Ok(Self { digest: digest(text), classes: Class::ALL.to_vec(), enforced: false });
+            return Ok(Self {
+                digest: digest(text),
+                classes: Class::ALL.to_vec(),
+                enforced: false,
+                view: View::default(),
+            });
         };
         let (hex, rights) = hashed.split_once(' ').unwrap_or((hashed, ""));
         let bytes: Option<Vec<u8>> = (0..hex.len() / 2)
@@ -231,15 +251,20 @@ impl Token {
                 )
                 .hint("make one with: printf %s TOKEN | sha256sum")
             })?;
-        let mut token = Self { digest, classes: Vec::new(), enforced: false };
+        let mut token = Self { digest, classes: Vec::new(), enforced: false, view: View::default() };
         for word in rights.trim().split('+').filter(|word| !word.is_empty()) {
+            if let Some(view) = word.strip_prefix(PROFILE).and_then(View::parse) {
+                token.view = token.view.and(view);
+                continue;
+            }
             match Class::ALL.into_iter().find(|class| class.as_str() == word) {
                 Some(class) => token.classes.push(class),
                 None if word == ENFORCE => token.enforced = true,
                 None => {
                     let message = format!("a token in transport.remote.tokens names the class `{word}`");
                     return Err(Error::invalid_input(message).hint(
-                        "classes are read, file, workflow, generation, admin; `enforce` holds to that mode",
+                        "classes are read, file, workflow, generation, admin; `enforce` holds to that mode, \
+                         `profile:core`, `profile:readonly` or `profile:compact` to that profile",
                     ));
                 }
             }
@@ -296,8 +321,8 @@ pub(super) async fn identify(
         response.headers_mut().insert(header::RETRY_AFTER, (wait.as_secs() + 1).into());
         return response;
     }
-    let caller = match access.judge(token.as_deref()).await {
-        Judged::Known(caller) => caller,
+    let (caller, view) = match access.judge(token.as_deref()).await {
+        Judged::Known(caller, view) => (caller, view),
         Judged::Nobody | Judged::Wrong => {
             if let Some(address) = address.filter(|_| sent) {
                 access.failures.count(address);
@@ -325,6 +350,7 @@ pub(super) async fn identify(
     }
     let ended = (request.method() == Method::DELETE).then(|| request.headers().clone());
     request.extensions_mut().insert(caller.clone());
+    request.extensions_mut().insert(TokenView(view));
     let response = next.run(request).await;
     access.sessions.learn(response.headers(), caller.id());
     if let Some(headers) = ended {

@@ -105,6 +105,8 @@ fn router<H: ServerHandler>(
     // The guard in front checks Host and Origin on every route; rmcp's own checks would only repeat them.
     let settings = StreamableHttpServerConfig::default()
         .disable_allowed_hosts()
+        // A session of an older client would live in one of several processes, and the next request reach another.
+        .with_legacy_session_mode(!remote.is_replica())
         .with_sse_keep_alive(Some(KEEP_ALIVE))
         .with_max_request_body_bytes(body_limit)
         .with_cancellation_token(stop.child_token());

@@ -10,9 +10,9 @@ use rmcp::{
     service::RequestContext,
 };
 
-use super::{Mcp, protocol_error, stamp::Stamped};
+use super::{Mcp, by_token, protocol_error, stamp::Stamped};
 use crate::{
-    app::{Caller, Class, Document, Prompt},
+    app::{Caller, Class, Document, Prompt, View},
     server::encode,
 };
 
@@ -31,7 +31,7 @@ impl Mcp {
         let shown = catalogue.iter().filter(|tool| caller.may(tool.class()));
         Ok(ListToolsResult::with_all_items(shown.map(|tool| encode::tool(tool)).collect())
             .with_ttl_ms(LIST_TTL_MS)
-            .with_cache_scope(scope_for(&caller))
+            .with_cache_scope(scope_for(&caller, context))
             .stamped(context))
     }
 
@@ -70,7 +70,7 @@ impl Mcp {
         let caller = self.caller(context)?;
         let documents = self.app.documents(self.view(context)).map_err(|error| protocol_error(&error))?;
         let may_read = caller.may(Class::Read);
-        Ok((documents.into_iter().filter(|_| may_read).collect(), scope_for(&caller)))
+        Ok((documents.into_iter().filter(|_| may_read).collect(), scope_for(&caller, context)))
     }
 
     pub(super) fn prompts(
@@ -83,14 +83,15 @@ impl Mcp {
         let prompts = self.app.prompts(self.view(context)).map_err(|error| protocol_error(&error))?;
         Ok(ListPromptsResult::with_all_items(prompts.into_iter().map(prompt).collect())
             .with_ttl_ms(LIST_TTL_MS)
-            .with_cache_scope(scope_for(&caller))
+            .with_cache_scope(scope_for(&caller, context))
             .stamped(context))
     }
 }
 
 /// What was filtered for this caller is nobody else's.
-fn scope_for(caller: &Caller) -> CacheScope {
-    let everything = Class::ALL.iter().all(|class| caller.may(*class));
+fn scope_for(caller: &Caller, context: &RequestContext<RoleServer>) -> CacheScope {
+    let everything =
+        Class::ALL.iter().all(|class| caller.may(*class)) && by_token(context) == View::default();
     if everything { CacheScope::Public } else { CacheScope::Private }
 }
 

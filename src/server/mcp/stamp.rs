@@ -3,9 +3,9 @@
 use rmcp::{
     RoleServer,
     model::{
-        CallToolResponse, CallToolResult, CompleteResult, DiscoverResult, GetPromptResult, Implementation,
-        InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, MetaObject, ReadResourceResult,
+        CallToolResponse, CallToolResult, CompleteResult, DiscoverResult, GetPromptResult, GetTaskResult,
+        Implementation, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, MetaObject, ReadResourceResult,
     },
     service::RequestContext,
 };
@@ -49,6 +49,7 @@ stamped!(
     CompleteResult,
     DiscoverResult,
     GetPromptResult,
+    GetTaskResult,
     InputRequiredResult,
     ListPromptsResult,
     ListResourceTemplatesResult,

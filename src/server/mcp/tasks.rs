@@ -15,7 +15,7 @@ use rmcp::{
         CallToolRequestParams, CallToolResponse, CallToolResult, CreateTaskResult, DetailedTask, JsonObject,
     },
     service::RequestContext,
-    task_manager::{TaskContext, TaskExit, TaskManager, TaskOptions},
+    task_manager::{TaskContext, TaskExit, TaskFuture, TaskManager, TaskOptions},
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -69,27 +69,38 @@ impl Mcp {
         request: &CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<Option<CallToolResponse>, ErrorData> {
-        let knows_tasks = context.client_capabilities().is_some_and(|client| client.supports_tasks());
+        let knows_tasks =
+            self.has_tasks() && context.client_capabilities().is_some_and(|client| client.supports_tasks());
         let mut args = request.arguments.clone().unwrap_or_default();
         if !knows_tasks || request.request_state.is_some() || !self.is_long(request, &args, context) {
             return Ok(None);
         }
         let caller = self.caller(context)?;
-        if !self.tasks.make_room() {
-            return Ok(None);
-        }
         // Nobody waits on the line, so the wait is the task's life unless the caller said otherwise.
         args.entry("wait_seconds").or_insert(LIFE_SECONDS.into());
-        let (this, name, owner) = (self.clone(), request.name.to_string(), caller.id().to_owned());
+        let (this, name) = (self.clone(), request.name.to_string());
         let can_ask = context.client_capabilities().is_some_and(|client| client.elicitation.is_some());
         let (view, fit) = (self.view(context), clients::fit_of(context));
-        let options = TaskOptions::new().with_ttl_ms(LIFE_SECONDS * 1_000).with_poll_interval_ms(POLL_MS);
-        let task = self.tasks.manager.spawn(options, move |task| {
+        self.start_task(context, move |task| {
             Box::pin(async move {
                 let base = CallContext { view, can_ask, fit, ..CallContext::plain(caller) };
                 this.work(task, base, &name, args).await
             })
-        });
+        })
+    }
+
+    /// Starts a task that belongs to this caller; `None` when there is no room for another.
+    pub fn start_task(
+        &self,
+        context: &RequestContext<RoleServer>,
+        work: impl FnOnce(TaskContext) -> TaskFuture,
+    ) -> Result<Option<CallToolResponse>, ErrorData> {
+        let owner = self.caller(context)?.id().to_owned();
+        if !self.tasks.make_room() {
+            return Ok(None);
+        }
+        let options = TaskOptions::new().with_ttl_ms(LIFE_SECONDS * 1_000).with_poll_interval_ms(POLL_MS);
+        let task = self.tasks.manager.spawn(options, work);
         self.tasks.with(|owners| owners.insert(task.task_id.clone(), owner));
         Ok(Some(CreateTaskResult::new(task).into()))
     }

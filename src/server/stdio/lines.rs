@@ -95,13 +95,13 @@ where
             return Ok(Some(message));
         }
         let Ok(value) = serde_json::from_slice::<Value>(line) else {
-            return Err(refusal(PARSE_ERROR, Value::Null, "the line is no JSON: send one message a line"));
+            return Err(refusal(PARSE_ERROR, &Value::Null, "the line is no JSON: send one message a line"));
         };
         match (value.get("id"), value.get("method")) {
             // A notification that we do not know is none of our business.
             (None, Some(Value::String(_))) => Ok(None),
             (id, _) => {
-                let id = id.filter(|id| id.is_string() || id.is_number()).cloned().unwrap_or_default();
+                let id = id.filter(|id| id.is_string() || id.is_number()).unwrap_or(&Value::Null);
                 let message =
                     "this is no JSON-RPC message: send one object with jsonrpc, id, method and params";
                 Err(refusal(INVALID_REQUEST, id, message))
@@ -120,7 +120,7 @@ enum Line {
     TooLong(Value),
 }
 
-fn refusal(code: i32, id: Value, message: &str) -> Value {
+fn refusal(code: i32, id: &Value, message: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
 }
 
@@ -171,7 +171,7 @@ where
                 Ok(Some(Line::TooLong(id))) => {
                     let limit = self.longest;
                     let message = format!("the message has more than {limit} bytes (limits.max_message_mb)");
-                    self.refuse(&refusal(INVALID_REQUEST, id, &message));
+                    self.refuse(&refusal(INVALID_REQUEST, &id, &message));
                 }
                 Ok(None) => return None,
                 Err(error) => {
