@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod pulse;
+mod questions;
 mod reading;
 mod results;
 mod workflow_files;
@@ -17,7 +18,9 @@ use crate::{
     comfy::{self, Client},
     config::{self, Config},
     error::{JsonObject, Result},
-    security::{AuditLog, CallId, Gate, Inspector, Seal, SealedState, seal::args_digest, untrusted},
+    security::{
+        AuditLog, CallId, Gate, Inspector, Outcome, Seal, SealedState, Trail, seal::args_digest, untrusted,
+    },
     tools::{self, Call, Changes, Defaults, compact, reply::Question, tool::Ended, workflow_files::Library},
     web::Fetcher,
     workflow::ObjectInfo,
@@ -109,6 +112,7 @@ pub struct App {
     contracts: reading::Contracts,
     pulse: pulse::Pulse,
     results: results::Results,
+    questions: questions::Questions,
     stopping: CancellationToken,
     calls: TaskTracker,
 }
@@ -150,6 +154,7 @@ impl App {
             contracts: reading::Contracts::default(),
             pulse: pulse::Pulse::default(),
             results: results::Results::default(),
+            questions: questions::Questions::default(),
             stopping: CancellationToken::new(),
             calls: TaskTracker::new(),
             tools: ArcSwap::from_pointee(catalogue),
@@ -238,7 +243,15 @@ impl App {
                 "calls did not end in time; their jobs may still run on ComfyUI"
             );
         }
+        tokio::time::timeout(LAST_MOMENTS, self.questions.end()).await.ok();
         self.gate.audit().flush().await;
+    }
+
+    /// The class of the tool that such a call would run; none for a tool that is not there.
+    pub fn class_of(&self, view: View, name: &str, args: &JsonObject) -> Option<Class> {
+        let (unwrapped, view) = Self::meant(view, name, &mut args.clone());
+        let catalogue = self.tools_in(view).ok()?;
+        catalogue.get(unwrapped.as_deref().unwrap_or(name)).map(|tool| tool.class())
     }
 
     /// Runs one tool: lookup, gate, tool, audit. `sealed_state` and `answer` continue a call that ended in a
@@ -257,13 +270,16 @@ impl App {
             let refusal = self.gate.refuse_unknown(&context.caller, CallId::new(), name, &args, &known).await;
             return Err(if indirect { refusal } else { refusal.detail("unknown_tool", true) });
         };
-        let about = match &context.sealed_state {
-            Some(state) => Some(self.seal.open(state, &context.caller, name, &args)?),
-            None => None,
+        let about = match self.continued(&context, name, &args) {
+            Ok(about) => about,
+            Err(refusal) => {
+                // A call like any other in the log and for its limits, whatever it claimed to continue.
+                let (caller, contract) = (&context.caller, tool.contract());
+                let permit = self.gate.admit(caller, CallId::new(), false, contract, &mut args).await?;
+                permit.finish(&Outcome::Failed { kind: refusal.kind(), prompt_id: None }).await?;
+                return Err(refusal);
+            }
         };
-        if let (Some(about), Some(_)) = (&about, context.answer) {
-            self.seal.spend(about)?;
-        }
         let asked_args = args.clone();
         // Before the gate, so that it checks and records what really is asked for.
         self.defaults.apply(&context.caller, tool.contract(), &mut args);
@@ -271,6 +287,7 @@ impl App {
         let permit =
             self.gate.admit(&context.caller, call_id, about.is_some(), tool.contract(), &mut args).await?;
         let cancel = self.stopping.child_token();
+        let trail = permit.trail();
         let call = Call {
             caller: context.caller.clone(),
             comfy: self.comfy.clone(),
@@ -278,7 +295,7 @@ impl App {
             config: Arc::clone(&self.config),
             progress: context.progress,
             cancel: cancel.clone(),
-            trail: permit.trail(),
+            trail: trail.clone(),
             changes: self.changes.clone(),
             library: Arc::clone(&self.library),
             defaults: Arc::clone(&self.defaults),
@@ -302,8 +319,18 @@ impl App {
             Ended::Done { structured, blocks, whole, .. } => {
                 Ok(self.fitted(&context.caller, name, context.fit, (structured, blocks), whole))
             }
-            Ended::Ask(question) => Ok(self.ask(question, &context.caller, call_id, name, &asked_args)),
+            Ended::Ask(question) => Ok(self.ask(question, &context.caller, trail, name, &asked_args)),
         }
+    }
+
+    /// The question that a call answers. Each is answered once, and only by the call it was put to; one that comes
+    /// back without an answer is put anew, and that call is a new one in every respect.
+    fn continued(&self, context: &CallContext, name: &str, args: &JsonObject) -> Result<Option<SealedState>> {
+        let Some(sealed) = &context.sealed_state else { return Ok(None) };
+        let about = self.seal.open(sealed, &context.caller, name, args)?;
+        self.seal.spend(&about)?;
+        self.questions.answered(about.nonce);
+        Ok(Some(about).filter(|_| context.answer.is_some()))
     }
 
     /// In the compact profile: the tool that a call really means, with its own arguments, and where to look for it.
@@ -318,16 +345,9 @@ impl App {
         }
     }
 
-    fn ask(
-        &self,
-        question: Question,
-        caller: &Caller,
-        call_id: CallId,
-        tool: &str,
-        args: &JsonObject,
-    ) -> Reply {
+    fn ask(&self, question: Question, caller: &Caller, trail: Trail, tool: &str, args: &JsonObject) -> Reply {
         let state = SealedState {
-            call_id,
+            call_id: trail.call_id(),
             tool: tool.to_owned(),
             caller: caller.id().to_owned(),
             args_digest: args_digest(args),
@@ -337,6 +357,11 @@ impl App {
             nonce: CallId::new(),
             expires_unix: now_unix() + QUESTION_LIFE_SECONDS,
         };
+        let life = Duration::from_secs(QUESTION_LIFE_SECONDS);
+        // Another replica may have the answer, and this one would never hear of it.
+        if !self.config.transport.remote.is_replica() {
+            self.questions.ask(state.nonce, trail, life, self.stopping.child_token());
+        }
         Reply::Ask { question: question.text, sealed_state: self.seal.seal(&state) }
     }
 }

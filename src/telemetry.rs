@@ -5,6 +5,7 @@ pub mod trace;
 use std::io;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -19,10 +20,11 @@ pub fn filter(level: &str) -> EnvFilter {
     EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new(format!("warn,{QUIET}")))
 }
 
-/// Starts the log. A second call changes nothing, so that tests may start several servers.
-pub fn init(level: &str, json: bool) {
+/// Starts the log. Every event passes `clean` before it is written. A second call changes nothing, so that tests may
+/// start several servers.
+pub fn init(level: &str, json: bool, clean: impl Fn(&str) -> String + Send + Sync + 'static) {
     let registry = tracing_subscriber::registry().with(filter(level));
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let layer = tracing_subscriber::fmt::layer().with_writer(Cleaned { clean, out: io::stderr });
     let started = if json {
         registry.with(layer.json().flatten_event(true)).try_init()
     } else {
@@ -30,6 +32,45 @@ pub fn init(level: &str, json: bool) {
     };
     if started.is_err() {
         tracing::debug!("the log was already started");
+    }
+}
+
+/// Writes events after they were cleaned, each as one line: other people's code logs too, and what it says at level
+/// `trace` nobody here has read.
+struct Cleaned<F, M> {
+    clean: F,
+    out: M,
+}
+
+/// The writer of one event, which arrives in one piece.
+struct Line<'a, F, W> {
+    clean: &'a F,
+    out: W,
+}
+
+impl<'a, F, M, W> MakeWriter<'a> for Cleaned<F, M>
+where
+    F: Fn(&str) -> String + 'a,
+    M: Fn() -> W + 'a,
+    W: io::Write,
+{
+    type Writer = Line<'a, F, W>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line { clean: &self.clean, out: (self.out)() }
+    }
+}
+
+impl<F: Fn(&str) -> String, W: io::Write> io::Write for Line<'_, F, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let line = (self.clean)(text.trim_end_matches('\n')).replace('\n', "\\n");
+        self.out.write_all(format!("{line}\n").as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
@@ -41,6 +82,15 @@ mod tests {
     fn disconnects_are_quiet_unless_asked_for() {
         assert_eq!(filter("warn").to_string(), "rmcp::service=off,warn");
         assert_eq!(filter("warn,rmcp=debug").to_string(), "rmcp=debug,warn");
+    }
+
+    #[test]
+    fn an_event_is_one_cleaned_line() {
+        let mut out = Vec::new();
+        let clean = |text: &str| text.replace("secret", "***");
+        let mut line = Line { clean: &clean, out: &mut out };
+        io::Write::write_all(&mut line, b"WARN a secret\nWARN forged\n").unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "WARN a ***\\nWARN forged\n");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{
             self, Resource,
             documents::{self, DOCUMENTS, Document, Wanted},
         },
+        seen_by,
     },
 };
 
@@ -164,7 +165,8 @@ impl App {
             let catalogue = self.tools_in(view.direct())?;
             let offered: Vec<&Tool> =
                 catalogue.iter().map(AsRef::as_ref).filter(|tool: &&Tool| caller.may(tool.class())).collect();
-            completion::values(&self.comfy, &offered, source, typed).await
+            let seen = seen_by(caller, &self.config);
+            completion::values(&self.comfy, &offered, &seen, source, typed).await
         };
         let mut values = close(permit, complete.await).await?;
         let total = values.len();

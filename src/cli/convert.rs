@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::arguments::{Convert, Form};
 use super::failure::Failure;
 use super::files::{object_info, workflow_of};
-use super::output::{complain, say, say_json};
+use super::output::{complain, say_exactly, say_json};
 use crate::config::Config;
 use crate::error::Error;
 use crate::workflow::convert::{Report, to_ui};
@@ -27,7 +27,7 @@ pub(super) async fn run(wanted: &Convert, config: Config) -> Result<(), Failure>
     let Some(out) = &wanted.out else {
         match converted {
             Converted::Json(value) => say_json(&value)?,
-            Converted::Text(text) => say(text.trim_end())?,
+            Converted::Text(text) => say_exactly(text.trim_end())?,
         }
         return Ok(());
     };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::arguments::Inspect;
 use super::failure::{FAILED, Failure, WARNED};
-use super::output::{say, say_json};
+use super::output::{say, say_findings};
 use super::sarif;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -32,10 +32,10 @@ pub(super) fn run(wanted: &Inspect, config: &Config) -> std::result::Result<(), 
         }
     }
     if wanted.sarif {
-        say_json(&sarif::log(&reports))?;
+        say_findings(&sarif::log(&reports))?;
     } else if wanted.json {
         let reports: Vec<Value> = reports.iter().map(|(file, looked)| plain(file, looked)).collect();
-        say_json(&reports)?;
+        say_findings(&reports)?;
     }
     match (bad, warned) {
         (true, _) => Err(Failure::Answered(FAILED)),

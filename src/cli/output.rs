@@ -6,10 +6,23 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::security::display::{is_hidden, sanitize};
+use crate::security::redact::{redact, redact_text};
 
-/// Prints one piece of text and a line break to stdout. A reader that went away is no error.
+/// Prints one piece of text and a line break to stdout, without secrets. A reader that went away is no error.
 pub(super) fn say(text: &str) -> io::Result<()> {
+    say_exactly(&redact_text(text))
+}
+
+/// The same with whatever is in it: the user's own file in another form, or a page of ours.
+pub(super) fn say_exactly(text: &str) -> io::Result<()> {
     forgive(write_line(&mut io::stdout().lock(), text))
+}
+
+/// Prints what was found in something of somebody else as JSON, without secrets.
+pub(super) fn say_findings(value: &impl Serialize) -> io::Result<()> {
+    let mut value = serde_json::to_value(value)?;
+    redact(&mut value);
+    say_json(&value)
 }
 
 /// Prints JSON that a program can read: hidden characters become JSON escapes.
@@ -34,9 +47,9 @@ fn escaped(json: &str) -> String {
     out
 }
 
-/// The same to stderr, where there is nothing to be done about a failure.
+/// The same to stderr, without secrets: complaints quote what they complain about. A failure there is nobody's.
 pub(super) fn complain(text: &str) {
-    let _ = write_line(&mut io::stderr().lock(), text);
+    let _ = write_line(&mut io::stderr().lock(), &redact_text(text));
 }
 
 fn write_line(out: &mut impl Write, text: &str) -> io::Result<()> {

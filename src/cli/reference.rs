@@ -5,7 +5,7 @@ mod tools;
 
 use super::arguments::{Page, Reference};
 use super::failure::Failure;
-use super::output::say;
+use super::output::say_exactly;
 
 pub(super) fn run(wanted: &Reference) -> Result<(), Failure> {
     let page = match wanted.page {
@@ -13,7 +13,7 @@ pub(super) fn run(wanted: &Reference) -> Result<(), Failure> {
         Page::Overview => tools::overview(),
         Page::Configuration => configuration::page(),
     };
-    Ok(say(page.trim_end())?)
+    Ok(say_exactly(page.trim_end())?)
 }
 
 /// Text inside a cell of a table.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ use super::{
     audit, call, convert, demo, diff, doctor, healthcheck, inspect, reference, serve, setup, sim, stop,
     tools, validate, workflows,
 };
-use crate::config::{self, Environment, LoadOptions, Loaded, LogFormat};
+use crate::config::{self, Config, Environment, LoadOptions, Loaded, LogFormat};
 use crate::security::{display, redact};
 use crate::telemetry;
 
@@ -28,6 +29,11 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(FAILED);
+            if error.use_stderr() {
+                // It quotes what was typed, and that may be a secret in the wrong place.
+                complain(error.render().to_string().trim_end());
+                return ExitCode::from(code);
+            }
             return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(FAILED) };
         }
     };
@@ -61,6 +67,9 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Shorter ones are words that may stand in any line.
+const SHORTEST_SECRET: usize = 6;
+
 /// One client on a pipe is served on one thread: handing its calls to another one costs more than the calls.
 fn runtime(one_client: bool) -> std::io::Result<Runtime> {
     if one_client {
@@ -79,7 +88,7 @@ async fn dispatch(
         Ok(loaded) => (loaded.config.logging.level.as_str(), loaded.config.logging.format == LogFormat::Json),
         Err(_) => ("warn", false),
     };
-    telemetry::init(level, json);
+    telemetry::init(level, json, cleaner(loaded.as_ref().ok().map(|loaded| &loaded.config)));
     panics_without_secrets();
     let stop = stop::token();
     let named = arguments.global.comfyui_url.is_some() || options.environment.get("COMFYUI_URL").is_some();
@@ -126,6 +135,17 @@ async fn until(
     tokio::select! {
         ended = command => ended,
         () = stop.cancelled() => Err(Failure::Answered(INTERRUPTED)),
+    }
+}
+
+/// What every line of the diagnostic log passes: the configured secrets go by their value, others by their shape.
+fn cleaner(config: Option<&Config>) -> impl Fn(&str) -> String + Send + Sync + use<> {
+    let secrets: Vec<SecretString> = config.iter().flat_map(|config| config.secrets()).cloned().collect();
+    move |line| {
+        let known =
+            secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| secret.len() >= SHORTEST_SECRET);
+        let line = known.fold(line.to_owned(), |line, secret| line.replace(secret, redact::REDACTED));
+        display::sanitize(&redact::redact_text(&line)).into_owned()
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), F
     let app = App::new(config)?;
     app.serve_workflows().await;
     if !remote.enabled {
-        return Ok(server::serve_stdio(app, stop).await?);
+        return Ok(Box::pin(server::serve_stdio(app, stop)).await?);
     }
     let bare = remote.host.trim_start_matches('[').trim_end_matches(']');
     let unknown = |error: std::io::Error| {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::arguments::Validate;
 use super::failure::{FAILED, Failure};
 use super::files::{object_info, workflow_of};
-use super::output::{complain, say, say_json};
+use super::output::{complain, say, say_findings};
 use crate::config::Config;
 use crate::workflow::check::{Report, Severity, examine};
 
@@ -44,7 +44,7 @@ pub(super) async fn run(wanted: &Validate, config: Config) -> Result<(), Failure
         }
     }
     if wanted.json {
-        say_json(&reports)?;
+        say_findings(&reports)?;
     }
     if bad { Err(Failure::Answered(FAILED)) } else { Ok(()) }
 }

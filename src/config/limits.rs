@@ -19,12 +19,18 @@ pub struct Limits {
     /// Jobs in ComfyUI's queue, whoever submitted them, beyond which no job is added.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub queue_depth: usize,
+    /// Jobs of one caller among those, where there are several callers.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub queue_depth_per_caller: usize,
     /// Open HTTP connections of all clients, streams included.
     #[schemars(range(min = 1, max = 100_000))]
     pub connections: usize,
     /// Open HTTP connections of one address; behind a proxy all clients have the same.
     #[schemars(range(min = 1, max = 100_000))]
     pub connections_per_address: usize,
+    /// Open HTTP requests of one caller, streams included.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub requests_per_caller: usize,
 }
 
 impl Limits {
@@ -41,8 +47,10 @@ impl Default for Limits {
             waits_per_caller: 16,
             waits_in_total: 128,
             queue_depth: 200,
+            queue_depth_per_caller: 50,
             connections: 512,
             connections_per_address: 128,
+            requests_per_caller: 128,
         }
     }
 }

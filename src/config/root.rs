@@ -1,10 +1,12 @@
 //! The whole configuration, one field per section of the file.
 
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Comfyui, Files, Limits, Logging, ModelSearch, RateLimits, Security, Tasks, Tools, Transport, Workflows,
+    Auth, Comfyui, Files, Limits, Logging, ModelSearch, RateLimits, Security, Tasks, Tools, Transport,
+    Workflows,
 };
 
 /// Everything an operator can set.
@@ -33,4 +35,20 @@ pub struct Config {
     pub tools: Tools,
     /// Sizes and counts.
     pub limits: Limits,
+}
+
+impl Config {
+    /// Every secret in it, so that what is written can be searched for them.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        let upstream = match &self.comfyui.auth {
+            Auth::None => None,
+            Auth::Bearer(secret)
+            | Auth::Basic { password: secret, .. }
+            | Auth::Header { value: secret, .. }
+            | Auth::Query { value: secret, .. } => Some(secret),
+        };
+        let hubs = [&self.model_search.huggingface_token, &self.model_search.civitai_api_key];
+        let remote = &self.transport.remote;
+        upstream.into_iter().chain(hubs).chain(&remote.tokens).chain([&remote.replica_key])
+    }
 }

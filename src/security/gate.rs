@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{
     audit::{AuditLog, arguments},
     contract::{Class, Contract},
+    entering::{Entering, Entry},
     extent::measure,
     identity::{CallId, Caller},
     ledger::Ledger,
@@ -33,6 +34,7 @@ const MOST_DEPTH: usize = 64;
 pub struct Gate {
     limiter: Limiter,
     seats: Arc<Seats>,
+    entering: Arc<Entering>,
     ledger: Ledger,
     audit: AuditLog,
     most_file_bytes: usize,
@@ -54,6 +56,7 @@ impl Gate {
         Arc::new(Self {
             limiter: Limiter::new(limits),
             seats: Seats::new(sizes),
+            entering: Entering::new(sizes),
             ledger: Ledger::new(audit.clone(), security.api_nodes.budget),
             audit,
             most_file_bytes,
@@ -79,6 +82,11 @@ impl Gate {
     /// A seat for a call that is going to wait for a job.
     pub fn seat(&self, caller: &Caller) -> Result<Seat> {
         self.seats.take(&caller.shared_id())
+    }
+
+    /// A job of this caller that sets out for ComfyUI's queue.
+    pub fn enter_queue(&self, caller: &Caller) -> Entry {
+        self.entering.enter(&caller.shared_id())
     }
 
     /// Lets a call in, or says why not. Either way the log gets exactly one `called` record for it.

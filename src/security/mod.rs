@@ -5,7 +5,7 @@
 //! | [`gate`] | admission: size, access, schema, rate, audit |
 //! | [`permit`] | the proof of admission, the trail of a call, its outcome |
 //! | [`contract`], [`identity`] | what a tool promises, who calls |
-//! | [`limiter`], [`cost`], [`seats`] | token buckets, what work weighs, how many calls wait |
+//! | [`limiter`], [`cost`], [`seats`], [`entering`] | token buckets, what work weighs, how many calls and jobs wait |
 //! | [`price`], [`ledger`] | what paid nodes cost, and the daily budget |
 //! | [`audit`] | the chained log, its reader and its verifier |
 //! | [`redact`], [`display`], [`untrusted`] | secrets out, hidden characters shown, foreign text defused |
@@ -24,6 +24,7 @@ pub mod contract;
 pub mod cost;
 pub mod display;
 pub mod download;
+pub mod entering;
 mod extent;
 pub mod gate;
 pub mod identity;

@@ -14,7 +14,8 @@ use crate::{
     workflow::{ObjectInfo, Workflow},
 };
 
-/// How many credits a dollar buys.
+/// How many credits a dollar buys: `CREDITS_PER_USD` of ComfyUI's own front end (Comfy-Org/ComfyUI_frontend,
+/// `src/base/credits/comfyCredits.ts` at 069eff7), which shows the same badges as credits.
 const CREDITS_PER_DOLLAR: f64 = 211.0;
 /// How long a film is when its node does not say.
 const ORDINARY_SECONDS: f64 = 10.0;

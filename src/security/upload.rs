@@ -96,7 +96,27 @@ pub fn check(name: &UploadName, bytes: &[u8]) -> Result<Picture> {
         ))
         .hint("scale it down first"));
     }
+    let behind = if expected == ImageFormat::Png { behind_the_end(bytes) } else { 0 };
+    if behind > 0 {
+        return Err(Error::invalid_input(format!("there are {behind} bytes behind the end of the picture"))
+            .hint("open it in an image editor and save it again"));
+    }
     Ok(Picture { mime_type: expected.to_mime_type(), width, height })
+}
+
+/// How much follows the last chunk of a PNG: another file may hide there.
+fn behind_the_end(png: &[u8]) -> usize {
+    let mut rest = png.get(8..).unwrap_or_default();
+    while let Some((head, after)) = rest.split_first_chunk::<8>() {
+        let [a, b, c, d, kind @ ..] = *head;
+        let data = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        let Some(next) = after.get(data.saturating_add(4)..) else { return 0 };
+        if kind == *b"IEND" {
+            return next.len();
+        }
+        rest = next;
+    }
+    0
 }
 
 /// Reads a file of at most `most` bytes that lies inside one of `roots` after all links are followed.
@@ -164,6 +184,14 @@ mod tests {
         for (filename, bytes) in [("a.jpg", png()), ("a.png", b"<script>".to_vec()), ("a.png", Vec::new())] {
             assert_eq!(check(&name(filename), &bytes).unwrap_err().kind(), Kind::InvalidInput, "{filename}");
         }
+    }
+
+    #[test]
+    fn nothing_hides_behind_the_end_of_a_png() {
+        let mut bytes = png();
+        bytes.extend(b"<?php evil() ?>");
+        let error = check(&name("a.png"), &bytes).unwrap_err();
+        assert!(error.message().contains("15 bytes behind the end"), "{error}");
     }
 
     #[test]

@@ -3,35 +3,45 @@
 use super::{Call, Stop};
 use crate::{
     comfy,
-    error::{Error, Kind},
-    security::{Finding, VettedWorkflow, cost, ledger::Charge, price, seats::Seat},
+    security::{Finding, VettedWorkflow, cost, entering::Entry, ledger::Charge, price, seats::Seat},
     workflow::{ObjectInfo, Workflow},
 };
 
-/// When a caller should look again at a queue that is full.
-const LOOK_AGAIN_MS: u64 = 5_000;
+/// What lets a workflow in.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    /// What paid nodes were charged.
+    pub(crate) charge: Option<Charge>,
+    /// Its place in ComfyUI's queue; kept until the queue shows it.
+    _entry: Entry,
+}
 
 impl Call {
     /// Makes sure that the queue has room, that the caller may start so much work now, and that the day's budget
     /// reaches. What paid nodes cost is charged here.
-    pub(crate) async fn allow_work(&self, vetted: &VettedWorkflow) -> Result<Option<Charge>, Stop> {
-        let most = self.config.limits.queue_depth;
-        let length = self.comfy.queue_length().await?;
-        if length >= most {
-            let message = format!("ComfyUI's queue holds {length} jobs; `limits.queue_depth` is {most}");
-            return Err(Error::new(Kind::RateLimited, message)
-                .hint("wait until jobs are done, or cancel some; comfyui_get_queue lists them")
-                .detail("retry_after_ms", LOOK_AGAIN_MS)
-                .detail("limit", most)
-                .into());
-        }
+    pub(crate) async fn allow_work(&self, vetted: &VettedWorkflow) -> Result<Allowance, Stop> {
+        let entry = self.find_room().await?;
         self.gate.take_work(&self.caller, cost::megapixel_steps(vetted.workflow()))?;
         let object_info = self.comfy.object_info().await?;
-        let estimate = self.estimate(vetted.workflow(), vetted.findings(), &object_info);
-        match estimate {
-            Some(estimate) => Ok(Some(self.gate.ledger().charge(&self.trail, &estimate).await?)),
-            None => Ok(None),
+        let charge = match self.estimate(vetted.workflow(), vetted.findings(), &object_info) {
+            Some(estimate) => Some(self.gate.ledger().charge(&self.trail, &estimate).await?),
+            None => None,
+        };
+        Ok(Allowance { charge, _entry: entry })
+    }
+
+    /// A place in ComfyUI's queue: within its depth, and within the caller's share where there are several callers.
+    async fn find_room(&self) -> Result<Entry, Stop> {
+        let entry = self.gate.enter_queue(&self.caller);
+        let length = self.comfy.queue_length().await?;
+        entry.fits(length)?;
+        if !self.is_alone() && entry.may_exceed_share(length) {
+            // The whole queue is a large answer, so it is asked for only where it can matter.
+            let queue = self.comfy.queue().await?;
+            let items = queue.running.iter().chain(&queue.pending);
+            entry.fits_share(items.filter(|item| self.is_mine(item.mark.as_deref())).count())?;
         }
+        Ok(entry)
     }
 
     /// Gives back what was charged for work that ComfyUI refused. Work whose fate is not known stays charged.

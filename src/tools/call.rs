@@ -86,7 +86,7 @@ impl Call {
         let (object_info, replacements) = (object_info?, replacements?);
         let knowledge = Knowledge { object_info: Some(&object_info), replacements: replacements.as_ref() };
         let findings = self.inspector.inspect(&workflow, &knowledge);
-        self.trail.event("inspected", inspected(&workflow, &findings)).await?;
+        self.trail.event("inspected", inspected(&workflow, &findings, &object_info)).await?;
         let asking = Asking {
             can_ask: self.consent.can_ask,
             approved_hash: self.consent.approved_workflow(),
@@ -108,12 +108,14 @@ impl Call {
     }
 }
 
-fn inspected(workflow: &Workflow, findings: &[Finding]) -> JsonObject {
+/// What was seen, and by which description of the server's classes. Replaced classes are among the warnings.
+fn inspected(workflow: &Workflow, findings: &[Finding], object_info: &ObjectInfo) -> JsonObject {
     let mut classes: Vec<&str> = workflow.iter().map(|(_, node)| node.class_type.as_str()).collect();
     classes.sort_unstable();
     classes.dedup();
     let mut fields = JsonObject::new();
     fields.insert("nodes_used".into(), json!(classes));
+    fields.insert("object_info".into(), object_info.snapshot().into());
     if !findings.is_empty() {
         let warnings: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
         fields.insert("warnings".into(), json!(warnings));

@@ -115,9 +115,11 @@ fn unknown_argument() -> Error {
 }
 
 /// The values of `source` that fit what was typed: those that begin with it first, then those that contain it.
+/// Of jobs and their files only those that `seen` lets through.
 pub(crate) async fn values(
     comfy: &Client,
     offered: &[&Tool],
+    seen: &(dyn Fn(&HistoryEntry) -> bool + Sync),
     source: Source,
     typed: &str,
 ) -> Result<Vec<String>> {
@@ -131,7 +133,7 @@ pub(crate) async fn values(
             .filter_map(|tool| tool.name().strip_prefix("workflow_"))
             .map(str::to_owned)
             .collect(),
-        _ => look_up(comfy, source).await?,
+        _ => look_up(comfy, seen, source).await?,
     };
     Ok(fitting(all, typed))
 }
@@ -153,7 +155,11 @@ fn fitting(all: Vec<String>, typed: &str) -> Vec<String> {
     begin
 }
 
-async fn look_up(comfy: &Client, source: Source) -> Result<Vec<String>> {
+async fn look_up(
+    comfy: &Client,
+    seen: &(dyn Fn(&HistoryEntry) -> bool + Sync),
+    source: Source,
+) -> Result<Vec<String>> {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     Ok(match source {
         Source::Styles => owned(&STYLES),
@@ -173,13 +179,13 @@ async fn look_up(comfy: &Client, source: Source) -> Result<Vec<String>> {
         Source::Samplers => choices(&*comfy.object_info().await?, "KSampler", "sampler_name"),
         Source::Schedulers => choices(&*comfy.object_info().await?, "KSampler", "scheduler"),
         Source::InputFiles => choices(&*comfy.object_info().await?, "LoadImage", "image"),
-        Source::Jobs => newest(comfy).await?.into_iter().map(|entry| entry.prompt_id).collect(),
+        Source::Jobs => newest(comfy, seen).await?.into_iter().map(|entry| entry.prompt_id).collect(),
         Source::Assets => {
-            each_output(comfy, |id, output| AssetId::of(output, id).ok().map(|asset| asset.to_string()))
+            each_output(comfy, seen, |id, output| AssetId::of(output, id).ok().map(|asset| asset.to_string()))
                 .await?
         }
-        Source::OutputFiles => each_output(comfy, |_, output| Some(output.filename.clone())).await?,
-        Source::OutputPaths => each_output(comfy, |_, output| Some(path_of(output))).await?,
+        Source::OutputFiles => each_output(comfy, seen, |_, output| Some(output.filename.clone())).await?,
+        Source::OutputPaths => each_output(comfy, seen, |_, output| Some(path_of(output))).await?,
         // Answered from the catalogue.
         Source::Workflows => Vec::new(),
     })
@@ -198,18 +204,20 @@ fn choices(info: &ObjectInfo, class: &str, input: &str) -> Vec<String> {
 }
 
 /// The finished jobs that ended last, newest first.
-async fn newest(comfy: &Client) -> Result<Vec<HistoryEntry>> {
+async fn newest(comfy: &Client, seen: &(dyn Fn(&HistoryEntry) -> bool + Sync)) -> Result<Vec<HistoryEntry>> {
     let mut entries = comfy.history_list(JOBS).await?;
+    entries.retain(seen);
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.create_time));
     Ok(entries)
 }
 
 async fn each_output(
     comfy: &Client,
+    seen: &(dyn Fn(&HistoryEntry) -> bool + Sync),
     name: impl Fn(&PromptId, &OutputFile) -> Option<String>,
 ) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in newest(comfy).await? {
+    for entry in newest(comfy, seen).await? {
         let Ok(id) = PromptId::parse(&entry.prompt_id) else { continue };
         let files = entry.outputs.iter().filter(|output| !output.filename.is_empty());
         names.extend(files.filter_map(|output| name(&id, output)));

@@ -171,7 +171,7 @@ async fn fetching(call: &Call, folder: &str) -> Result<Fetching> {
 fn agreed(call: &Call, folder: &str, download: &Download) -> std::result::Result<Vec<String>, Stop> {
     let name = download.name.as_str();
     let risk = format!("`{name}` has a format that can carry code, which runs when the model is loaded");
-    let enforced = call.config.security.mode == Mode::Enforce;
+    let enforced = call.caller.is_enforced() || call.config.security.mode == Mode::Enforce;
     if enforced || (download.pickle && call.consent.can_ask) || call.consent.said_no() {
         let question = format!(
             "Download `{name}` from {} into `{folder}` on the ComfyUI server?{}",

@@ -66,6 +66,7 @@ pub(crate) use consent::Consent;
 pub(crate) use defaults::Defaults;
 pub use fit::Fit;
 pub(crate) use ledger::Ledger;
+pub(crate) use ownership::seen_by;
 pub use reply::{Answer, Block, Handled, Reply, Stop};
 pub use selection::{View, select};
 pub use tool::{Hints, Tool};

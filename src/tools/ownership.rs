@@ -19,6 +19,12 @@ pub(crate) fn is_alone(caller: &Caller, config: &Config) -> bool {
     caller.is_local() || (remote.tokens.len() == 1 && remote.oauth.is_none())
 }
 
+/// Which finished jobs this caller sees.
+pub(crate) fn seen_by(caller: &Caller, config: &Config) -> impl Fn(&HistoryEntry) -> bool + Sync + use<> {
+    let (alone, mark) = (is_alone(caller, config), Mark::of(caller));
+    move |entry| alone || entry.mark.as_deref() == Some(mark.as_str())
+}
+
 /// The error for a job that does not exist for this caller. A job of somebody else gives the same one.
 pub(crate) fn unknown(id: &PromptId) -> Error {
     Error::not_found(format!("ComfyUI knows no job `{id}`"))

@@ -48,17 +48,18 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     if call.cancel.is_cancelled() {
         return Err(Stop::Cancelled);
     }
-    let charge = call.allow_work(&vetted).await?;
-    warnings.extend(charge.as_ref().map(ToString::to_string));
+    let allowed = call.allow_work(&vetted).await?;
+    warnings.extend(allowed.charge.as_ref().map(ToString::to_string));
     let mark = call.mark();
     let options = SubmitOptions { mark: Some(mark.as_str().to_owned()), ..SubmitOptions::default() };
     let submitted = match call.comfy.queue_prompt(&vetted, &options).await {
         Ok(submitted) => submitted,
         Err(error) => {
-            call.take_back(charge.as_ref(), &error).await;
+            call.take_back(allowed.charge.as_ref(), &error).await;
             return Err(Stop::Failed(not_submitted(call, error).await));
         }
     };
+    drop(allowed);
     let id = submitted.prompt_id.clone();
     call.ledger.submitted(&mark, &id);
     call.trail.event("submitted", prompt_field(&id)).await?;

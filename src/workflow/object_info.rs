@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::{Value, value::RawValue};
+use sha2::{Digest as _, Sha256};
 
 use super::{Error, Result};
 use crate::error::JsonObject;
@@ -15,6 +16,7 @@ use crate::error::JsonObject;
 /// The node catalogue of one ComfyUI server.
 #[derive(Debug, Default)]
 pub struct ObjectInfo {
+    snapshot: String,
     names: Vec<String>,
     classes: HashMap<String, Lazy>,
 }
@@ -33,7 +35,14 @@ impl ObjectInfo {
         let names = map.keys().cloned().collect();
         let classes =
             map.into_iter().map(|(name, text)| (name, Lazy { text, class: OnceLock::new() })).collect();
-        Ok(Self { names, classes })
+        let snapshot =
+            Sha256::digest(text).iter().take(8).fold(String::new(), |id, byte| format!("{id}{byte:02x}"));
+        Ok(Self { snapshot, names, classes })
+    }
+
+    /// Tells this catalogue from any other: the first 16 hexadecimal digits of the SHA-256 of its text.
+    pub fn snapshot(&self) -> &str {
+        &self.snapshot
     }
 
     /// The class names, in ComfyUI's order.

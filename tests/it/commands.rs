@@ -88,6 +88,17 @@ async fn demo_paints_and_never_overwrites() {
     assert!(progress.contains("100 %"), "{progress}");
     let log = run(home.path(), &["audit", "verify"]).await.unwrap();
     assert_eq!(code(&log), Some(0), "{log:?}");
+
+    // Whoever cuts the log can delete the note of its end as well.
+    let file = home.path().join(".comfywarden/audit.jsonl");
+    std::fs::remove_file(home.path().join(".comfywarden/audit.jsonl.head")).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    for kept in [text.lines().count() - 1, 0] {
+        let rest: String = text.split_inclusive('\n').take(kept).collect();
+        std::fs::write(&file, rest).unwrap();
+        let log = run(home.path(), &["audit", "verify"]).await.unwrap();
+        assert_eq!(code(&log), Some(4), "{kept}: {log:?}");
+    }
 }
 
 #[tokio::test]

@@ -107,3 +107,17 @@ async fn a_workflow_that_speaks_is_quoted_safely_in_warnings() {
         harmless(&told(&app, tool, json!({"workflow": workflow})).await, tool);
     }
 }
+
+#[tokio::test]
+async fn the_log_tells_which_catalogue_was_read_and_what_runs_in_whose_place() {
+    let app = TestApp::start().await;
+    let replaced = json!({"EmptyImage": [{"new_node_id": "Terminal", "old_node_id": "EmptyImage"}]});
+    app.sim.faults().answer("/node_replacements", 200, &replaced.to_string());
+    app.call("comfyui_run_workflow", json!({"workflow": tiny_workflow()})).await;
+    let records = app.audit.records();
+    let inspected = records.iter().find(|record| record["action"] == "inspected").unwrap();
+    let snapshot = inspected["extra"]["object_info"].as_str().unwrap();
+    assert!(snapshot.len() == 16 && snapshot.bytes().all(|b| b.is_ascii_hexdigit()), "{inspected}");
+    let warnings = inspected["warnings"].to_string();
+    assert!(warnings.contains("EmptyImage") && warnings.contains("Terminal"), "{warnings}");
+}

@@ -22,6 +22,8 @@ const TOKEN: &str = "correct horse battery staple";
 pub(crate) struct Door {
     pub(crate) app: TestApp,
     pub(crate) base: String,
+    /// Every path that the server says it serves.
+    pub(crate) paths: Vec<String>,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<Result<(), comfywarden::error::Error>>,
 }
@@ -30,9 +32,9 @@ pub(crate) async fn door(change: impl FnOnce(&mut comfywarden::config::Config)) 
     let app = TestApp::with(change).await;
     let server = HttpServer::bind(app.app.clone(), "127.0.0.1:0".parse().unwrap()).await.unwrap();
     let base = format!("http://{}", server.address());
-    let stop = CancellationToken::new();
+    let (stop, paths) = (CancellationToken::new(), server.paths());
     let serving = tokio::spawn(server.serve(stop.clone()));
-    Door { app, base, stop, serving }
+    Door { app, base, paths, stop, serving }
 }
 
 fn with_token(config: &mut comfywarden::config::Config) {
@@ -191,7 +193,7 @@ async fn real_clients_of_both_eras_draw_a_picture_and_answer_questions() {
 
 #[tokio::test]
 async fn the_server_stops_when_told_with_a_call_in_flight() {
-    let Door { app, base, stop, serving } = door(|_| {}).await;
+    let Door { app, base, stop, serving, .. } = door(|_| {}).await;
     let client =
         bounded(Person::silent().serve(StreamableHttpClientTransport::from_uri(format!("{base}/mcp"))))
             .await

@@ -14,7 +14,7 @@ use crate::support::{TestApp, tiny_workflow};
 
 /// Kind, text as it would be found, and the part that must not come out. Put together from pieces, so that nobody
 /// who scans this repository takes them for real ones.
-fn planted() -> Vec<(&'static str, String, String)> {
+pub(crate) fn planted() -> Vec<(&'static str, String, String)> {
     let alone = |kind, pieces: &[&str]| (kind, pieces.concat(), pieces.concat());
     let within = |kind, before: &str, secret: &str, after: &str| {
         (kind, format!("{before}{secret}{after}"), secret.to_owned())
@@ -41,7 +41,7 @@ fn planted() -> Vec<(&'static str, String, String)> {
 }
 
 #[track_caller]
-fn clean(text: &str, what: &str) {
+pub(crate) fn clean(text: &str, what: &str) {
     for (kind, _, secret) in planted() {
         assert!(!text.contains(&secret), "{what} tells the {kind}: {text}");
     }

@@ -205,10 +205,22 @@ async fn a_pickle_warns_and_asks_where_it_can_and_a_no_downloads_nothing() {
 #[tokio::test]
 async fn enforce_refuses_every_download_that_cannot_be_asked_about() {
     let hub = hub().await;
-    let app = app(&hub, |config| config.security.mode = Mode::Enforce).await;
-    let error = app.refused("comfyui_download_model", json!({"url": URL, "folder": "checkpoints"})).await;
-    assert_eq!(error.kind(), Kind::Denied);
-    assert!(app.posts().is_empty());
+    // The configuration holds everybody to it, a token its caller; neither makes the other laxer.
+    for (mode, caller) in [
+        (Mode::Enforce, Caller::local()),
+        (Mode::Audit, Caller::local().enforced()),
+        (Mode::Enforce, Caller::local().enforced()),
+    ] {
+        let app = app(&hub, |config| config.security.mode = mode).await;
+        for url in [URL, "https://civitai.com/api/download/models/78"] {
+            let args = object(json!({"url": url, "folder": "checkpoints"}));
+            let asked = |can_ask| CallContext { can_ask, ..CallContext::plain(caller.clone()) };
+            let call = |can_ask| app.app.call(asked(can_ask), "comfyui_download_model", args.clone());
+            assert_eq!(bounded(call(false)).await.unwrap_err().kind(), Kind::Denied, "{mode:?} {url}");
+            assert!(matches!(bounded(call(true)).await, Ok(Reply::Ask { .. })), "{mode:?} {url}");
+        }
+        assert!(app.posts().is_empty());
+    }
 }
 
 #[tokio::test]

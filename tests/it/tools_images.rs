@@ -99,6 +99,7 @@ async fn a_picture_is_fetched_from_the_internet_under_the_rules() {
     assert_eq!(app.sim.file("input", "", "dot.png").unwrap(), png(8, 8));
     let uploads = app.posts().len();
     for (filename, url) in [
+        ("a.png", "https://pictures.example.com\\@evil.example/a.png"),
         ("dot.jpg", good),
         ("dot.png", "http://pictures.example.com/a.png"),
         ("dot.png", "https://user@pictures.example.com/a.png"),

@@ -1,13 +1,16 @@
 //! Two callers at one ComfyUI: neither sees, stops or holds up the jobs of the other.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
 
 use comfywarden::{
-    app::{CallContext, Reply},
-    config::Config,
+    app::{CallContext, Reference, Reply, View},
+    config::{Config, Limits, Logging, RateLimits, Security},
     error::{Error, Kind},
-    security::{Caller, Class},
-    sim::{Gate, SimHandle},
+    security::{AuditLog, CallId, Caller, Class, Contract, Gate},
+    sim::SimHandle,
 };
 use serde_json::{Value, json};
 
@@ -39,7 +42,7 @@ struct Scene {
     app: TestApp,
     annas: String,
     bens: String,
-    held: Gate,
+    held: comfywarden::sim::Gate,
 }
 
 impl Scene {
@@ -92,6 +95,37 @@ async fn neither_sees_the_jobs_of_the_other() {
 }
 
 #[tokio::test]
+async fn neither_completes_what_belongs_to_the_other() {
+    let scene = Scene::set().await;
+    scene.held.release();
+    for (who, id) in [("anna", &scene.annas), ("ben", &scene.bens)] {
+        let args = json!({"prompt_id": id, "wait_seconds": 10});
+        assert_eq!(call(&scene.app, who, "comfyui_get_progress", args).await["status"], "completed");
+    }
+    let values = |who: &'static str, template: &'static str, argument: &'static str| {
+        let (app, reference) = (&scene.app.app, Reference::Template(template.to_owned()));
+        async move {
+            bounded(app.complete(&caller(who), View::default(), &reference, argument, ""))
+                .await
+                .unwrap()
+                .values
+        }
+    };
+    let job = "comfyui://jobs/{prompt_id}";
+    assert_eq!(values("ben", job, "prompt_id").await, [scene.bens.as_str()]);
+    assert_eq!(values("anna", job, "prompt_id").await, [scene.annas.as_str()]);
+    for who in ["anna", "ben"] {
+        let foreign = if who == "anna" { "tiny" } else { "slept" };
+        for (template, argument) in
+            [("comfyui://outputs/{type}/{+path}", "path"), ("comfyui://assets/{asset_id}", "asset_id")]
+        {
+            let seen = values(who, template, argument).await;
+            assert!(!seen.is_empty() && !seen.iter().any(|name| name.contains(foreign)), "{who}: {seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn neither_stops_the_jobs_of_the_other() {
     let scene = Scene::set().await;
     scene.app.sim.clear_journal();
@@ -140,6 +174,113 @@ async fn neither_is_held_up_by_a_wait_of_the_other() {
     let (statuses, took) = tokio::join!(futures::future::join_all(waits), ben);
     assert!(took < Duration::from_secs(5), "40 quick calls beside 4 waits took {took:?}");
     assert!(statuses.iter().all(|status| status == "completed"), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn neither_fills_the_queue_for_the_other() {
+    let app = TestApp::with(|config| {
+        two_tokens(config);
+        config.limits.queue_depth = 5;
+        config.limits.queue_depth_per_caller = 3;
+    })
+    .await;
+    let held = app.sim.hold("RigSleep");
+    let run = || json!({"workflow": sleeping_workflow(2)});
+    let many =
+        futures::future::join_all((0..12).map(|_| reply(&app, "anna", "comfyui_run_workflow", run()))).await;
+    assert_eq!(many.iter().filter(|reply| reply.is_ok()).count(), 3, "however many come at once");
+    let error = many.into_iter().find_map(Result::err).unwrap();
+    assert_eq!(error.kind(), Kind::RateLimited);
+    assert!(error.message().contains("`limits.queue_depth_per_caller` is 3"), "{error}");
+    assert!(error.details().contains_key("retry_after_ms"));
+    for _ in 0..2 {
+        call(&app, "ben", "comfyui_run_workflow", run()).await;
+    }
+    let error = reply(&app, "carla", "comfyui_run_workflow", run()).await.unwrap_err();
+    assert!(error.message().contains("`limits.queue_depth` is 5"), "{error}");
+    held.release();
+}
+
+#[tokio::test]
+async fn neither_uses_up_what_the_other_may_ask_wait_or_draw() {
+    let app = TestApp::with(|config| {
+        two_tokens(config);
+        config.rate_limits.read_only = 20;
+        config.rate_limits.generation = 10;
+        config.rate_limits.work_per_call = 1;
+        config.limits.waits_per_caller = 2;
+    })
+    .await;
+    let status = || json!({});
+    let flood = (0..300).map(|_| reply(&app, "anna", "comfyui_get_queue_status", status()));
+    let flood = futures::future::join_all(flood).await;
+    assert_eq!(flood.iter().filter(|reply| reply.is_ok()).count(), 20);
+    for _ in 0..20 {
+        call(&app, "ben", "comfyui_get_queue_status", status()).await;
+    }
+
+    let heavy = json!({"workflow": {
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 1000, "height": 1000, "batch_size": 9, "color": 1}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "heavy"}}
+    }});
+    call(&app, "anna", "comfyui_run_workflow", heavy.clone()).await;
+    let error = reply(&app, "anna", "comfyui_run_workflow", heavy.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::RateLimited, "{error}");
+
+    let held = app.sim.hold("RigSleep");
+    let waiting = || json!({"workflow": sleeping_workflow(1), "wait": true});
+    let ben = async {
+        call(&app, "ben", "comfyui_run_workflow", json!({"workflow": sleeping_workflow(1)})).await;
+        bounded(held.reached()).await;
+        let seat = reply(&app, "ben", "comfyui_run_workflow", waiting());
+        let freed = async {
+            bounded(app.sim.wait_for_request(|seen| seen.path == "/prompt")).await;
+            held.release();
+        };
+        tokio::join!(seat, freed).0
+    };
+    let annas =
+        futures::future::join_all((0..4).map(|_| reply(&app, "carla", "comfyui_run_workflow", waiting())));
+    let (annas, bens) = tokio::join!(annas, ben);
+    assert_eq!(annas.iter().filter(|reply| reply.is_ok()).count(), 2, "two of four found a seat");
+    assert!(bens.is_ok(), "{bens:?}");
+    let records = app.audit.records();
+    let of = |who: &str, action: &str| {
+        records.iter().filter(|record| record["caller"] == who && record["action"] == action).count()
+    };
+    assert_eq!((of("anna", "called"), of("anna", "refused")), (302, 280), "a flood leaves its records");
+    assert_eq!(of("ben", "refused"), 0);
+}
+
+/// An audit log on disk is written in turns: who comes last waits for one turn and not for all that came before.
+#[tokio::test]
+async fn neither_is_slowed_by_the_records_of_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let logging = Logging { audit_file: folder.path().join("audit.jsonl"), ..Logging::default() };
+    let security = Security::default();
+    let log = AuditLog::open(&logging, &security).unwrap();
+    let gate = Gate::new(&security, &RateLimits::default(), &Limits::default(), log.clone());
+    let contract = Contract::new("comfyui_test", Class::Read, object(json!({"type": "object"})));
+    let done = AtomicUsize::new(0);
+    let flood = async {
+        for _ in 0..60 {
+            let calls = (0..50).map(|_| async {
+                let mut args = object(json!({}));
+                gate.admit(&caller("anna"), CallId::new(), false, &contract, &mut args).await.err();
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+            futures::future::join_all(calls).await;
+        }
+    };
+    let ben = async {
+        for _ in 0..5 {
+            let mut args = object(json!({}));
+            gate.admit(&caller("ben"), CallId::new(), false, &contract, &mut args).await.unwrap();
+        }
+        done.load(Ordering::Relaxed)
+    };
+    let ((), before) = bounded(async { tokio::join!(flood, ben) }).await;
+    assert!(before < 1_500, "{before} of 3000 calls of the other came before five of his");
 }
 
 #[tokio::test]

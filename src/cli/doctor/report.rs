@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::output::{say, say_json};
+use super::super::output::{say, say_findings};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,7 +47,7 @@ pub(super) fn print(checks: &[Check], json: bool) -> std::io::Result<()> {
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if json {
         let report = serde_json::json!({ "errors": errors, "warnings": warnings, "checks": sorted });
-        return say_json(&report);
+        return say_findings(&report);
     }
     for check in sorted {
         let mark = match check.severity {

@@ -204,7 +204,7 @@ async fn tampering_shows_in_whatever_file_of_a_rotated_log() {
         let original = fs::read_to_string(file).unwrap();
         let mut lines: Vec<String> = original.split_inclusive('\n').map(str::to_owned).collect();
         let at = random(lines.len());
-        match random(4) {
+        match random(6) {
             0 => {
                 let byte = random(lines[at].len() - 1);
                 let other = if lines[at].as_bytes()[byte] == b'7' { "8" } else { "7" };
@@ -216,11 +216,39 @@ async fn tampering_shows_in_whatever_file_of_a_rotated_log() {
                 let at = at.min(lines.len() - 2);
                 lines.swap(at, at + 1);
             }
+            // A hole in the middle, and an end that is gone.
+            3 if lines.len() > 2 => drop(lines.remove(1 + at % (lines.len() - 2))),
+            4 if lines.len() > 2 => lines.truncate(1 + at % (lines.len() - 1)),
             _ => lines.insert(at, lines[at].clone()),
+        }
+        if lines.concat() == original {
+            // Cut after its last line: nothing is cut.
+            lines.pop();
         }
         fs::write(file, lines.concat()).unwrap();
         assert!(!verify(&path).unwrap().is_ok(), "tampering {n} of {}", file.display());
         fs::write(file, original).unwrap();
+    }
+    assert!(verify(&path).unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_changed_places_or_comes_twice_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = AuditLog::start(&path, Privacy::Digest, true, SMALL).unwrap();
+    fill(&log, 80).await;
+    let files = verify(&path).unwrap().files;
+    for (first, second) in files.iter().zip(files.iter().skip(1)) {
+        let texts = [fs::read_to_string(first).unwrap(), fs::read_to_string(second).unwrap()];
+        fs::write(first, &texts[1]).unwrap();
+        assert!(!verify(&path).unwrap().is_ok(), "twice the same: {}", second.display());
+        fs::write(second, &texts[0]).unwrap();
+        assert!(!verify(&path).unwrap().is_ok(), "in each other's place: {}", second.display());
+        fs::write(first, &texts[0]).unwrap();
+        fs::remove_file(second).unwrap();
+        assert!(!verify(&path).unwrap().is_ok(), "gone: {}", second.display());
+        fs::write(second, &texts[1]).unwrap();
     }
     assert!(verify(&path).unwrap().is_ok());
 }

@@ -32,6 +32,8 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// What limits this verdict, such as older files that are not there.
     pub notes: Vec<String>,
+    /// True when nothing tells how far the log once reached: more may have followed.
+    pub open_end: bool,
 }
 
 impl Report {
@@ -198,19 +200,20 @@ fn check_head(path: &Path, chain: &Chain, report: &mut Report) {
         let (count, hash) = note.trim_end().split_once(' ')?;
         Some((count.parse::<u64>().ok()?, hash.to_owned()))
     });
-    let mut problem = |what: String| {
-        report.problems.push(Problem { file: path.to_owned(), line: 0, what });
-    };
-    match noted {
-        None => report
-            .notes
-            .push("there is no note of the log's end beside it: a cut at the end cannot be seen".into()),
+    let problem = match noted {
+        None => {
+            report.open_end = true;
+            let what = "there is no note of the log's end beside it: a cut at the end cannot be seen";
+            report.notes.push(what.into());
+            return;
+        }
         Some((count, _)) if count > chain.count => {
-            problem(format!("records {} to {count} are missing at the end", chain.count + 1));
+            format!("records {} to {count} are missing at the end", chain.count + 1)
         }
         Some((count, hash)) if count == chain.count && hash != chain.head => {
-            problem("the last record is not the one that was written last".into());
+            "the last record is not the one that was written last".into()
         }
-        Some(_) => {}
-    }
+        Some(_) => return,
+    };
+    report.problems.push(Problem { file: path.to_owned(), line: 0, what: problem });
 }

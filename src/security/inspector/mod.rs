@@ -22,6 +22,7 @@ mod leaf;
 mod names;
 mod place;
 mod places;
+mod question;
 mod reading;
 mod replacements;
 mod structure;

@@ -2,7 +2,10 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::finding::{Finding, Severity};
+use super::{
+    finding::{Finding, Severity},
+    question::particulars,
+};
 use crate::{
     config::{self, Mode},
     error::Error,
@@ -130,7 +133,8 @@ pub(super) fn judge(rules: &Rules, workflow: Workflow, findings: Vec<Finding>, a
         Some(_) => {}
         None if ask.is_empty() => {}
         None => {
-            return Verdict::Ask { question: question(&ask, asking.cost.as_deref()), workflow_hash: hash };
+            let question = question(&workflow, &ask, asking.cost.as_deref());
+            return Verdict::Ask { question, workflow_hash: hash };
         }
     }
     Verdict::Approved(VettedWorkflow { workflow, hash, findings })
@@ -155,9 +159,10 @@ fn list(findings: &[&Finding]) -> String {
     text
 }
 
-fn question(findings: &[&Finding], cost: Option<&str>) -> String {
+fn question(workflow: &Workflow, findings: &[&Finding], cost: Option<&str>) -> String {
     let cost = cost.map(|cost| format!(" {cost}.")).unwrap_or_default();
-    format!("This workflow needs your consent before it runs. {}.{cost} Run it?", list(findings))
+    let particulars = particulars(workflow, findings);
+    format!("This workflow needs your consent before it runs. {}.{particulars}{cost} Run it?", list(findings))
 }
 
 fn with_findings(error: Error, findings: &[&Finding]) -> Error {

@@ -149,3 +149,26 @@ fn ordinary_words_stay() {
         assert_eq!(redact_text(text), text);
     }
 }
+
+#[test]
+fn an_address_inside_the_path_of_another_loses_its_password_too() {
+    for url in [
+        "https://civitai.com/https://u:SECRET6pw@h.example/x",
+        "https://civitai.com//u:SECRET6pw@h.example/x",
+        "https://civitai.com/https%3A%2F%2Fu%3ASECRET6pw%40h.example%2Fx",
+        "https://civitai.com/a/u:SECRET6pw@h.example?b=1#c",
+        "https://web.archive.org/web/2020/https%3A%2F%2Fh.example%2F%3Ftoken%3DSECRET6pw",
+    ] {
+        let shown = redact_text(url);
+        assert!(!shown.contains("SECRET6pw") && shown.starts_with("https://"), "{url}: {shown}");
+        let within = redact_text(&format!("went to {url} and back")).into_owned();
+        assert!(!within.contains("SECRET6pw"), "{within}");
+    }
+    for url in [
+        "https://h.example/@scope/package@1.2:x",
+        "https://h.example/a%20b/c%2Fd.png",
+        "https://huggingface.co/o/r/resolve/main/m.safetensors",
+    ] {
+        assert_eq!(redact_text(url), url);
+    }
+}

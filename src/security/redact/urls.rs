@@ -29,12 +29,13 @@ fn redact_tail(tail: &str, nesting: usize) -> Option<String> {
         Some((path, query)) => (path, Some(query)),
         None => (path_and_query, None),
     };
+    let new_path = redact_path(path, nesting);
     let new_query = query.and_then(|query| redact_form(query, nesting));
     let new_fragment = fragment.and_then(|fragment| redact_form(fragment, nesting));
-    if new_query.is_none() && new_fragment.is_none() {
+    if new_path.is_none() && new_query.is_none() && new_fragment.is_none() {
         return None;
     }
-    let mut result = path.to_owned();
+    let mut result = new_path.unwrap_or_else(|| path.to_owned());
     if let Some(query) = new_query.as_deref().or(query) {
         result.push('?');
         result.push_str(query);
@@ -44,6 +45,33 @@ fn redact_tail(tail: &str, nesting: usize) -> Option<String> {
         result.push_str(fragment);
     }
     Some(result)
+}
+
+/// A path may hold another address, whole or encoded: its user info and its own parameters go as well.
+fn redact_path(path: &str, nesting: usize) -> Option<String> {
+    if !path.contains(['@', '%']) {
+        return None;
+    }
+    let mut changed = false;
+    let segments: Vec<String> = path
+        .split('/')
+        .map(|segment| {
+            let decoded = percent_decoded(segment);
+            let inner = redact_at(&decoded, nesting + 1);
+            let safe = match inner.rsplit_once('@') {
+                Some((user, host)) if user.contains(':') && !user.ends_with(REDACTED) => {
+                    format!("{REDACTED}@{host}")
+                }
+                _ => inner.clone().into_owned(),
+            };
+            if safe == decoded {
+                return segment.to_owned();
+            }
+            changed = true;
+            safe
+        })
+        .collect();
+    changed.then(|| segments.join("/"))
 }
 
 /// `a=1&token=x`: a query, a fragment or a form body.

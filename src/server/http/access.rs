@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,18 +14,24 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use rmcp::transport::streamable_http_server::session::{SessionManager as _, local::LocalSessionManager};
 use secrecy::ExposeSecret;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{failures::Failures, jwks::Keys, metadata, sessions::Sessions};
+use super::{
+    failures::Failures,
+    jwks::Keys,
+    metadata,
+    sessions::Sessions,
+    tokens::{ENFORCE, PROFILE, Token, digest, held, name_of},
+};
 use crate::{
     app::{
         Caller, Class, Expected, Holder, OAuth, Refusal, Remote, View, looks_like_token, now_unix,
         verify_token,
     },
-    error::{Error, Result},
+    error::Result,
     server::mcp::TokenView,
 };
 
@@ -37,10 +43,6 @@ pub(super) const SCOPES: [(&str, Class); 5] = [
     ("comfywarden:generation", Class::Generation),
     ("comfywarden:admin", Class::Admin),
 ];
-/// The word, among classes and after `comfywarden:` in scopes, that holds a caller to mode `enforce`.
-const ENFORCE: &str = "enforce";
-/// What stands before a profile, among classes and after `comfywarden:` in scopes. Profiles only take away.
-const PROFILE: &str = "profile:";
 /// The most tokens that are remembered as good.
 const MOST_GOOD: usize = 4_096;
 
@@ -52,14 +54,7 @@ pub struct Access {
     good: Mutex<HashSet<[u8; 32]>>,
     failures: Failures,
     sessions: Sessions,
-}
-
-/// A configured token.
-struct Token {
-    digest: [u8; 32],
-    classes: Vec<Class>,
-    enforced: bool,
-    view: View,
+    session_manager: Arc<LocalSessionManager>,
 }
 
 /// Tokens of an OAuth server.
@@ -69,9 +64,20 @@ struct Door {
     keys: Keys,
 }
 
+/// Attached to a request whose caller may do what the scopes of its token say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByScopes;
+
+/// Who was let in, what of the catalogue the token leaves, and whether its scopes say so.
+struct Admitted {
+    caller: Caller,
+    view: View,
+    by_scopes: bool,
+}
+
 /// What becomes of a request.
 enum Judged {
-    Known(Caller, View),
+    Known(Admitted),
     /// No token, where one is needed.
     Nobody,
     Wrong,
@@ -101,6 +107,7 @@ impl Access {
             good: Mutex::default(),
             failures: Failures::default(),
             sessions: Sessions::default(),
+            session_manager: Arc::default(),
         })
     }
 
@@ -109,13 +116,19 @@ impl Access {
         !self.tokens.is_empty() || self.oauth.is_some()
     }
 
+    /// The sessions of MCP, which end here when their caller begins too many.
+    pub(super) fn session_manager(&self) -> Arc<LocalSessionManager> {
+        Arc::clone(&self.session_manager)
+    }
+
     async fn judge(&self, token: Option<&str>) -> Judged {
         if !self.wants_token() {
-            return Judged::Known(Caller::local(), View::default());
+            let (caller, view) = (Caller::local(), View::default());
+            return Judged::Known(Admitted { caller, view, by_scopes: false });
         }
         let Some(token) = token else { return Judged::Nobody };
         if let Some((caller, view)) = self.configured(token) {
-            return Judged::Known(caller, view);
+            return Judged::Known(Admitted { caller, view, by_scopes: false });
         }
         match self.oauth.as_ref().filter(|_| looks_like_token(token)) {
             Some(door) => door.judge(token).await,
@@ -149,6 +162,20 @@ impl Access {
             good.clear();
         }
         good.insert(digest(token));
+    }
+
+    /// The challenge for a call that this caller's scopes do not reach. Names what it has as well, so that a client
+    /// which asks for exactly these scopes loses none.
+    pub(super) fn step_up(&self, caller: &Caller, class: Class) -> HeaderValue {
+        let required = self.oauth.iter().flat_map(|door| door.settings.scopes.iter().map(String::as_str));
+        let opens = |(_, opened): &&(&str, Class)| *opened == class || caller.may(*opened);
+        let mut scopes: Vec<String> = required.map(str::to_owned).collect();
+        for (scope, _) in SCOPES.iter().filter(opens) {
+            if !scopes.iter().any(|known| known == scope) {
+                scopes.push((*scope).to_owned());
+            }
+        }
+        self.challenge(Some("insufficient_scope"), &scopes)
     }
 
     /// The challenge of RFC 6750, with the pointer of RFC 9728 where there is an OAuth server.
@@ -215,75 +242,9 @@ impl Door {
         else {
             return Judged::Narrow(vec![format!("{profile}core")]);
         };
-        Judged::Known(held(Caller::with_classes(id, classes), has(&format!("comfywarden:{ENFORCE}"))), view)
+        let caller = held(Caller::with_classes(id, classes), has(&format!("comfywarden:{ENFORCE}")));
+        Judged::Known(Admitted { caller, view, by_scopes: true })
     }
-}
-
-fn held(caller: Caller, enforced: bool) -> Caller {
-    if enforced { caller.enforced() } else { caller }
-}
-
-impl Token {
-    /// `sha256:` and 64 hexadecimal digits, then perhaps a blank and classes between `+`; or the token itself.
-    fn read(text: &str) -> Result<Self> {
-        let Some(hashed) = text.strip_prefix("sha256:") else {
-            if text.len() < 16 {
-                return Err(Error::invalid_input(
-                    "a token in transport.remote.tokens has fewer than 16 characters",
-                )
-                .hint("make one with: openssl rand -hex 32"));
-            }
-            return Ok(Self {
-                digest: digest(text),
-                classes: Class::ALL.to_vec(),
-                enforced: false,
-                view: View::default(),
-            });
-        };
-        let (hex, rights) = hashed.split_once(' ').unwrap_or((hashed, ""));
-        let bytes: Option<Vec<u8>> = (0..hex.len() / 2)
-            .map(|i| hex.get(2 * i..2 * i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-            .collect();
-        let digest =
-            bytes.filter(|_| hex.len() == 64).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-                Error::invalid_input(
-                    "a token in transport.remote.tokens starts with sha256: but is no SHA-256",
-                )
-                .hint("make one with: printf %s TOKEN | sha256sum")
-            })?;
-        let mut token = Self { digest, classes: Vec::new(), enforced: false, view: View::default() };
-        for word in rights.trim().split('+').filter(|word| !word.is_empty()) {
-            if let Some(view) = word.strip_prefix(PROFILE).and_then(View::parse) {
-                token.view = token.view.and(view);
-                continue;
-            }
-            match Class::ALL.into_iter().find(|class| class.as_str() == word) {
-                Some(class) => token.classes.push(class),
-                None if word == ENFORCE => token.enforced = true,
-                None => {
-                    let message = format!("a token in transport.remote.tokens names the class `{word}`");
-                    return Err(Error::invalid_input(message).hint(
-                        "classes are read, file, workflow, generation, admin; `enforce` holds to that mode, \
-                         `profile:core`, `profile:readonly` or `profile:compact` to that profile",
-                    ));
-                }
-            }
-        }
-        if token.classes.is_empty() {
-            token.classes = Class::ALL.to_vec();
-        }
-        Ok(token)
-    }
-}
-
-/// A short name for the holder of a token, that tells nothing of the token.
-fn name_of(digest: &[u8; 32]) -> String {
-    let [a, b, c, d, ..] = digest;
-    format!("token-{a:02x}{b:02x}{c:02x}{d:02x}")
-}
-
-fn digest(text: &str) -> [u8; 32] {
-    Sha256::digest(text.as_bytes()).into()
 }
 
 /// The token of a request. Two of them are none.
@@ -302,16 +263,15 @@ fn refuse(status: StatusCode, challenge: Option<HeaderValue>, message: &str) -> 
     response
 }
 
-/// Lets a request through with its caller attached, or answers with what is missing.
-pub(super) async fn identify(
-    State(access): State<Arc<Access>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    let sent = request.headers().contains_key(header::AUTHORIZATION);
-    let token = bearer(request.headers()).map(str::to_owned);
-    let tried = token.as_deref().filter(|_| access.wants_token());
+/// Who sent a request, and whether scopes say what they may; or the answer with what is missing.
+async fn admit(
+    access: &Access,
+    address: Option<IpAddr>,
+    headers: &HeaderMap,
+) -> std::result::Result<Admitted, Response> {
+    let sent = headers.contains_key(header::AUTHORIZATION);
+    let token = bearer(headers);
+    let tried = token.filter(|_| access.wants_token());
     if let (Some(address), Some(token)) = (address, tried)
         && let Some(wait) = access.failures.wait(address)
         && !access.was_good(token)
@@ -319,40 +279,79 @@ pub(super) async fn identify(
         let mut response =
             refuse(StatusCode::TOO_MANY_REQUESTS, None, "too many wrong tokens from this address");
         response.headers_mut().insert(header::RETRY_AFTER, (wait.as_secs() + 1).into());
-        return response;
+        return Err(response);
     }
-    let (caller, view) = match access.judge(token.as_deref()).await {
-        Judged::Known(caller, view) => (caller, view),
+    let admitted = match access.judge(token).await {
+        Judged::Known(admitted) => admitted,
         Judged::Nobody | Judged::Wrong => {
             if let Some(address) = address.filter(|_| sent) {
                 access.failures.count(address);
             }
             let challenge = access.challenge(sent.then_some("invalid_token"), &[]);
-            return refuse(StatusCode::UNAUTHORIZED, Some(challenge), "a valid bearer token is required");
+            return Err(refuse(
+                StatusCode::UNAUTHORIZED,
+                Some(challenge),
+                "a valid bearer token is required",
+            ));
         }
         Judged::Narrow(missing) => {
             let challenge = access.challenge(Some("insufficient_scope"), &missing);
             let message = format!("the token lacks the scope {}", missing.join(" "));
-            return refuse(StatusCode::FORBIDDEN, Some(challenge), &message);
+            return Err(refuse(StatusCode::FORBIDDEN, Some(challenge), &message));
         }
         Judged::Unsure => {
             let mut response =
                 refuse(StatusCode::SERVICE_UNAVAILABLE, None, "the issuer of tokens does not answer");
             response.headers_mut().insert(header::RETRY_AFTER, 30.into());
-            return response;
+            return Err(response);
         }
     };
     if let Some(token) = tried {
         access.is_good(token);
     }
+    Ok(admitted)
+}
+
+fn address(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
+}
+
+/// For what is open to everybody: no token is needed, and who shows one must show a good one all the same.
+pub(super) async fn vouch(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let sent = request.headers().contains_key(header::AUTHORIZATION);
+    if sent && let Err(refusal) = admit(&access, address(&request), request.headers()).await {
+        // A good token that opens nothing is good enough for what needs none.
+        if refusal.status() != StatusCode::FORBIDDEN {
+            return refusal;
+        }
+    }
+    next.run(request).await
+}
+
+/// Lets a request through with its caller attached, or answers with what is missing.
+pub(super) async fn identify(
+    State(access): State<Arc<Access>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let admitted = admit(&access, address(&request), request.headers()).await;
+    let Admitted { caller, view, by_scopes } = match admitted {
+        Ok(admitted) => admitted,
+        Err(refusal) => return refusal,
+    };
     if !access.sessions.admits(request.headers(), caller.id()) {
         return refuse(StatusCode::NOT_FOUND, None, "no such session");
     }
     let ended = (request.method() == Method::DELETE).then(|| request.headers().clone());
     request.extensions_mut().insert(caller.clone());
     request.extensions_mut().insert(TokenView(view));
+    if by_scopes {
+        request.extensions_mut().insert(ByScopes);
+    }
     let response = next.run(request).await;
-    access.sessions.learn(response.headers(), caller.id());
+    if let Some(oldest) = access.sessions.learn(response.headers(), caller.id()) {
+        access.session_manager.close_session(&oldest.into()).await.ok();
+    }
     if let Some(headers) = ended {
         access.sessions.forget(&headers);
     }

@@ -3,20 +3,18 @@
 //! Stops DNS rebinding (Host) and cross-site requests (Origin, `Sec-Fetch-Site`, content type); the rules are
 //! those of `docs/architecture.md`, “HTTP”.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
+use super::errors;
 use crate::app::Remote;
-
-/// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_mins(1);
 
 /// What every answer tells browsers: show nothing of it, frame it nowhere, and guess nothing about it.
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
@@ -48,43 +46,52 @@ impl Guard {
 
     /// The rule a request breaks, if it breaks one.
     fn refusal(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<(StatusCode, String)> {
-        let host =
-            uri.authority().map(|authority| authority.as_str().to_owned()).or_else(|| text(headers, "host"));
-        let Some(host) = host else {
-            return Some((StatusCode::BAD_REQUEST, "the request names no host".into()));
+        let host = match self.named(uri, headers) {
+            Ok(host) => host,
+            Err(refusal) => return Some(refusal),
         };
-        if !self.is_ours(&host) {
-            return Some((
-                StatusCode::FORBIDDEN,
-                format!(
+        self.foreign(&host, headers).or_else(|| unreadable(method, headers))
+    }
+
+    /// The one name by which the request calls us: in `Host`, and in its target where that holds one too.
+    fn named(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, (StatusCode, String)> {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let (Some(Ok(host)), None) = (hosts.next().map(HeaderValue::to_str), hosts.next()) else {
+            return Err((StatusCode::BAD_REQUEST, "send one Host header".into()));
+        };
+        // Behind a proxy the two may differ; a name that is not ours is none in either place.
+        for name in std::iter::once(host).chain(uri.authority().map(Authority::as_str)) {
+            if !self.is_ours(name) {
+                let message = format!(
                     "`{}` is not a name of this server; add it to transport.remote.allowed_hosts",
-                    shown(&host)
-                ),
-            ));
-        }
-        if let Some(origin) = headers.get(header::ORIGIN) {
-            let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-            // A page of our own address cannot be a stranger's: the name was checked above.
-            let ours = origin.strip_prefix("http://").is_some_and(|rest| rest.eq_ignore_ascii_case(&host));
-            if !ours && !self.origins.contains(&origin) {
-                return Some((
-                    StatusCode::FORBIDDEN,
-                    format!(
-                        "requests from the web origin `{}` are refused; add it to transport.remote.allowed_origins",
-                        shown(&origin)
-                    ),
-                ));
+                    shown(name)
+                );
+                return Err((StatusCode::FORBIDDEN, message));
             }
-        } else if text(headers, "sec-fetch-site").is_some_and(|site| site == "cross-site") {
-            return Some((StatusCode::FORBIDDEN, "cross-site requests are refused".into()));
         }
-        if method == Method::POST && !is_json(headers) {
-            return Some((
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "send the body as Content-Type: application/json".into(),
-            ));
+        Ok(host.to_ascii_lowercase())
+    }
+
+    /// The rule that a request from a foreign web page breaks.
+    fn foreign(&self, host: &str, headers: &HeaderMap) -> Option<(StatusCode, String)> {
+        let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
+        if origins.peek().is_none() {
+            let mut sites = headers.get_all("sec-fetch-site").iter();
+            return sites
+                .any(|site| site.as_bytes().trim_ascii().eq_ignore_ascii_case(b"cross-site"))
+                .then(|| (StatusCode::FORBIDDEN, "cross-site requests are refused".into()));
         }
-        None
+        let mut texts = origins.map(|origin| origin.to_str().unwrap_or_default().to_ascii_lowercase());
+        let stranger = texts.find(|origin| {
+            // A page of our own address cannot be a stranger's: the name was checked before.
+            let ours = origin.strip_prefix("http://").is_some_and(|rest| rest == host);
+            !ours && !self.origins.contains(origin)
+        })?;
+        let message = format!(
+            "requests from the web origin `{}` are refused; add it to transport.remote.allowed_origins",
+            shown(&stranger)
+        );
+        Some((StatusCode::FORBIDDEN, message))
     }
 
     /// True for our names, with any port.
@@ -98,13 +105,31 @@ impl Guard {
     }
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_ascii_lowercase)
+/// What is wrong with the form of a body: everything but plain JSON.
+fn unreadable(method: &Method, headers: &HeaderMap) -> Option<(StatusCode, String)> {
+    let coded = |name: HeaderName, plain: &[u8]| {
+        headers.get_all(name).iter().any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(plain))
+    };
+    if coded(header::TRANSFER_ENCODING, b"chunked") {
+        return Some((StatusCode::NOT_IMPLEMENTED, "the only transfer coding is chunked".into()));
+    }
+    if coded(header::CONTENT_ENCODING, b"identity") {
+        let message = "send the body as it is, without Content-Encoding".into();
+        return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    }
+    (method == Method::POST && !is_json(headers)).then(|| {
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body as Content-Type: application/json".into())
+    })
 }
 
+/// True for a content type that is JSON, and nothing else besides.
 fn is_json(headers: &HeaderMap) -> bool {
-    text(headers, "content-type")
-        .is_some_and(|value| value.split(';').next().unwrap_or_default().trim() == "application/json")
+    let mut kinds = headers.get_all(header::CONTENT_TYPE).iter().peekable();
+    kinds.peek().is_some()
+        && kinds.all(|kind| {
+            let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case("application/json")
+        })
 }
 
 /// At most 80 printable characters of something a stranger sent.
@@ -115,7 +140,7 @@ fn shown(value: &str) -> String {
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let mut response = match guard.refusal(request.method(), request.uri(), request.headers()) {
         Some((status, message)) => refusal(status, &message),
-        None => next.run(request).await,
+        None => errors::shaped(next.run(request).await).await,
     };
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
@@ -125,25 +150,7 @@ pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
     response
 }
 
-fn refusal(status: StatusCode, message: &str) -> Response {
+/// An answer that says no.
+pub(super) fn refusal(status: StatusCode, message: &str) -> Response {
     (status, axum::Json(json!({ "kind": "denied", "message": message }))).into_response()
-}
-
-/// The largest body of a request.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BodyLimit(pub(super) usize);
-
-/// Reads the whole body before anything else runs, within a size and a time: a body that drips in holds a
-/// connection and nothing more.
-pub(super) async fn read_body(State(limit): State<BodyLimit>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    match tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, limit.0)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, bytes.into())).await,
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "A request body could not be read.");
-            let message = format!("the body is not whole, or larger than {} bytes", limit.0);
-            refusal(StatusCode::PAYLOAD_TOO_LARGE, &message)
-        }
-        Err(_) => refusal(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
-    }
 }

@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    routing::{MethodRouter, get},
+};
 use serde_json::{Value, json};
 
 use crate::app::App;
 
-pub(super) fn routes(app: Arc<App>) -> Router {
-    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).with_state(app)
+pub(super) fn routes(app: &Arc<App>) -> Vec<(String, MethodRouter)> {
+    let ready = get(ready).with_state(Arc::clone(app));
+    vec![("/healthz".to_owned(), get(alive)), ("/readyz".to_owned(), ready)]
 }
 
 async fn alive() -> Json<Value> {

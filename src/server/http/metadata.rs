@@ -1,6 +1,9 @@
 //! RFC 9728: where clients find the OAuth server whose tokens open this door.
 
-use axum::{Json, Router, routing::get};
+use axum::{
+    Json,
+    routing::{MethodRouter, get},
+};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -11,13 +14,13 @@ use crate::app::OAuth;
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// The two addresses of the document: at the root, and with the path of the resource after it.
-pub(super) fn routes(oauth: &OAuth) -> Router {
+pub(super) fn routes(oauth: &OAuth) -> Vec<(String, MethodRouter)> {
     let document = document(oauth);
     let answer = move || {
         let document = document.clone();
         async move { Json(document) }
     };
-    Router::new().route(WELL_KNOWN, get(answer.clone())).route(&format!("{WELL_KNOWN}/mcp"), get(answer))
+    vec![(WELL_KNOWN.to_owned(), get(answer.clone())), (format!("{WELL_KNOWN}/mcp"), get(answer))]
 }
 
 fn document(oauth: &OAuth) -> Value {

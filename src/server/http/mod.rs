@@ -1,6 +1,7 @@
 //! MCP over Streamable HTTP: `/mcp`, behind the same guard as `/healthz` and `/readyz`.
 
 mod access;
+mod body;
 mod connections;
 mod errors;
 mod failures;
@@ -8,16 +9,18 @@ mod guard;
 mod health;
 mod jwks;
 mod metadata;
+mod patience;
 mod profile;
 mod sessions;
+mod step_up;
+mod streams;
+mod tokens;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, http::StatusCode, middleware::from_fn_with_state, routing::MethodRouter};
 use rmcp::ServerHandler;
-use rmcp::transport::streamable_http_server::{
-    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
-};
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +34,9 @@ use crate::{
 
 /// A comment keeps idle streams open through proxies that close silent connections after 30 to 60 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Where MCP is; everything below it is MCP as well, or nothing.
+const MCP: &str = "/mcp";
 
 /// A bound HTTP server that is not serving yet.
 #[derive(Debug)]
@@ -65,6 +71,12 @@ impl HttpServer {
     /// Where it listens; port 0 has become a real one.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Every path that is served; what is below [`MCP`] belongs to it.
+    pub fn paths(&self) -> Vec<String> {
+        let open = open_routes(&self.app).into_iter().map(|(path, _)| path);
+        std::iter::once(MCP.to_owned()).chain(open).collect()
     }
 
     /// Serves until `stop` fires. Then no new request is taken, calls in flight are cancelled on ComfyUI, and the
@@ -110,26 +122,36 @@ fn router<H: ServerHandler>(
         .with_sse_keep_alive(Some(KEEP_ALIVE))
         .with_max_request_body_bytes(body_limit)
         .with_cancellation_token(stop.child_token());
+    let access = Arc::new(access);
     let mcp = {
         let app = Arc::clone(app);
-        StreamableHttpService::new(
-            move || Ok(handler(Arc::clone(&app))),
-            Arc::new(LocalSessionManager::default()),
-            settings,
-        )
+        StreamableHttpService::new(move || Ok(handler(Arc::clone(&app))), access.session_manager(), settings)
     };
+    let watch = step_up::Watch { app: Arc::clone(app), access: Arc::clone(&access) };
+    let streams = streams::Streams::new(app.config().limits.requests_per_caller);
+    // The last one comes first: nothing of a stranger's body is read.
     let mcp = Router::new()
         .fallback_service(mcp)
         .layer(axum::middleware::from_fn(errors::readable))
+        .layer(from_fn_with_state(watch, step_up::demand))
         .layer(axum::middleware::from_fn(profile::choose))
-        .layer(axum::middleware::from_fn_with_state(Arc::new(access), access::identify));
-    let open = match &remote.oauth {
-        Some(oauth) => metadata::routes(oauth).merge(health::routes(Arc::clone(app))),
-        None => health::routes(Arc::clone(app)),
-    };
-    Router::new()
-        .nest("/mcp", mcp)
-        .merge(open)
-        .layer(axum::middleware::from_fn_with_state(guard::BodyLimit(body_limit), guard::read_body))
-        .layer(axum::middleware::from_fn_with_state(guard, guard::check))
+        .layer(from_fn_with_state(body::Limit(body_limit), body::read))
+        .layer(from_fn_with_state(streams, streams::count))
+        .layer(from_fn_with_state(Arc::clone(&access), access::identify));
+    // The only place where a path is given to a handler: `paths` tells them all.
+    let open =
+        open_routes(app).into_iter().fold(Router::new(), |open, (path, handler)| open.route(&path, handler));
+    let open = open.fallback(nowhere).layer(from_fn_with_state(access, access::vouch));
+    Router::new().nest(MCP, mcp).merge(open).layer(from_fn_with_state(guard, guard::check))
+}
+
+/// What anybody may ask who is no stranger to the guard.
+fn open_routes(app: &Arc<App>) -> Vec<(String, MethodRouter)> {
+    let mut routes = health::routes(app);
+    routes.extend(app.config().transport.remote.oauth.iter().flat_map(metadata::routes));
+    routes
+}
+
+async fn nowhere() -> StatusCode {
+    StatusCode::NOT_FOUND
 }

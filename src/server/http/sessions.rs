@@ -11,6 +11,8 @@ use axum::http::HeaderMap;
 const SESSION: &str = "mcp-session-id";
 /// The most sessions that are remembered; beyond, the oldest knowledge goes and those sessions end.
 const MOST_SESSIONS: usize = 10_000;
+/// The most sessions of one caller; another one ends its oldest.
+const MOST_PER_CALLER: usize = 256;
 
 /// The caller of each session.
 #[derive(Debug, Default)]
@@ -26,12 +28,12 @@ impl Sessions {
         sessions.get(id).is_some_and(|(_, owner)| owner == caller)
     }
 
-    /// Remembers who began the session that an answer names.
-    pub(super) fn learn(&self, answer: &HeaderMap, caller: &str) {
-        let Some(id) = answer.get(SESSION).and_then(|id| id.to_str().ok()) else { return };
+    /// Remembers who began the session that an answer names. Gives the session that has to end for it.
+    pub(super) fn learn(&self, answer: &HeaderMap, caller: &str) -> Option<String> {
+        let id = answer.get(SESSION).and_then(|id| id.to_str().ok())?;
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if sessions.contains_key(id) {
-            return;
+            return None;
         }
         let newest = sessions.values().map(|(number, _)| *number).max().unwrap_or(0);
         if sessions.len() >= MOST_SESSIONS {
@@ -39,6 +41,13 @@ impl Sessions {
             sessions.retain(|_, (number, _)| *number > limit);
         }
         sessions.insert(id.to_owned(), (newest + 1, caller.to_owned()));
+        let own = || sessions.iter().filter(|(_, (_, owner))| owner == caller);
+        if own().count() <= MOST_PER_CALLER {
+            return None;
+        }
+        let oldest = own().min_by_key(|(_, (number, _))| *number).map(|(id, _)| id.clone())?;
+        sessions.remove(&oldest);
+        Some(oldest)
     }
 
     /// Forgets the session that its caller ended.
@@ -78,9 +87,22 @@ mod tests {
     fn the_memory_is_bounded_and_keeps_the_newest() {
         let sessions = Sessions::default();
         for n in 0..MOST_SESSIONS + 10 {
-            sessions.learn(&naming(&n.to_string()), "a");
+            sessions.learn(&naming(&n.to_string()), &n.to_string());
         }
         assert!(sessions.0.lock().unwrap().len() <= MOST_SESSIONS);
-        assert!(sessions.admits(&naming(&(MOST_SESSIONS + 9).to_string()), "a"));
+        let last = (MOST_SESSIONS + 9).to_string();
+        assert!(sessions.admits(&naming(&last), &last));
+    }
+
+    #[test]
+    fn a_caller_who_begins_too_many_ends_its_own_oldest_and_nobody_elses() {
+        let sessions = Sessions::default();
+        assert_eq!(sessions.learn(&naming("of b"), "b"), None);
+        for n in 0..MOST_PER_CALLER {
+            assert_eq!(sessions.learn(&naming(&n.to_string()), "a"), None);
+        }
+        assert_eq!(sessions.learn(&naming("more"), "a").as_deref(), Some("0"));
+        assert!(sessions.admits(&naming("of b"), "b") && sessions.admits(&naming("more"), "a"));
+        assert!(!sessions.admits(&naming("0"), "a"));
     }
 }

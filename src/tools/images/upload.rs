@@ -5,13 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use crate::{
     comfy::{FileType, UploadRequest},
     error::{Error, Result},
     security::{
         path::{Subfolder, UploadName},
+        strict_url::StrictUrl,
         upload,
     },
     tools::{Call, Handled, Stop},
@@ -121,9 +121,6 @@ async fn read_local(call: &Call, path: &str, most: usize) -> Result<Vec<u8>, Sto
 
 /// Fetches a picture from the public Internet, under the rules against requests into private networks.
 async fn fetch(call: &Call, url: &str, most: usize) -> Result<Bytes, Stop> {
-    let url = Url::parse(url).map_err(|_| {
-        Error::invalid_input("`url` is no URL")
-            .hint("give the whole address, such as https://example.org/a.png")
-    })?;
-    Ok(call.web.fetch(&url, &FetchRules::new(most, LONGEST_FETCH)).await?.bytes)
+    let url = StrictUrl::parse(url)?;
+    Ok(call.web.fetch(url.as_url(), &FetchRules::new(most, LONGEST_FETCH)).await?.bytes)
 }

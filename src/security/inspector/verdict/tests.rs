@@ -64,6 +64,37 @@ const DANGERS: [Flag; 5] =
     [Flag::DangerousNode, Flag::CodeInInput, Flag::PathEscape, Flag::SsrfUrl, Flag::SuspiciousClassName];
 const FAULTS: [Flag; 3] = [Flag::Malformed, Flag::DepthExceeded, Flag::ResourceAbuse];
 
+/// A new flag does not compile until it has a row; here the rows and the lists above agree.
+#[test]
+fn every_flag_is_in_the_list_of_its_row() {
+    for (flags, severity) in
+        [(&WARNINGS[..], Severity::Warning), (&DANGERS, Severity::Dangerous), (&FAULTS, Severity::Refused)]
+    {
+        assert!(flags.iter().all(|flag| flag.severity() == severity));
+    }
+    let rest = [Flag::CloudApiNode, Flag::ClassNotAllowed];
+    let mut all: Vec<&str> =
+        [&WARNINGS[..], &DANGERS, &FAULTS, &rest].concat().into_iter().map(Flag::as_str).collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 18, "each flag once: {all:?}");
+}
+
+#[test]
+fn with_several_findings_the_strictest_row_wins() {
+    let judged = |mode, flags: &[Flag], asking: &Asking| {
+        let findings = flags.iter().map(|flag| Finding::new(*flag, "what was seen")).collect();
+        inspector(mode, 9).judge(workflow(), findings, asking)
+    };
+    for fault in FAULTS {
+        let flags = [Flag::ExternalUrl, fault, Flag::CloudApiNode];
+        assert!(matches!(judged(Mode::Audit, &flags, &yes()), Verdict::Refused(_)), "{fault:?}");
+    }
+    let both = [Flag::ExternalUrl, Flag::DangerousNode];
+    assert!(asks(&judged(Mode::Audit, &both, &CAN)));
+    assert!(refuses(&judged(Mode::Enforce, &both, &yes()), Kind::Denied));
+}
+
 #[test]
 fn nothing_found_runs_in_both_modes() {
     for mode in [Mode::Audit, Mode::Enforce] {
