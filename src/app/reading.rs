@@ -7,7 +7,7 @@ use crate::{
     error::{Error, JsonObject, Result},
     security::{CallId, Class, Contract, Outcome, Permit, redact, untrusted},
     tools::{
-        Fit, Reply, Tool, clamp, completion,
+        Fit, Reply, Tool, clamp, completion, must_read,
         prompts::{self, PROMPTS, Prompt},
         resources::{
             self, Resource,
@@ -96,7 +96,11 @@ impl App {
             let (document, wanted) = found?;
             let tool = document.tool();
             let resource = match wanted {
-                Wanted::File => Resource::File(resources::read(&self.comfy, uri).await?),
+                Wanted::File => {
+                    let file = resources::parse(uri)?;
+                    must_read(caller, &self.config, &self.comfy, &self.ledger, &file).await?;
+                    Resource::File(resources::read(&self.comfy, &file).await?)
+                }
                 Wanted::Result(piece) => self.kept_result(caller, view, &piece)?,
                 other => {
                     let mut document = documents::ask(&self.comfy, &other).await?;

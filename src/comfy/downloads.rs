@@ -66,6 +66,14 @@ impl Client {
         notes.push_front(download);
     }
 
+    /// Remembers a download that was asked for earlier than all that are remembered.
+    pub fn note_older_download(&self, download: NotedDownload) {
+        let mut notes = self.inner.downloads.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if notes.len() < MOST {
+            notes.push_back(download);
+        }
+    }
+
     /// The downloads that were asked for, newest first.
     pub fn noted_downloads(&self) -> Vec<NotedDownload> {
         let notes = self.inner.downloads.0.lock().unwrap_or_else(PoisonError::into_inner);

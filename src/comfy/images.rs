@@ -161,7 +161,7 @@ const LOOK_FOR_IT: &str =
     "comfyui_list_outputs shows what jobs made; pass its filename, subfolder and type on as they are";
 
 /// The word for a file that is not there.
-pub(super) fn missing(file: &OutputRef) -> Error {
+pub(crate) fn missing(file: &OutputRef) -> Error {
     let (name, root) = (file.filename.as_str(), file.kind.as_str());
     let message = match file.subfolder.as_str() {
         "" => format!("no file `{name}` in ComfyUI's {root} folder"),

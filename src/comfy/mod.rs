@@ -61,6 +61,7 @@ pub use event::{Blocked, EndState, Ending, Event, EventKind, NodeFailure, Previe
 pub use feed::FeedStats;
 pub use frames::read_frame;
 pub use ids::{ClientId, PromptId};
+pub(crate) use images::missing as missing_file;
 pub use images::{PreviewFormat, UploadRequest, Uploaded, ViewOptions, Viewed};
 pub use library::{Subgraph, SubgraphInfo};
 pub use manager::{
@@ -71,7 +72,7 @@ pub use model_manager::{DownloadTask, NewDownload};
 pub use models::ModelFile;
 pub use outputs::{media_kind, media_type};
 pub use parts::FilePart;
-pub use produced::{Produced, Record};
+pub use produced::{Newest, Produced, Record};
 pub use rejection::{Problem, Rejection};
 pub use system::{Device, SystemStats};
 pub use types::{

@@ -21,6 +21,15 @@ pub struct Produced {
     pub mark: Option<String>,
 }
 
+/// The prompts that ended last.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Newest {
+    /// Newest first.
+    pub jobs: Vec<Produced>,
+    /// True when there may be older ones.
+    pub is_cut: bool,
+}
+
 /// A finished prompt with its graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -34,14 +43,18 @@ impl Client {
     /// The outputs of at most `newest` finished prompts, newest first.
     ///
     /// A history with huge graphs may be more than is read at once; then fewer prompts are looked at.
-    pub async fn produced(&self, newest: u32) -> Result<Vec<Produced>> {
+    pub async fn produced(&self, newest: u32) -> Result<Newest> {
         let mut wanted = newest.max(1);
         loop {
             let endpoint = Endpoint::HistoryList { max_items: wanted, offset: None };
             let read =
                 self.inner.transport.get_json::<indexmap::IndexMap<String, RawProduced>>(&endpoint).await;
             match read {
-                Ok(all) => return Ok(all.into_iter().rev().map(|(id, raw)| raw.produced(id)).collect()),
+                Ok(all) => {
+                    let is_cut = all.len() >= wanted as usize;
+                    let jobs = all.into_iter().rev().map(|(id, raw)| raw.produced(id)).collect();
+                    return Ok(Newest { jobs, is_cut });
+                }
                 Err(Error::TooLarge { .. }) if wanted > 1 => wanted /= 2,
                 Err(error) => return Err(error),
             }

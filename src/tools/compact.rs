@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Call, Handled, Hints, Tool,
-    params::{Page, default_limit},
+    params::{Page, Paging},
 };
 use crate::{
     error::{Error, JsonObject},
@@ -84,20 +84,13 @@ pub(crate) fn unwrap(name: &str, args: &JsonObject) -> Option<(String, JsonObjec
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Wanted {
     /// Words that the name or description has
     #[serde(default)]
     #[schemars(length(max = 200))]
     query: String,
-    /// Most items
-    #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-    /// Items to skip
-    #[serde(default)]
-    #[schemars(range(max = 1_000_000))]
-    offset: u32,
+    #[serde(flatten)]
+    paging: Paging,
 }
 
 /// One line of the list.
@@ -126,7 +119,7 @@ fn list(tools: &[Arc<Tool>], wanted: &Wanted) -> Lines {
         summary: first_sentence(tool.description()).to_owned(),
         class: tool.class().as_str().to_owned(),
     });
-    let (items, page) = Page::cut(found.collect(), wanted.limit, wanted.offset);
+    let (items, page) = wanted.paging.cut(found.collect());
     Lines { items, page }
 }
 

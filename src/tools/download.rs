@@ -106,7 +106,7 @@ async fn download_model(call: Call, params: DownloadModel) -> Handled<Begun> {
         via: via.to_owned(),
         warnings,
     };
-    call.comfy.note_download(noted);
+    call.note_download(noted).await;
     call.progress.finish(format!("{} is being downloaded", begun.filename));
     Ok(begun.into())
 }

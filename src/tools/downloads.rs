@@ -87,7 +87,7 @@ struct Task {
 }
 
 async fn get_download_tasks(call: Call, _: NoParams) -> Handled<Downloads> {
-    let noted = call.comfy.noted_downloads();
+    let noted = call.noted_downloads().await;
     let present = call.comfy.model_manager_folders().await?.is_some();
     let listed = if present { call.comfy.download_tasks().await? } else { Vec::new() };
     if !present && noted.is_empty() && call.comfy.manager().await?.is_none() {
@@ -226,7 +226,7 @@ struct Cancelled {
 
 async fn cancel_download(call: Call, params: CancelDownload) -> Handled<Cancelled> {
     let id = params.task_id;
-    let noted = call.comfy.noted_downloads().into_iter().find(|download| download.id == id);
+    let noted = call.noted_downloads().await.into_iter().find(|download| download.id == id);
     if let Some(NotedDownload { courier: Courier::Manager(_), .. }) = &noted {
         return Err(Error::new(Kind::Conflict, "ComfyUI-Manager cannot stop a download that it began")
             .hint("wait for its end; with ComfyUI-Model-Manager downloads can be stopped")
@@ -238,7 +238,7 @@ async fn cancel_download(call: Call, params: CancelDownload) -> Handled<Cancelle
     };
     let Some(task) = listed.into_iter().find(|task| task.task_id == id) else {
         if noted.is_some() {
-            call.comfy.forget_download(&id);
+            call.forget_download(&id).await;
             let result = "the download was over already; it is no longer listed".to_owned();
             return Ok(Cancelled { success: true, task_id: id, result }.into());
         }
@@ -250,7 +250,7 @@ async fn cancel_download(call: Call, params: CancelDownload) -> Handled<Cancelle
     call.comfy.delete_download(&id).await?;
     // What the extension says is not yet what is so.
     let gone = !call.comfy.download_tasks().await?.iter().any(|task| task.task_id == id);
-    call.comfy.forget_download(&id);
+    call.forget_download(&id).await;
     let name = shown(task.fullname.as_deref().unwrap_or_default());
     let result = match (gone, task.progress >= 100.0) {
         (true, true) => format!("the download of `{name}` was over and is no longer listed"),

@@ -8,11 +8,11 @@ use std::{
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    Call, Handled, Hints, Stop, Tool, fitting::fitting, jobs::ShortError, ledger::Mark, params::default_limit,
+    Call, Handled, Hints, Stop, Tool, fitting::fitting, jobs::ShortError, ledger::Mark, params::Paging,
 };
 use crate::{
     comfy::{
@@ -45,19 +45,6 @@ pub(super) fn tools() -> Vec<Tool> {
         )
         .hints(Hints { read_only: true, destructive: false, idempotent: true, open_world: true }),
     ]
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct GetHistory {
-    /// Most items
-    #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-    /// Items to skip
-    #[serde(default)]
-    #[schemars(range(max = 1_000_000))]
-    offset: u32,
 }
 
 /// One page; times in milliseconds since 1970.
@@ -145,8 +132,8 @@ impl From<HistoryEntry> for Finished {
     }
 }
 
-async fn get_history(call: Call, params: GetHistory) -> Handled<History> {
-    let (limit, offset) = (params.limit as usize, params.offset as usize);
+async fn get_history(call: Call, paging: Paging) -> Handled<History> {
+    let (limit, offset) = (paging.limit as usize, paging.offset as usize);
     let ids = match call.ledger.listings.at(&call.mark(), offset) {
         Some(ids) => ids,
         None => finished(&call).await?,

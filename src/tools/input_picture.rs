@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Call;
 use crate::{
     comfy::{FileType, OutputRef},
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     security::path::{OutputName, Subfolder},
     workflow::nearest,
 };
@@ -51,7 +51,11 @@ impl InputPicture {
 
     /// Refuses a picture that is not there, before anything is submitted.
     pub(super) async fn must_exist(&self, call: &Call, parameter: &str) -> Result<()> {
-        if call.comfy.has_file(&self.file).await? {
+        let is_ours = match call.must_read(&self.file).await {
+            Err(error) if error.kind() != Kind::NotFound => return Err(error),
+            read => read.is_ok(),
+        };
+        if is_ours && call.comfy.has_file(&self.file).await? {
             return Ok(());
         }
         let folder = match self.file.subfolder.as_str() {

@@ -4,19 +4,25 @@
 //! make a caller lose its jobs. Everything here is bounded; the oldest goes first.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sha2::{Digest as _, Sha256};
 
 use super::{findings::Finding, history::Listings};
-use crate::{comfy::PromptId, error::Kind, security::Caller};
+use crate::{
+    comfy::{FileType, OutputFile, OutputRef, PromptId},
+    error::Kind,
+    security::Caller,
+};
 
 /// How many jobs have a known owner.
 const MOST_JOBS: usize = 20_000;
 /// How many stopped jobs are remembered.
 const MOST_STOPPED: usize = 2_000;
+/// How many files have a known maker.
+const MOST_FILES: usize = 20_000;
 /// How many callers have attempts.
 const MOST_CALLERS: usize = 256;
 /// How many attempts of one caller are kept.
@@ -83,6 +89,18 @@ struct State {
     callers: VecDeque<Mark>,
     /// Jobs that were stopped through us. ComfyUI forgets those that waited, and does not say who stopped the others.
     stopped: VecDeque<PromptId>,
+    made: HashSet<Made>,
+    /// In the order of their arrival.
+    files: VecDeque<Made>,
+}
+
+/// A file and one of those whose jobs made it: jobs out of ComfyUI's cache share the file of the first one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Made {
+    mark: Mark,
+    file_type: FileType,
+    subfolder: String,
+    filename: String,
 }
 
 impl Ledger {
@@ -125,6 +143,31 @@ impl Ledger {
     /// Whose job this is, where that is known.
     pub(crate) fn owner(&self, id: &PromptId) -> Option<Owner> {
         self.lock().owners.get(id).cloned()
+    }
+
+    /// A job of this caller made this file.
+    pub(crate) fn note_file(&self, mark: &Mark, output: &OutputFile) {
+        let made = Made {
+            mark: mark.clone(),
+            file_type: output.file_type,
+            subfolder: output.subfolder.clone(),
+            filename: output.filename.clone(),
+        };
+        let mut state = self.lock();
+        if !output.filename.is_empty() && state.made.insert(made.clone()) {
+            state.files.push_back(made);
+            if state.files.len() > MOST_FILES
+                && let Some(oldest) = state.files.pop_front()
+            {
+                state.made.remove(&oldest);
+            }
+        }
+    }
+
+    /// True when a job of this caller is known to have made this file.
+    pub(crate) fn made(&self, mark: &Mark, file: &OutputRef) -> bool {
+        let (subfolder, filename) = (file.subfolder.as_str().to_owned(), file.filename.as_str().to_owned());
+        self.lock().made.contains(&Made { mark: mark.clone(), file_type: file.kind, subfolder, filename })
     }
 
     /// What this caller tried, newest first.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Call, Handled, Hints, Tool,
-    params::{Page, default_limit},
+    params::{Page, Paging},
     shown::shown,
 };
 use crate::{
@@ -49,19 +49,6 @@ pub(super) fn tools() -> Vec<Tool> {
     ]
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListWorkflows {
-    /// Most items
-    #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-    /// Items to skip
-    #[serde(default)]
-    #[schemars(range(max = 1_000_000))]
-    offset: u32,
-}
-
 /// One page of workflows that are there already.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Workflows {
@@ -101,7 +88,7 @@ struct Listed {
     notes: Vec<String>,
 }
 
-async fn list_workflows(call: Call, params: ListWorkflows) -> Handled<Workflows> {
+async fn list_workflows(call: Call, paging: Paging) -> Handled<Workflows> {
     let mut listed = local(&call);
     let note = match on_server(&call).await {
         Ok(mut server) => {
@@ -112,7 +99,7 @@ async fn list_workflows(call: Call, params: ListWorkflows) -> Handled<Workflows>
         Err(error) if !listed.is_empty() => Some(format!("the server's templates are missing: {error}")),
         Err(error) => return Err(error.into()),
     };
-    let (items, page) = Page::cut(listed, params.limit, params.offset);
+    let (items, page) = paging.cut(listed);
     Ok(Workflows { items, page, note }.into())
 }
 

@@ -21,7 +21,9 @@ pub mod tool;
 
 mod diagnose;
 mod download;
+mod download_notes;
 mod downloads;
+mod drawing;
 mod envelope;
 mod examine;
 mod findings;
@@ -66,7 +68,7 @@ pub(crate) use consent::Consent;
 pub(crate) use defaults::Defaults;
 pub use fit::Fit;
 pub(crate) use ledger::Ledger;
-pub(crate) use ownership::seen_by;
+pub(crate) use ownership::{must_read, seen_by};
 pub use reply::{Answer, Block, Handled, Reply, Stop};
 pub use selection::{View, select};
 pub use tool::{Hints, Tool};

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Answer, Block, Call, Handled, Hints, Tool,
-    params::{Names, Page, default_limit},
+    params::{Names, Page, Paging},
     preview,
     shown::{show_map, shown},
 };
@@ -75,51 +75,31 @@ pub(super) fn tools() -> Vec<Tool> {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct ListModels {
     /// Model folder; default checkpoints
     #[serde(default)]
     folder: Option<ModelFolder>,
-    /// Most items
-    #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-    /// Items to skip
-    #[serde(default)]
-    #[schemars(range(max = 1_000_000))]
-    offset: u32,
+    #[serde(flatten)]
+    paging: Paging,
 }
 
 fn or_checkpoints(folder: Option<ModelFolder>) -> Result<ModelFolder, Error> {
     folder.map_or_else(|| ModelFolder::parse("checkpoints"), Ok)
 }
 
-fn page_of_names(names: Vec<String>, limit: u32, offset: u32) -> Names {
-    let (items, page) = Page::cut(names, limit, offset);
+fn page_of_names(names: Vec<String>, paging: Paging) -> Names {
+    let (items, page) = paging.cut(names);
     Names { items: items.iter().map(|name| shown(name, LONGEST_NAME)).collect(), page }
 }
 
 async fn list_models(call: Call, params: ListModels) -> Handled<Names> {
     let names = call.comfy.models(&or_checkpoints(params.folder)?).await?;
-    Ok(page_of_names(names, params.limit, params.offset).into())
+    Ok(page_of_names(names, params.paging).into())
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct OnlyPage {
-    /// Most items
-    #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-    /// Items to skip
-    #[serde(default)]
-    #[schemars(range(max = 1_000_000))]
-    offset: u32,
-}
-
-async fn list_model_folders(call: Call, params: OnlyPage) -> Handled<Names> {
+async fn list_model_folders(call: Call, paging: Paging) -> Handled<Names> {
     let folders = call.comfy.model_folders().await?;
-    Ok(page_of_names(folders, params.limit, params.offset).into())
+    Ok(page_of_names(folders, paging).into())
 }
 
 /// The files of one folder.
@@ -154,7 +134,7 @@ impl From<ModelFile> for File {
 async fn list_models_detailed(call: Call, params: ListModels) -> Handled<Files> {
     let folder = or_checkpoints(params.folder)?;
     let files = call.comfy.model_files(&folder).await?;
-    let (files, page) = Page::cut(files, params.limit, params.offset);
+    let (files, page) = params.paging.cut(files);
     let models: Vec<File> = files.into_iter().map(File::from).collect();
     Ok(Files { folder: folder.as_str().to_owned(), count: models.len(), models, page }.into())
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Call, Handled, Hints, Tool,
     node_entry::{self, NodeInfo, Part},
-    params::{Names, Page, default_limit},
+    params::{Names, Paging},
     shown::shown,
 };
 use crate::{
@@ -52,20 +52,13 @@ pub(super) fn tools() -> Vec<Tool> {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct ListNodes {
     /// Part of the class name
     #[serde(default)]
     #[schemars(length(max = 200))]
     query: Option<String>,
-    /// Most items
-    #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-    /// Items to skip
-    #[serde(default)]
-    #[schemars(range(max = 1_000_000))]
-    offset: u32,
+    #[serde(flatten)]
+    paging: Paging,
 }
 
 async fn list_nodes(call: Call, params: ListNodes) -> Handled<Names> {
@@ -74,7 +67,7 @@ async fn list_nodes(call: Call, params: ListNodes) -> Handled<Names> {
     let fits = |name: &&str| wanted.is_empty() || nearest::fold(name).contains(&wanted);
     let mut names: Vec<&str> = info.names().iter().map(String::as_str).filter(fits).collect();
     names.sort_unstable();
-    let (items, page) = Page::cut(names, params.limit, params.offset);
+    let (items, page) = params.paging.cut(names);
     let items = items.into_iter().map(|name| shown(name, LONGEST_NAME)).collect();
     Ok(Names { items, page }.into())
 }

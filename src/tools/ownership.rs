@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 
 use super::{
-    Call,
+    Call, Ledger,
     ledger::{Mark, Owner},
 };
 use crate::{
-    comfy::{HistoryEntry, Job, PromptId, QueueItem, QueueSnapshot},
+    comfy::{
+        Client, FileType, HistoryEntry, Job, OutputRef, Produced, PromptId, QueueItem, QueueSnapshot,
+        missing_file,
+    },
     config::Config,
     error::Error,
     security::Caller,
@@ -23,6 +26,37 @@ pub(crate) fn is_alone(caller: &Caller, config: &Config) -> bool {
 pub(crate) fn seen_by(caller: &Caller, config: &Config) -> impl Fn(&HistoryEntry) -> bool + Sync + use<> {
     let (alone, mark) = (is_alone(caller, config), Mark::of(caller));
     move |entry| alone || entry.mark.as_deref() == Some(mark.as_str())
+}
+
+/// How many of the newest finished jobs are searched for the one that made a file.
+const MOST_SEARCHED: u32 = 1_000;
+
+/// Refuses a file that no job of this caller made, with the words for one that is not there: names like
+/// `ComfyUI_00001_.png` can be guessed. The input folder is everybody's: every loader node lists it.
+pub(crate) async fn must_read(
+    caller: &Caller,
+    config: &Config,
+    comfy: &Client,
+    ledger: &Ledger,
+    file: &OutputRef,
+) -> Result<(), Error> {
+    if is_alone(caller, config) || file.kind == FileType::Input {
+        return Ok(());
+    }
+    let mark = Mark::of(caller);
+    if !ledger.made(&mark, file) {
+        remember_files(ledger, &mark, &comfy.produced(MOST_SEARCHED).await?.jobs);
+    }
+    if ledger.made(&mark, file) { Ok(()) } else { Err(missing_file(file).into()) }
+}
+
+/// Keeps which files these jobs of the caller made: ComfyUI forgets its history when it restarts.
+fn remember_files(ledger: &Ledger, mark: &Mark, jobs: &[Produced]) {
+    for job in jobs.iter().rev().filter(|job| job.mark.as_deref() == Some(mark.as_str())) {
+        for output in &job.outputs {
+            ledger.note_file(mark, output);
+        }
+    }
 }
 
 /// The error for a job that does not exist for this caller. A job of somebody else gives the same one.
@@ -131,6 +165,20 @@ impl Call {
             self.comfy.history_marks(learn).await?;
         }
         Ok(())
+    }
+
+    /// Refuses a file that no job of this caller made.
+    pub(crate) async fn must_read(&self, file: &OutputRef) -> Result<(), Error> {
+        must_read(&self.caller, &self.config, &self.comfy, &self.ledger, file).await
+    }
+
+    /// The jobs of this caller among finished ones.
+    pub(crate) fn own_produced(&self, mut jobs: Vec<Produced>) -> Vec<Produced> {
+        if !self.is_alone() {
+            jobs.retain(|job| self.is_mine(job.mark.as_deref()));
+            remember_files(&self.ledger, &self.mark(), &jobs);
+        }
+        jobs
     }
 
     /// Refuses a job of somebody else with the words for one that does not exist.

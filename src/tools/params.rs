@@ -125,6 +125,26 @@ fn one() -> f64 {
     1.0
 }
 
+/// `limit` and `offset` of a listing, as arguments.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(crate) struct Paging {
+    /// Most items
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) limit: u32,
+    /// Items to skip
+    #[serde(default)]
+    #[schemars(range(max = 1_000_000))]
+    pub(crate) offset: u32,
+}
+
+impl Paging {
+    /// Cuts this page out of `items`.
+    pub(crate) fn cut<T>(self, items: Vec<T>) -> (Vec<T>, Page) {
+        Page::cut(items, self.limit, self.offset)
+    }
+}
+
 /// `limit` and `offset` of a listing.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Page {
@@ -157,7 +177,7 @@ pub(super) struct Names {
 }
 
 /// The page size when none is given.
-pub(crate) fn default_limit() -> u32 {
+fn default_limit() -> u32 {
     25
 }
 

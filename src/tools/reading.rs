@@ -51,6 +51,7 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
     let start = text.trim_start();
     if reference {
         let file = resources::parse(start.trim_end())?;
+        call.must_read(&file).await?;
         let pieces = Pieces::read(&call.comfy, &file).await?;
         let container = pieces.container(&call.comfy, &file).await?;
         return api_of(call, read::read(&container)?).await;

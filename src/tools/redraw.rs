@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::{
     Call, Handled, Hints, Stop, Tool,
+    drawing::{Manner, Words},
     envelope::Envelope,
     input_picture::InputPicture,
-    params::{Lora, Seed},
-    picture_models::{PictureModels, Sampling, Wishes, as_object, names, resolve},
+    params::Seed,
+    picture_models::{PictureModels, Sampling, as_object, names, resolve},
     preview,
     submit::{Submit, submit},
     workflows::wait_time,
@@ -64,121 +65,33 @@ pub(super) fn tools() -> Vec<Tool> {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct TransformImage {
     /// Input file, or `name [output]`
     image: InputPicture,
-    /// What to draw
-    #[schemars(length(min = 1, max = 20_000))]
-    prompt: String,
-    /// What to avoid
-    #[serde(default = "default_negative")]
-    #[schemars(length(max = 20_000))]
-    negative_prompt: String,
+    #[serde(flatten)]
+    words: Words,
     /// 0 keeps the picture, 1 ignores it
     #[serde(default = "three_quarters")]
     #[schemars(range(min = 0.0, max = 1.0))]
     strength: f64,
-    /// Sampling steps
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 100))]
-    steps: Option<u32>,
-    /// Guidance scale
-    #[serde(default)]
-    #[schemars(range(min = 1.0, max = 30.0))]
-    cfg: Option<f64>,
-    /// Checkpoint or diffusion model; empty: choose
-    #[serde(default)]
-    #[schemars(length(max = 255))]
-    model: String,
-    /// Wait for the picture
-    #[serde(default)]
-    wait: bool,
-    /// Longest wait (default 50)
-    #[serde(default)]
-    #[schemars(range(max = 3600))]
-    wait_seconds: Option<u32>,
-    /// -1: random
-    #[serde(default)]
-    seed: Option<Seed>,
-    /// As the server has it
-    #[serde(default)]
-    #[schemars(length(min = 1, max = 100))]
-    sampler_name: Option<String>,
-    /// As the server has it
-    #[serde(default)]
-    #[schemars(length(min = 1, max = 100))]
-    scheduler: Option<String>,
-    /// Applied in order
-    #[serde(default)]
-    #[schemars(length(max = 16))]
-    loras: Vec<Lora>,
-    /// VAE file; empty: the model's own
-    #[serde(default)]
-    #[schemars(length(max = 255))]
-    vae: String,
+    #[serde(flatten)]
+    manner: Manner,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct InpaintImage {
     /// Input file, or `name [output]`
     image: InputPicture,
     /// The same; white = repaint, black = keep
     mask: InputPicture,
-    /// What to draw
-    #[schemars(length(min = 1, max = 20_000))]
-    prompt: String,
-    /// What to avoid
-    #[serde(default = "default_negative")]
-    #[schemars(length(max = 20_000))]
-    negative_prompt: String,
+    #[serde(flatten)]
+    words: Words,
     /// 0 keeps the picture, 1 ignores it
     #[serde(default = "four_fifths")]
     #[schemars(range(min = 0.0, max = 1.0))]
     strength: f64,
-    /// Sampling steps
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 100))]
-    steps: Option<u32>,
-    /// Guidance scale
-    #[serde(default)]
-    #[schemars(range(min = 1.0, max = 30.0))]
-    cfg: Option<f64>,
-    /// Checkpoint or diffusion model; empty: choose
-    #[serde(default)]
-    #[schemars(length(max = 255))]
-    model: String,
-    /// Wait for the picture
-    #[serde(default)]
-    wait: bool,
-    /// Longest wait (default 50)
-    #[serde(default)]
-    #[schemars(range(max = 3600))]
-    wait_seconds: Option<u32>,
-    /// -1: random
-    #[serde(default)]
-    seed: Option<Seed>,
-    /// As the server has it
-    #[serde(default)]
-    #[schemars(length(min = 1, max = 100))]
-    sampler_name: Option<String>,
-    /// As the server has it
-    #[serde(default)]
-    #[schemars(length(min = 1, max = 100))]
-    scheduler: Option<String>,
-    /// Applied in order
-    #[serde(default)]
-    #[schemars(length(max = 16))]
-    loras: Vec<Lora>,
-    /// VAE file; empty: the model's own
-    #[serde(default)]
-    #[schemars(length(max = 255))]
-    vae: String,
-}
-
-fn default_negative() -> String {
-    "bad quality, blurry".to_owned()
+    #[serde(flatten)]
+    manner: Manner,
 }
 
 fn three_quarters() -> f64 {
@@ -191,33 +104,21 @@ fn four_fifths() -> f64 {
 
 async fn transform_image(call: Call, params: TransformImage) -> Handled<Envelope> {
     params.image.must_exist(&call, "image").await?;
-    let wait = params.wait.then(|| wait_time(&call, params.wait_seconds));
     let redraw = Redraw {
         template: "img2img",
         pictures: vec![("image", params.image.as_str().into())],
-        prompt: params.prompt,
-        negative_prompt: params.negative_prompt,
+        words: params.words,
         strength: params.strength,
-        wishes: Wishes {
-            steps: params.steps,
-            cfg: params.cfg,
-            sampler_name: params.sampler_name.as_deref(),
-            scheduler: params.scheduler.as_deref(),
-        },
-        model: &params.model,
-        loras: &params.loras,
-        vae: &params.vae,
-        seed: params.seed,
+        manner: params.manner,
         mask_channel: None,
     };
-    redraw.run(&call, Submit { wait, ..Submit::default() }).await
+    redraw.run(&call).await
 }
 
 async fn inpaint_image(call: Call, params: InpaintImage) -> Handled<Envelope> {
     params.image.must_exist(&call, "image").await?;
     params.mask.must_exist(&call, "mask").await?;
     let channel = mask_channel(&call, &params.mask).await;
-    let wait = params.wait.then(|| wait_time(&call, params.wait_seconds));
     let redraw = Redraw {
         template: "inpaint",
         pictures: vec![
@@ -225,22 +126,12 @@ async fn inpaint_image(call: Call, params: InpaintImage) -> Handled<Envelope> {
             ("mask", params.mask.as_str().into()),
             ("mask_channel", channel.into()),
         ],
-        prompt: params.prompt,
-        negative_prompt: params.negative_prompt,
+        words: params.words,
         strength: params.strength,
-        wishes: Wishes {
-            steps: params.steps,
-            cfg: params.cfg,
-            sampler_name: params.sampler_name.as_deref(),
-            scheduler: params.scheduler.as_deref(),
-        },
-        model: &params.model,
-        loras: &params.loras,
-        vae: &params.vae,
-        seed: params.seed,
+        manner: params.manner,
         mask_channel: Some(channel),
     };
-    redraw.run(&call, Submit { wait, ..Submit::default() }).await
+    redraw.run(&call).await
 }
 
 /// Where the mask is: in its transparency if it has any, else in its brightness.
@@ -253,18 +144,13 @@ async fn mask_channel(call: &Call, mask: &InputPicture) -> &'static str {
 }
 
 /// A picture drawn over another one.
-struct Redraw<'a> {
+struct Redraw {
     template: &'static str,
     /// What the template takes beside the settings of every drawing.
     pictures: Vec<(&'static str, Value)>,
-    prompt: String,
-    negative_prompt: String,
+    words: Words,
     strength: f64,
-    wishes: Wishes<'a>,
-    model: &'a str,
-    loras: &'a [Lora],
-    vae: &'a str,
-    seed: Option<Seed>,
+    manner: Manner,
     mask_channel: Option<&'static str>,
 }
 
@@ -280,25 +166,25 @@ struct Used {
     mask_channel: Option<&'static str>,
 }
 
-impl Redraw<'_> {
-    async fn run(self, call: &Call, how: Submit) -> Handled<Envelope> {
+impl Redraw {
+    async fn run(self, call: &Call) -> Handled<Envelope> {
         let object_info = call.comfy.object_info().await?;
         let installed = PictureModels::fetch(call).await?;
-        let model = choose_model(installed.installed(), Some(self.model))?;
-        let loras = installed.loras(call, self.loras).await?;
-        let vae = resolve(&installed.vaes, self.vae, "VAE", "vae")?;
+        let model = choose_model(installed.installed(), Some(&self.manner.model))?;
+        let loras = installed.loras(call, &self.manner.loras).await?;
+        let vae = resolve(&installed.vaes, &self.manner.vae, "VAE", "vae")?;
         let used = Used {
             family: model.family().map(Family::as_str),
             strength: self.strength,
-            sampling: Sampling::choose(&self.wishes, &model, &object_info)?,
+            sampling: Sampling::choose(&self.manner.wishes(), &model, &object_info)?,
             mask_channel: self.mask_channel,
         };
-        let seed = Seed::resolve(self.seed, call.resumed_seed());
+        let seed = Seed::resolve(self.manner.seed, call.resumed_seed());
         let loras: Vec<Value> =
             loras.iter().map(|(name, strength)| json!({ "name": name, "strength": strength })).collect();
         let mut params = JsonObject::from_iter([
-            ("prompt".to_owned(), self.prompt.into()),
-            ("negative_prompt".to_owned(), self.negative_prompt.into()),
+            ("prompt".to_owned(), self.words.prompt.into()),
+            ("negative_prompt".to_owned(), self.words.negative_prompt.into()),
             ("denoise".to_owned(), self.strength.into()),
             ("steps".to_owned(), used.sampling.steps.into()),
             ("cfg".to_owned(), used.sampling.cfg.into()),
@@ -312,7 +198,7 @@ impl Redraw<'_> {
         ]);
         params.extend(self.pictures.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let workflow = build(call, self.template, &params, seed).await?;
-        let mut answer = submit(call, workflow, Submit { seed: Some(seed), ..how }).await?;
+        let mut answer = submit(call, workflow, self.manner.submit(call, seed)).await?;
         answer.output.seed = Some(seed);
         answer.output.model = Some(model.name().to_owned());
         answer.output.settings = Some(as_object(&used));

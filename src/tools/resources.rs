@@ -105,15 +105,14 @@ fn decode(segment: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Reads the file behind a resource URI.
-pub(crate) async fn read(comfy: &Client, uri: &str) -> Result<ResourceFile> {
-    let file = parse(uri)?;
+/// Reads the file behind a resource.
+pub(crate) async fn read(comfy: &Client, file: &OutputRef) -> Result<ResourceFile> {
     let options = ViewOptions { preview: None, max_bytes: MAX_BYTES };
-    let viewed = match comfy.view(&file, options).await {
+    let viewed = match comfy.view(file, options).await {
         Err(comfy::Error::TooLarge { limit, .. }) => {
             let message =
                 format!("`{}` has more than {limit} bytes, too many for a resource", file.filename.as_str());
-            let address = comfy.view_url(&file)?;
+            let address = comfy.view_url(file)?;
             return Err(Error::denied(message)
                 .hint(format!("open it at {address}, or look at it with comfyui_get_image"))
                 .detail("limit_bytes", limit));

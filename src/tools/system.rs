@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Call, Handled, Hints, Tool,
-    params::{Names, Page, default_limit},
+    params::{Names, Paging},
     shown::{show_map, shown},
 };
 use crate::{comfy::Device, error::JsonObject, security::Class};
@@ -107,21 +107,8 @@ async fn get_server_features(call: Call, _: NoParams) -> Handled<Features> {
     Ok(Features { features }.into())
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListExtensions {
-    /// Most items
-    #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-    /// Items to skip
-    #[serde(default)]
-    #[schemars(range(max = 1_000_000))]
-    offset: u32,
-}
-
-async fn list_extensions(call: Call, params: ListExtensions) -> Handled<Names> {
+async fn list_extensions(call: Call, paging: Paging) -> Handled<Names> {
     let paths = call.comfy.extensions().await?;
-    let (paths, page) = Page::cut(paths, params.limit, params.offset);
+    let (paths, page) = paging.cut(paths);
     Ok(Names { items: paths.iter().map(|path| shown(path, 500)).collect(), page }.into())
 }

@@ -190,7 +190,8 @@ async fn outputs_and_graphs_of_finished_prompts_are_read(client: &Client) -> Tes
     let submitted = submit(client, &picture(nonce())).await?;
     watch(client, &submitted.prompt_id).await?;
     let listed = client.produced(20).await?;
-    let ours = listed.iter().find(|one| one.prompt_id == submitted.prompt_id.as_str()).ok_or("not listed")?;
+    let ours =
+        listed.jobs.iter().find(|one| one.prompt_id == submitted.prompt_id.as_str()).ok_or("not listed")?;
     check(ours.time.is_some() && ours.outputs.len() == 1, "odd outputs")?;
     let record = client.record(&submitted.prompt_id).await?.ok_or("no record")?;
     check(record.entry.outputs == ours.outputs, "other outputs")?;

@@ -23,8 +23,8 @@ mod workflows;
 
 use show::{Scene, Shown};
 
-/// How many scenes play at once.
-const SIDE_BY_SIDE: usize = 8;
+/// How many scenes play at once: each call has a time limit, and drawing takes its time.
+const SIDE_BY_SIDE: usize = 4;
 
 fn scenes() -> Vec<Scene> {
     [

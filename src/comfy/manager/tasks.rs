@@ -64,6 +64,14 @@ pub struct QueuedTask {
     pub(crate) client: ClientId,
 }
 
+impl QueuedTask {
+    /// The task that was queued under this id, perhaps before this process began.
+    pub fn under(id: String) -> Self {
+        let client = ClientId::for_task(&id);
+        Self { id, client }
+    }
+}
+
 /// What became of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskEnd {

@@ -41,6 +41,7 @@ pub(super) struct Embedded {
 
 pub(super) async fn get_workflow(call: Call, params: GetWorkflow) -> Handled<Embedded> {
     let file = OutputRef { filename: params.filename, subfolder: params.subfolder, kind: params.file_type };
+    call.must_read(&file).await?;
     let pieces = Pieces::read(&call.comfy, &file).await?;
     let container = pieces.container(&call.comfy, &file).await?;
     let found = tokio::task::spawn_blocking(move || read::read(&container))

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::AssetId;
 use crate::{
-    comfy::{FileType, OutputFile, OutputKind, Produced, PromptId},
+    comfy::{FileType, Newest, OutputFile, OutputKind, Produced, PromptId},
     error::Error,
     security::display,
     tools::{
         Call, Handled, Stop,
-        params::{Page, default_limit},
+        params::{Page, Paging},
     },
 };
 
@@ -25,19 +25,6 @@ const MAX_TEXT: usize = 200;
 const FORGOTTEN: &str = "ComfyUI's history is empty: it forgets all jobs when it restarts. The files and asset ids \
     from before still work.";
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListOutputs {
-    /// Most items
-    #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-    /// Items to skip
-    #[serde(default)]
-    #[schemars(range(max = 1_000_000))]
-    offset: u32,
-}
-
 /// One page of outputs.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Outputs {
@@ -45,7 +32,7 @@ pub(super) struct Outputs {
     #[serde(flatten)]
     page: Page,
     #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
+    note: Option<String>,
 }
 
 /// One output.
@@ -62,14 +49,13 @@ struct Output {
     text: Option<String>,
 }
 
-pub(super) async fn list_outputs(call: Call, params: ListOutputs) -> Handled<Outputs> {
-    let jobs = seen(&call, call.comfy.produced(NEWEST).await?);
-    let note = jobs.is_empty().then_some(FORGOTTEN);
+pub(super) async fn list_outputs(call: Call, paging: Paging) -> Handled<Outputs> {
+    let (jobs, note) = newest(&call).await?;
     let all: Vec<(String, OutputFile)> = jobs
         .into_iter()
         .flat_map(|job| job.outputs.into_iter().map(move |output| (job.prompt_id.clone(), output)))
         .collect();
-    let (items, page) = Page::cut(all, params.limit, params.offset);
+    let (items, page) = paging.cut(all);
     let items = items.into_iter().map(|(prompt_id, output)| shown(&prompt_id, output)).collect();
     Ok(Outputs { items, page, note }.into())
 }
@@ -94,7 +80,6 @@ fn short(text: &str) -> String {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub(super) struct ListAssets {
     /// Only this kind
     #[serde(default)]
@@ -102,14 +87,8 @@ pub(super) struct ListAssets {
     /// Only what this job made
     #[serde(default)]
     prompt_id: Option<PromptId>,
-    /// Most items
-    #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 100))]
-    limit: u32,
-    /// Items to skip
-    #[serde(default)]
-    #[schemars(range(max = 1_000_000))]
-    offset: u32,
+    #[serde(flatten)]
+    paging: Paging,
 }
 
 /// One page of assets.
@@ -119,7 +98,7 @@ pub(super) struct Assets {
     #[serde(flatten)]
     page: Page,
     #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
+    note: Option<String>,
 }
 
 /// One file that a job made.
@@ -137,11 +116,10 @@ struct Listed {
 }
 
 pub(super) async fn list_assets(call: Call, params: ListAssets) -> Handled<Assets> {
-    let jobs = match &params.prompt_id {
-        Some(id) => vec![of_job(&call, id).await?],
-        None => seen(&call, call.comfy.produced(NEWEST).await?),
+    let (jobs, note) = match &params.prompt_id {
+        Some(id) => (vec![of_job(&call, id).await?], None),
+        None => newest(&call).await?,
     };
-    let note = jobs.is_empty().then_some(FORGOTTEN);
     let mut seen = HashSet::new();
     let mut assets = Vec::new();
     for job in jobs {
@@ -159,16 +137,23 @@ pub(super) async fn list_assets(call: Call, params: ListAssets) -> Handled<Asset
             }
         }
     }
-    let (items, page) = Page::cut(assets, params.limit, params.offset);
+    let (items, page) = params.paging.cut(assets);
     Ok(Assets { items, page, note }.into())
 }
 
-/// The jobs that this caller may see.
-fn seen(call: &Call, mut jobs: Vec<Produced>) -> Vec<Produced> {
-    if !call.is_alone() {
-        jobs.retain(|job| call.is_mine(job.mark.as_deref()));
-    }
-    jobs
+/// The newest jobs that this caller may see, and what a list of them leaves out.
+async fn newest(call: &Call) -> Result<(Vec<Produced>, Option<String>), Stop> {
+    let Newest { jobs, is_cut } = call.comfy.produced(NEWEST).await?;
+    let looked = jobs.len();
+    let jobs = call.own_produced(jobs);
+    let note = if is_cut {
+        Some(format!(
+            "these are the outputs of the newest {looked} finished jobs; comfyui_get_history pages through older ones"
+        ))
+    } else {
+        jobs.is_empty().then(|| FORGOTTEN.to_owned())
+    };
+    Ok((jobs, note))
 }
 
 async fn of_job(call: &Call, id: &PromptId) -> Result<Produced, Stop> {

@@ -105,6 +105,7 @@ struct LoraUse {
 pub(super) async fn get_asset_metadata(call: Call, params: GetAssetMetadata) -> Handled<AssetMetadata> {
     let asset = params.asset_id;
     let file = asset.file();
+    call.must_read(&file).await?;
     let (pieces, recorded) =
         tokio::join!(Pieces::read(&call.comfy, &file), origin::from_history(&call, &asset));
     let pieces = pieces?;

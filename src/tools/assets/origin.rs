@@ -28,6 +28,7 @@ impl Origin {
 
 /// Looks in the history first, then into the file.
 pub(super) async fn origin(call: &Call, asset: &AssetId) -> Result<Origin, Stop> {
+    call.must_read(&asset.file()).await?;
     if let Some(found) = from_history(call, asset).await? {
         return Ok(found);
     }

@@ -1,4 +1,5 @@
-//! The file of the users' defaults: read when it changed, written whole or not at all.
+//! Small files that this program keeps, first of all the users' defaults: written whole or not at all, by one
+//! process at a time.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::JsonObject;
 
@@ -32,6 +33,19 @@ pub(super) struct Saved {
     pub(super) callers: BTreeMap<String, ByTool>,
 }
 
+/// What a small file of this program's own holds. Its format has a number, so that an older program leaves a newer
+/// file alone.
+pub(in crate::tools) trait Versioned: Default + Serialize + DeserializeOwned {
+    /// The number of the format that was read, or is written.
+    fn version(&mut self) -> &mut u32;
+}
+
+impl Versioned for Saved {
+    fn version(&mut self) -> &mut u32 {
+        &mut self.version
+    }
+}
+
 /// What tells one state of the file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -52,10 +66,10 @@ pub(super) fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 /// Reads the file; one that is not there is empty. The message is a fragment about the file.
-pub(super) fn read(path: &Path) -> Result<Saved, String> {
+pub(in crate::tools) fn read<T: Versioned>(path: &Path) -> Result<T, String> {
     let opened = match File::open(path) {
         Ok(opened) => opened,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Saved::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(T::default()),
         Err(error) => return Err(format!("cannot be read: {error}")),
     };
     let mut text = Vec::new();
@@ -63,15 +77,16 @@ pub(super) fn read(path: &Path) -> Result<Saved, String> {
     if text.len() as u64 > LARGEST {
         return Err("is larger than 1 MiB".to_owned());
     }
-    let saved: Saved = serde_json::from_slice(&text).map_err(|error| format!("is damaged: {error}"))?;
-    if saved.version > 1 {
-        return Err(format!("was written by a later version (format {})", saved.version));
+    let mut saved: T = serde_json::from_slice(&text).map_err(|error| format!("is damaged: {error}"))?;
+    let version = *saved.version();
+    if version > 1 {
+        return Err(format!("was written by a later version (format {version})"));
     }
     Ok(saved)
 }
 
 /// Reads, changes and writes the file while no other process does.
-pub(super) fn update(path: &Path, change: impl FnOnce(&mut Saved)) -> Result<Saved, String> {
+pub(in crate::tools) fn update<T: Versioned>(path: &Path, change: impl FnOnce(&mut T)) -> Result<T, String> {
     let cannot = |error: std::io::Error| format!("cannot be written: {error}");
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(cannot)?;
@@ -79,9 +94,9 @@ pub(super) fn update(path: &Path, change: impl FnOnce(&mut Saved)) -> Result<Sav
         open_private(&beside(path, "lock"), OpenOptions::new().write(true).create(true).truncate(false))
             .map_err(cannot)?;
     wait_for(&lock)?;
-    let mut saved = read(path)?;
+    let mut saved: T = read(path)?;
     change(&mut saved);
-    saved.version = 1;
+    *saved.version() = 1;
     let text = serde_json::to_vec_pretty(&saved).map_err(|error| format!("cannot be written: {error}"))?;
     if text.len() as u64 > LARGEST {
         return Err(

@@ -1,6 +1,6 @@
 //! Defaults per tool argument: the user's, kept in a file, over the operator's, from the configuration.
 
-mod file;
+pub(super) mod file;
 mod store;
 mod tools;
 

@@ -157,7 +157,7 @@ impl Defaults {
         })?;
         let mut after = JsonObject::new();
         let mut too_large = false;
-        let saved = file::update(&self.path, |saved| {
+        let saved = file::update(&self.path, |saved: &mut file::Saved| {
             let tools = saved.callers.entry(caller.id().to_owned()).or_default();
             let mut values = tools.get(tool.name()).cloned().unwrap_or_default();
             for (argument, value) in changes {
@@ -189,7 +189,7 @@ impl Defaults {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = file::stamp(&self.path);
         if stamp != kept.stamp {
-            *kept = match file::read(&self.path) {
+            *kept = match file::read::<file::Saved>(&self.path) {
                 Ok(saved) => Kept { stamp, callers: saved.callers, problem: None },
                 Err(reason) => {
                     tracing::warn!(file = %self.path.display(), reason, "the file of defaults is left out");

@@ -92,6 +92,7 @@ pub(super) async fn get_image(call: Call, params: GetImage) -> Handled<Shown> {
     }
     let quality = params.preview_quality.unwrap_or(90);
     let file = OutputRef { filename: params.filename, subfolder: params.subfolder, kind: params.file_type };
+    call.must_read(&file).await?;
     let mut shown = bare(&file);
     if params.response_format == ResponseFormat::Url {
         let base = base_url(&call, params.base_url_override.as_deref())?;

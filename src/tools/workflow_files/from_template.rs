@@ -8,7 +8,7 @@ use crate::{
     workflow::{
         Error, ObjectInfo, Result,
         parameters::{Adjustment, Sidecar},
-        templates::{self, Parameter, Template, pack_of, parameter::Kind},
+        templates::{self, Parameter, Template, parameter::Kind},
     },
 };
 
@@ -102,27 +102,6 @@ pub(super) fn make(
     // Long lists of what was left alone say nothing.
     used.retain(|_, value| !matches!(value, Value::Array(items) if items.is_empty()) && value != "");
     Ok(Made { workflow: built.workflow, used, seed, warnings: built.notes })
-}
-
-/// Refuses a template whose classes the server lacks.
-pub(super) fn refuse_absent(template: &Template, object_info: Option<&ObjectInfo>) -> Result<()> {
-    let Some(catalogue) = object_info else { return Ok(()) };
-    let absent: Vec<&str> =
-        template.classes.iter().map(String::as_str).filter(|class| !catalogue.contains(class)).collect();
-    if absent.is_empty() {
-        return Ok(());
-    }
-    let mut packs: Vec<&str> = absent.iter().filter_map(|class| pack_of(class)).collect();
-    packs.dedup();
-    let remedy = if packs.is_empty() {
-        "update ComfyUI: these classes came with a later version".to_owned()
-    } else {
-        format!(
-            "install the node pack {} (comfyui_install_custom_node), then restart ComfyUI",
-            packs.join(", ")
-        )
-    };
-    Err(Error::new(format!("needs node classes that this ComfyUI lacks: {}", absent.join(", "))).hint(remedy))
 }
 
 fn follows_family(name: &str) -> bool {

@@ -23,7 +23,7 @@ use crate::{
     workflow::{
         self, ObjectInfo, Workflow, analyze, nearest,
         parameters::{Parameters, find},
-        templates::pack_of,
+        templates::refuse_absent,
     },
 };
 
@@ -42,14 +42,17 @@ pub(super) fn offer(
 ) -> Result<(Tool, Listed), workflow::Error> {
     let (mut schema, facts) = match &entry.graph {
         Graph::Template(template) => {
-            from_template::refuse_absent(template, object_info)?;
+            if let Some(catalogue) = object_info {
+                refuse_absent("", template.classes.iter().map(String::as_str), catalogue)?;
+            }
             let schema = from_template::schema(template, &entry.sidecar)?;
             (schema, Facts { pipeline: template.description.to_owned(), notes: Vec::new() })
         }
         _ => match entry.workflow(object_info)? {
             Some((workflow, _)) => {
                 if let Some(catalogue) = object_info {
-                    refuse_absent(&workflow, catalogue)?;
+                    let classes = workflow.iter().map(|(_, node)| node.class_type.as_str());
+                    refuse_absent("", classes, catalogue)?;
                 }
                 let parameters = find(&workflow, &entry.sidecar, object_info)?;
                 let room = VISIBLE.saturating_sub(WAITING + entry.tool.len() + LONGEST_DESCRIPTION);
@@ -155,30 +158,6 @@ fn refuse_unknown(parameters: &Parameters, given: &JsonObject) -> Result<(), Err
     Err(Error::invalid_input(format!("the arguments: unknown argument `{shown}`{near}"))
         .hint(format!("accepted: {}, wait, wait_seconds", known.join(", ")))
         .detail("field", shown))
-}
-
-fn refuse_absent(workflow: &Workflow, catalogue: &ObjectInfo) -> Result<(), workflow::Error> {
-    let mut absent: Vec<&str> = workflow
-        .iter()
-        .map(|(_, node)| node.class_type.as_str())
-        .filter(|class| !catalogue.contains(class))
-        .collect();
-    absent.sort_unstable();
-    absent.dedup();
-    if absent.is_empty() {
-        return Ok(());
-    }
-    let mut packs: Vec<&str> = absent.iter().filter_map(|class| pack_of(class)).collect();
-    packs.sort_unstable();
-    packs.dedup();
-    let remedy = if packs.is_empty() {
-        "find the node pack that has them (comfyui_search_custom_nodes), install it and restart ComfyUI"
-            .to_owned()
-    } else {
-        format!("install the node pack {} and restart ComfyUI", packs.join(", "))
-    };
-    let classes = nearest::list(&absent, 10);
-    Err(workflow::Error::new(format!("needs node classes that this ComfyUI lacks: {classes}")).hint(remedy))
 }
 
 /// What is offered while the parameters cannot be known. The run checks the arguments itself.

@@ -87,7 +87,8 @@ pub fn build(name: &str, params: &JsonObject, object_info: Option<&ObjectInfo>, 
     let values = Values::read(name, &template.parameters, params, object_info, draw)?;
     let workflow = template.construct(&values);
     if let Some(catalogue) = object_info {
-        refuse_absent(name, &workflow, catalogue)?;
+        let classes = workflow.iter().map(|(_, node)| node.class_type.as_str());
+        refuse_absent(&format!("template `{name}` "), classes, catalogue)?;
     }
     Ok(Built { workflow, used: values.used, notes: values.notes })
 }
@@ -129,12 +130,14 @@ impl Template {
     }
 }
 
-fn refuse_absent(name: &str, workflow: &Workflow, catalogue: &ObjectInfo) -> Result<()> {
-    let mut absent: Vec<&str> = workflow
-        .iter()
-        .map(|(_, node)| node.class_type.as_str())
-        .filter(|class| !catalogue.contains(class))
-        .collect();
+/// Refuses what needs node classes that the server lacks, and says which and where they come from. `what` is the
+/// subject of the sentence, with a blank behind it, or empty.
+pub fn refuse_absent<'a>(
+    what: &str,
+    classes: impl Iterator<Item = &'a str>,
+    catalogue: &ObjectInfo,
+) -> Result<()> {
+    let mut absent: Vec<&str> = classes.filter(|class| !catalogue.contains(class)).collect();
     absent.sort_unstable();
     absent.dedup();
     if absent.is_empty() {
@@ -144,16 +147,15 @@ fn refuse_absent(name: &str, workflow: &Workflow, catalogue: &ObjectInfo) -> Res
     packs.sort_unstable();
     packs.dedup();
     let remedy = if packs.is_empty() {
-        "update ComfyUI: these classes came with a later version".to_owned()
+        "update ComfyUI, with which classes come, or install the node pack that has them \
+         (comfyui_search_custom_nodes) and restart ComfyUI"
+            .to_owned()
     } else {
         format!(
             "install the node pack {} (comfyui_install_custom_node), then restart ComfyUI",
             packs.join(", ")
         )
     };
-    Err(Error::new(format!(
-        "template `{name}` needs node classes that this ComfyUI lacks: {}",
-        absent.join(", ")
-    ))
-    .hint(remedy))
+    let classes = nearest::list(&absent, 10);
+    Err(Error::new(format!("{what}needs node classes that this ComfyUI lacks: {classes}")).hint(remedy))
 }

@@ -11,7 +11,7 @@ pub mod txt2img;
 pub mod values;
 mod video;
 
-pub use catalogue::{Built, Template, build, catalogue, pack_of};
+pub use catalogue::{Built, Template, build, catalogue, pack_of, refuse_absent};
 pub use choose::{Installed, Model, choose_model};
 pub use parameter::Parameter;
 pub use txt2img::Txt2Img;

@@ -38,7 +38,9 @@ async fn set_defaults(show: Show) {
     let app = TestApp::start().await;
     let set = |value: Value| json!({"tool": "comfyui_generate_image", "defaults": {"steps": value}});
     show.success(&app, set(json!(3)), &[("/defaults", json!({"steps": 3}))]).await;
-    let drawn = app.call("comfyui_generate_image", json!({"prompt": "a pear", "wait": true})).await;
+    let drawn = app
+        .call("comfyui_generate_image", json!({"prompt": "a pear", "width": 64, "height": 64, "wait": true}))
+        .await;
     assert_eq!(drawn["settings"]["steps"], 3, "{drawn}");
     show.failure(&app, set(json!(1_000)), Kind::InvalidInput, &["steps", "100"], &["comfyui_get_defaults"])
         .await;
