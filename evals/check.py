@@ -53,6 +53,7 @@ def answers(models):
 def seeds(rows):
     one, same, other = answers([]), answers([]), answers(OTHER_MODELS)
     expect("the same server gives the same answers", one == same, [name for name in one if one[name] != same[name]])
+    expect("the simulated server has an answer to every question", sorted(one) == sorted(oracle.ANSWERS) == sorted(other))
     seeded = [row["id"] for row in rows if row["seeded"]]
     equal = [name for name in seeded if one[name] == other[name]]
     expect(f"{len(seeded)} answers change with the models of the server", len(seeded) >= 10 and not equal, equal)

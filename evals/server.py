@@ -8,18 +8,22 @@ import queue
 import subprocess
 import tempfile
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PATIENCE = 120
+PATIENCE_FOR_A_JOB = 900
 
 
 def program():
     """The comfywarden under test: COMFYWARDEN, or what cargo built."""
     named = os.environ.get("COMFYWARDEN")
     built = [ROOT / "target" / profile / "comfywarden" for profile in ("release", "debug")]
-    for place in [pathlib.Path(named)] if named else built:
+    # The harness works in a folder of its own, so a relative name also counts from the repository.
+    for place in [pathlib.Path(named), ROOT / named] if named else built:
         if place.is_file():
-            return str(place)
+            # It is started from other folders.
+            return str(place.resolve())
     raise SystemExit("there is no comfywarden: build it, or name it in COMFYWARDEN")
 
 
@@ -114,6 +118,17 @@ class Server:
             text = result["content"][0]["text"]
             raise Failed(json.loads(text) if text.startswith("{") else {"message": text})
         return result["structuredContent"]
+
+    def finished(self, tool, **arguments):
+        """The answer of a tool that runs a job, after the job has ended; a busy server may take longer than one wait."""
+        answer = self.call(tool, wait=True, **arguments)
+        end = time.monotonic() + PATIENCE_FOR_A_JOB
+        while answer["status"] in ("submitted", "queued", "running") and time.monotonic() < end:
+            now = self.call("comfyui_get_progress", prompt_id=answer["prompt_id"], wait_seconds=50)
+            answer |= {key: now[key] for key in ("status", "outputs") if key in now}
+        if answer["status"] != "completed":
+            raise Failed({"message": f"the job of {tool} has the status {answer['status']}"})
+        return answer
 
     def refusal(self, tool, **arguments):
         """The error object of a call that must fail."""

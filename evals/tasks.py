@@ -122,9 +122,8 @@ def build(suite, url, models, solve_with):
         for row in questions:
             try:
                 answers[row["id"]] = oracle.ANSWERS[row["id"]](connection)
-            except (server.Failed, IndexError, StopIteration) as error:
-                # A real server may lack what a question is about, such as a model of that family.
-                print(f"left out: {row['id']}: {error}")
+            except oracle.LACKING as error:
+                print(f"left out: {row['id']}: {error!r}")
     samples = [
         Sample(id=row["id"], input=row["question"], target=written(answers[row["id"]]),
                metadata={"kind": row["kind"], "tags": row["tags"], "tag": row["tags"][0], "seeded": row["seeded"]})

@@ -81,7 +81,11 @@ pub(super) enum Command {
     /// Write comfywarden into the configuration of a client
     Setup(super::setup::Setup),
     /// Ask the HTTP server of this machine whether it lives, as containers do
-    Healthcheck,
+    Healthcheck {
+        /// Where it listens, as `serve --http` was told; otherwise what the configuration says
+        #[arg(long, value_name = "ADDR")]
+        http: Option<SocketAddr>,
+    },
     /// Print the reference pages of the documentation
     Reference(Reference),
     /// Check or read the audit log

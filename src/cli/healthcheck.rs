@@ -1,25 +1,30 @@
 //! `healthcheck`: asks the server of this machine whether it lives, for containers that hold no other program.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{Client, header::HOST, redirect};
 
-use super::failure::{FAILED, Failure};
+use super::failure::{FAILED, Failure, WARNED};
 use super::output::{complain, say};
-use crate::config::{Config, Remote};
+use crate::config::Config;
 use crate::error::Error;
 
 /// Whoever asks wants an answer soon.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+/// Asks at `http`, or else where the configuration says that there is a door.
+pub(super) async fn run(config: &Config, http: Option<SocketAddr>) -> Result<(), Failure> {
     let remote = &config.transport.remote;
-    if !remote.enabled {
-        say("comfywarden is configured for standard input and output: there is no door to ask at")?;
-        return Ok(());
+    if http.is_none() && !remote.enabled {
+        complain("comfywarden is configured for standard input and output: there is no door to ask at");
+        complain("  give the address of a server that was started with `serve --http ADDR` with --http ADDR");
+        return Err(Failure::Answered(WARNED));
     }
-    let url = address(remote);
+    let url = match http {
+        Some(address) => place(&address.ip().to_string(), address.port()),
+        None => place(&remote.host, remote.port),
+    };
     let client = Client::builder()
         .timeout(PATIENCE)
         .redirect(redirect::Policy::none())
@@ -42,12 +47,11 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
 }
 
 /// The place to ask; an address that means every interface is asked on loopback.
-fn address(remote: &Remote) -> String {
-    let port = remote.port;
-    match remote.host.parse::<IpAddr>() {
+fn place(host: &str, port: u16) -> String {
+    match host.parse::<IpAddr>() {
         Ok(ip) if ip == IpAddr::from(Ipv4Addr::UNSPECIFIED) => format!("http://127.0.0.1:{port}/healthz"),
         Ok(ip) if ip == IpAddr::from(Ipv6Addr::UNSPECIFIED) => format!("http://[::1]:{port}/healthz"),
         Ok(IpAddr::V6(ip)) => format!("http://[{ip}]:{port}/healthz"),
-        _ => format!("http://{}:{port}/healthz", remote.host),
+        _ => format!("http://{host}:{port}/healthz"),
     }
 }

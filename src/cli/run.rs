@@ -121,7 +121,7 @@ async fn dispatch(
         Command::Convert(wanted) => until(&stop, convert::run(&wanted, config)).await,
         Command::Validate(wanted) => until(&stop, validate::run(&wanted, config)).await,
         Command::Diff(wanted) => until(&stop, diff::run(&wanted, config)).await,
-        Command::Healthcheck => until(&stop, healthcheck::run(&config)).await,
+        Command::Healthcheck { http } => until(&stop, healthcheck::run(&config, http)).await,
         Command::Audit(wanted) => until(&stop, audit::run(&wanted, &config)).await,
         Command::Doctor(_) | Command::Sim(_) | Command::Setup(_) | Command::Reference(_) => Ok(()),
     }

@@ -24,13 +24,24 @@ pub(super) fn contradictions(config: &Config, problems: &mut Vec<Problem>, warni
     comfyui(config, problems, warnings);
     remote(config, problems, warnings);
     files(config, problems);
+    for (index, host) in config.security.allowed_download_domains.iter().enumerate() {
+        if host.is_empty()
+            || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        {
+            let key = format!("security.allowed_download_domains[{index}]");
+            problems.push(
+                Problem::new(key, "must be the name of a host")
+                    .hint("write `example.com`: no scheme, port, path or `*`"),
+            );
+        }
+    }
     for name in &config.tools.include {
         if config.tools.exclude.contains(name) {
             problems
                 .push(Problem::new("tools.include", format!("names `{name}`, and so does `tools.exclude`")));
         }
     }
-    if tracing_subscriber::EnvFilter::try_new(&config.logging.level).is_err() {
+    if !is_filter(&config.logging.level) {
         problems.push(
             Problem::new("logging.level", "is not a log filter")
                 .hint("write `warn`, `info`, `debug`, or such as `warn,comfywarden=debug`"),
@@ -39,6 +50,14 @@ pub(super) fn contradictions(config: &Config, problems: &mut Vec<Problem>, warni
     if config.tasks.enabled {
         warnings.push("`tasks.enabled` has no effect yet".to_owned());
     }
+}
+
+/// A filter takes a word that is no level for the name of a module, and then shows nothing.
+fn is_filter(text: &str) -> bool {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |word: &str| levels.iter().any(|level| word.eq_ignore_ascii_case(level));
+    tracing_subscriber::EnvFilter::try_new(text).is_ok()
+        && text.split(',').all(|part| is_level(part.trim()) || part.contains(['=', '[', ':']))
 }
 
 fn comfyui(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {

@@ -173,7 +173,7 @@ async fn mistakes_in_the_configuration_exit_with_3_and_are_all_named() {
 async fn healthcheck_tells_a_living_door_from_a_dead_one() {
     let home = tempfile::tempdir().unwrap();
     let alone = run(home.path(), &["healthcheck"]).await.unwrap();
-    assert_eq!(code(&alone), Some(0), "without a door there is nothing to ask: {alone:?}");
+    assert_eq!(code(&alone), Some(4), "without a door nobody can know: {alone:?}");
 
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let with_door = |arguments: &[&str]| {
@@ -197,6 +197,8 @@ async fn healthcheck_tells_a_living_door_from_a_dead_one() {
         }
     });
     assert!(stdout(&alive.await.unwrap()).contains("answers"));
+    let named = run(home.path(), &["healthcheck", "--http", &format!("0.0.0.0:{free}")]).await.unwrap();
+    assert_eq!(code(&named), Some(0), "a door that the command line opened: {named:?}");
     server.kill().await.unwrap();
 }
 

@@ -155,6 +155,52 @@ fn clients_with_a_database_are_told_by_hand() {
     assert_eq!(run(home.path(), &["setup", "cursor", "--name", "a b"]).status.code(), Some(1));
 }
 
+#[test]
+fn credentials_in_the_address_stay_out_of_a_clients_file() {
+    for url in ["http://me:secret@gpu:8188", "http://me@gpu:8188", "http://gpu:8188/?token=secret"] {
+        let home = tempfile::tempdir().unwrap();
+        let output = run(home.path(), &["--comfyui-url", url, "setup", "cursor"]);
+        assert_eq!(output.status.code(), Some(1), "{url}");
+        assert!(
+            told(&output).contains("comfyui.auth") && !told(&output).contains("secret"),
+            "{}",
+            told(&output)
+        );
+        assert_eq!(files_below(home.path()), Vec::<PathBuf>::new(), "{url}");
+    }
+}
+
+#[test]
+fn a_file_that_is_read_only_is_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let path = file(home.path(), "cursor");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, "{}\n").unwrap();
+    let mut rights = std::fs::metadata(&path).unwrap().permissions();
+    rights.set_readonly(true);
+    std::fs::set_permissions(&path, rights).unwrap();
+
+    let output = run(home.path(), &["setup", "cursor"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told(&output).contains("cannot be written"), "{}", told(&output));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{}\n");
+    assert_eq!(files_below(home.path()), [path]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("gone.json", home.path().join(".claude.json")).unwrap();
+
+    let output = run(home.path(), &["setup", "claude-code"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told(&output).contains("a link that leads nowhere"), "{}", told(&output));
+    assert!(home.path().join(".claude.json").is_symlink());
+}
+
 #[cfg(unix)]
 #[test]
 fn rights_and_links_of_the_file_stay() {

@@ -167,6 +167,7 @@ fn every_key_can_be_set_by_its_variable() {
             "security.dangerous_nodes" | "security.dangerous_nodes.extend" => continue,
             "security.dangerous_nodes.replace" => ("A, B", json!(["A", "B"])),
             "logging.audit_fail" => ("closed", json!("closed")),
+            "logging.level" => ("debug", json!("debug")),
             "logging.format" => ("json", json!("json")),
             "tools.defaults" => (r#"{"a": {"b": 1}}"#, json!({"a": {"b": 1}})),
             "logging.audit_file" | "workflows.dir" | "tools.defaults_file" => {

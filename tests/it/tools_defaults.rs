@@ -191,3 +191,22 @@ async fn wrong_configuration_of_defaults_does_not_start() {
     let error = comfywarden::app::App::with_audit(config, audit).unwrap_err();
     assert_eq!(error.message(), "`tools.defaults` names `comfyui_generate_imgae`, which is no tool");
 }
+
+#[tokio::test]
+async fn every_mistake_in_the_configured_defaults_is_told_at_once() {
+    let mut config = Config::default();
+    config
+        .tools
+        .defaults
+        .insert("comfyui_generate_image".into(), object(json!({"stepz": 4, "steps": 100_000, "width": 64})));
+    config.tools.defaults.insert("comfyui_nope".into(), object(json!({"a": 1})));
+
+    let audit = comfywarden::security::AuditLog::memory();
+    let error = comfywarden::app::App::with_audit(config, audit).unwrap_err();
+
+    let told = error.message();
+    for part in ["`stepz`", "`steps` is 100000", "`comfyui_nope`, which is no tool"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("width"), "{told}");
+}

@@ -11,11 +11,18 @@ const MOST: usize = 20;
 
 /// Reads the folder as `serve` would.
 pub(super) async fn check(config: &Config) -> Vec<Check> {
-    let loaded = match App::with_audit(config.clone(), AuditLog::memory()) {
-        Ok(app) => app.load_workflows(true).await.map(|()| app.workflow_files()),
-        Err(error) => Err(error),
+    let app = match App::with_audit(config.clone(), AuditLog::memory()) {
+        Ok(app) => app,
+        // What only the catalogue of tools can tell: names and arguments that do not exist.
+        Err(error) => {
+            let check = Check::new(Severity::Error, "configuration", error.message().to_owned());
+            return vec![match error.hint_text() {
+                Some(hint) => check.fix(hint.to_owned()),
+                None => check,
+            }];
+        }
     };
-    let files = match loaded {
+    let files = match app.load_workflows(true).await.map(|()| app.workflow_files()) {
         Ok(files) => files,
         Err(error) => return vec![Check::new(Severity::Error, SUBJECT, error.to_string())],
     };

@@ -21,6 +21,8 @@ folder. `${VAR}` and `${VAR:-default}` are replaced inside of any value, `$${` s
 In a variable, a list is JSON or parts between commas; an empty variable counts as unset. All mistakes are reported at once,
 and an unknown key is one of them: `comfywarden doctor` shows them with the fix. The file with every default and more words on
 each key is [config.example.yaml](../config.example.yaml).
+
+How `tools.defaults`, a user's own defaults and the values of a call go together is told in [defaults](defaults.md).
 ";
 
 /// The whole page.

@@ -27,6 +27,12 @@ pub(super) fn find(path: &Path) -> Result<Found> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
             return Ok(Found { path: path.to_owned(), text: None });
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let message = format!("{} is a link that leads nowhere", path.display());
+            return Err(
+                Error::new(Kind::Conflict, message).hint("repair or remove the link; nothing was changed")
+            );
+        }
         Err(error) => return Err(unreadable(path, &error)),
     };
     let size = fs::metadata(&real).map_err(|error| unreadable(path, &error))?.len();
@@ -52,6 +58,13 @@ pub(super) fn replace(found: &Found, text: &str) -> Result<Option<PathBuf>> {
         Error::new(Kind::Conflict, format!("{} cannot be written: {error}", path.display()))
             .hint("nothing was changed; --dry-run shows what to write by hand")
     };
+    // A new file in its place would also go where the old one may not be written, which somebody meant.
+    if found.text.is_some() {
+        let open = fs::OpenOptions::new().append(true).open(path).map_err(failed)?;
+        if open.metadata().map_err(failed)?.permissions().readonly() {
+            return Err(failed(io::Error::other("it is read-only")));
+        }
+    }
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
     let backup = match &found.text {

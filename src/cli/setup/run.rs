@@ -77,13 +77,25 @@ fn entry(wanted: &Setup, url: Option<&str>) -> Result<Entry> {
         arguments.push("--profile".to_owned());
         arguments.extend(value.map(|value| value.get_name().to_owned()));
     }
-    let environment = url.map(|url| ("COMFYUI_URL".to_owned(), url.to_owned()));
+    let environment = url.map(without_credentials).transpose()?;
+    let environment = environment.map(|url| ("COMFYUI_URL".to_owned(), url));
     Ok(Entry {
         name: name.clone(),
         command: command.to_owned(),
         arguments,
         environment: environment.into_iter().collect(),
     })
+}
+
+/// The address, unless it holds what belongs into comfywarden's own configuration.
+fn without_credentials(url: &str) -> Result<String> {
+    let holds_some = url::Url::parse(url)
+        .is_ok_and(|url| !url.username().is_empty() || url.password().is_some() || url.query().is_some());
+    if holds_some {
+        return Err(Error::invalid_input("the address of ComfyUI holds a credential or a query")
+            .hint("give the bare address, and put the credential into `comfyui.auth` of comfywarden's configuration"));
+    }
+    Ok(url.to_owned())
 }
 
 fn named(file: &Path, error: &Error) -> Error {

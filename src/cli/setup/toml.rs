@@ -15,6 +15,19 @@ const SERVERS: &str = "mcp_servers";
 
 /// The text with the tables of the entry; the same text when they are there already.
 pub(super) fn with_entry(text: &str, entry: &Entry) -> Result<String> {
+    Ok(with_endings_of(text, edited(text, entry)?))
+}
+
+/// A file whose lines all end as on Windows keeps them so; ours are written with plain ends.
+fn with_endings_of(text: &str, out: String) -> String {
+    let lines = text.matches('\n').count();
+    if lines > 0 && lines == text.matches("\r\n").count() {
+        return out.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
+    out
+}
+
+fn edited(text: &str, entry: &Entry) -> Result<String> {
     let statements = scan(text)?;
     let own = [SERVERS, entry.name.as_str()];
     refuse_other_spellings(&statements, &own)?;

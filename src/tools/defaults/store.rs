@@ -55,24 +55,30 @@ impl Defaults {
     }
 
     /// Refuses a configuration whose defaults name a built-in tool or an argument that does not exist.
+    ///
+    /// All mistakes are told at once, each with its own hint behind it.
     pub(crate) fn check_configured(&self, tools: &[Tool]) -> Result<()> {
+        let mut problems = Vec::new();
+        let mut hints = Vec::new();
         for (name, values) in self.configured.iter().filter(|(name, _)| !name.starts_with("workflow_")) {
             let Some(tool) = tools.iter().find(|tool| tool.name() == name) else {
                 let near = did_you_mean(name, tools.iter().map(Tool::name));
-                return Err(Error::invalid_input(format!(
-                    "`tools.defaults` names `{name}`, which is no tool"
-                ))
-                .hint(near.unwrap_or_else(|| "`comfywarden tools` lists them".to_owned())));
+                problems.push(format!("`tools.defaults` names `{name}`, which is no tool"));
+                hints.push(near.unwrap_or_else(|| "`comfywarden tools` lists them".to_owned()));
+                continue;
             };
-            tool.contract().check_partial(values).map_err(|error| {
-                let outer = Error::invalid_input(format!("`tools.defaults.{name}`: {}", error.message()));
-                match error.hint_text() {
-                    Some(hint) => outer.hint(hint),
-                    None => outer,
+            for (argument, value) in values {
+                let alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
+                if let Err(error) = tool.contract().check_partial(&alone) {
+                    problems.push(format!("`tools.defaults.{name}`: {}", error.message()));
+                    hints.extend(error.hint_text().map(str::to_owned));
                 }
-            })?;
+            }
         }
-        Ok(())
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::invalid_input(problems.join("; ")).hint(hints.join("; ")))
     }
 
     /// Adds what the caller left open: the caller's own defaults, then those of the configuration. A default that no

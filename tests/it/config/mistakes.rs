@@ -173,3 +173,27 @@ fn oauth_is_asked_over_https_or_on_this_machine() {
     let near = "transport: {remote: {enabled: true, host: 0.0.0.0, oauth: {issuer: 'https://a.example', audience: a, jwks_url: 'http://127.0.0.1:9/k'}}}";
     assert_eq!(load(near, none()).unwrap().config.transport.remote.oauth.unwrap().longest_life_seconds, 900);
 }
+
+#[test]
+fn a_level_that_does_not_exist_and_an_address_in_place_of_a_host_are_refused() {
+    for (yaml, key) in [
+        ("logging: {level: loud}\n", "logging.level"),
+        ("logging: {level: 'warn,loud'}\n", "logging.level"),
+        ("security: {allowed_download_domains: ['https://x/']}\n", "security.allowed_download_domains[0]"),
+        (
+            "security: {allowed_download_domains: [huggingface.co, '*.x.org']}\n",
+            "allowed_download_domains[1]",
+        ),
+    ] {
+        let lines = mistakes(load(yaml, none()));
+        assert!(lines.len() == 1 && lines[0].contains(key), "{yaml}: {lines:?}");
+    }
+    for yaml in [
+        "logging: {level: INFO}\n",
+        "logging: {level: 'warn,comfywarden=debug'}\n",
+        "logging: {level: 'comfywarden::app=trace'}\n",
+        "security: {allowed_download_domains: [cdn-lfs.huggingface.co]}\n",
+    ] {
+        assert!(load(yaml, none()).is_ok(), "{yaml}");
+    }
+}

@@ -69,24 +69,48 @@ fn every_kind_of_error_has_its_cause_and_fix() {
     }
 }
 
-#[test]
-fn every_command_in_the_documents_exists() {
+/// What the program can be told to do; the lines of its help that begin with one.
+fn commands() -> Vec<String> {
     let help = Command::new(env!("CARGO_BIN_EXE_comfywarden")).arg("--help").env_clear().output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    let commands: Vec<&str> = help
+    let commands: Vec<String> = help
         .split("Commands:")
         .nth(1)
         .and_then(|rest| rest.split("\n\n").next())
         .into_iter()
         .flat_map(str::lines)
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
         .collect();
-    assert!(commands.contains(&"serve") && commands.len() > 8, "{commands:?}");
+    assert!(commands.iter().any(|command| command == "serve") && commands.len() > 8, "{commands:?}");
+    commands
+}
+
+#[test]
+fn every_command_is_in_the_table_of_the_readme() {
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("\n## Commands\n").unwrap();
+    let (table, _) = section.split_once("\n## ").unwrap();
+    let rows: String = table.lines().filter(|line| line.starts_with("| `")).collect();
+    let missing: Vec<String> = commands()
+        .into_iter()
+        .filter(|command| command != "help")
+        .filter(|command| !rows.contains(&format!("`{command} ")) && !rows.contains(&format!("`{command}`")))
+        .collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn every_command_in_the_documents_exists() {
+    let commands = commands();
     let named = regex::Regex::new(r"comfywarden(?: --[a-z-]+ [^ \n]+)* ([a-z]+)").unwrap();
     let mut wrong = Vec::new();
     for document in super::texts::documents() {
         for code in super::texts::code(&read(&document)) {
-            for found in named.captures_iter(&code).filter(|found| !commands.contains(&&found[1])) {
+            for found in
+                named.captures_iter(&code).filter(|found| !commands.iter().any(|known| *known == found[1]))
+            {
                 // An install line names the plugin and not a command.
                 if !code.contains("/plugin") && !code.contains("plugin install") {
                     wrong.push(format!("{}: comfywarden {}", document.display(), &found[1]));

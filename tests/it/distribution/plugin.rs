@@ -22,6 +22,30 @@ fn front_matter(text: &str) -> Vec<(String, String)> {
 }
 
 #[test]
+fn every_skill_says_what_to_do_without_a_server_a_model_or_leave() {
+    for file in below("skills", "md") {
+        let text = read(&file);
+        let fields = front_matter(&text);
+        // Knowledge is read beside a skill that acts.
+        if fields.contains(&("user-invocable".to_owned(), "false".to_owned())) {
+            continue;
+        }
+        let place = file.display();
+        assert!(
+            text.contains("`unavailable`") && text.contains("`comfywarden doctor`"),
+            "{place}: no server"
+        );
+        // What only looks is not refused by a policy and needs no model.
+        if !text.contains("# Status\n") {
+            assert!(text.contains("`denied`"), "{place}: refused");
+        }
+        if ["comfyui_generate_image(", "comfyui_create_workflow("].iter().any(|tool| text.contains(tool)) {
+            assert!(text.contains("No model") || text.contains("No video model"), "{place}: no model");
+        }
+    }
+}
+
+#[test]
 fn every_skill_is_named_like_its_folder_and_stays_short() {
     let skills = below("skills", "md");
     let folders: Vec<String> = skills

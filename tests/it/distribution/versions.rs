@@ -1,6 +1,9 @@
 //! One version everywhere: `Cargo.toml` has it, everything else repeats it.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::texts::{json, read};
 
@@ -54,6 +57,31 @@ fn image_tags_repeat_the_version_of_the_package() {
         }
     }
     assert_eq!(seen, 2);
+}
+
+#[test]
+fn licences_are_word_for_word() {
+    let sum = |text: &str| {
+        Sha256::digest(text).iter().fold(String::new(), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+    };
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        sum(&read("LICENSE-APACHE")),
+        "a60eea817514531668d7e00765731449fe14d059d3249e0bc93b36de45f759f2",
+        "the file that most crates carry"
+    );
+    for file in ["LICENSE-MIT", "tests/schema/LICENSE"] {
+        let text = read(file);
+        let (_, granted) = text.split_once("\n\nPermission is").unwrap();
+        assert_eq!(
+            sum(&words(granted)),
+            "dba44e197f577920cf3cf9444ca022f2fbcb0917943a16bebe1b9eb7cbe8f127",
+            "{file}"
+        );
+    }
 }
 
 #[test]

@@ -29,6 +29,18 @@ fn tables_are_added_at_the_end_and_everything_else_stays() {
 }
 
 #[test]
+fn line_ends_of_windows_stay() {
+    let windows = |text: &str| text.replace('\n', "\r\n");
+    for text in [MINE, "[mcp_servers.comfyui]\ncommand = '/old/comfywarden'\n"] {
+        let after = edited(&windows(text));
+        assert_eq!(after, windows(&edited(text)));
+        assert_eq!(edited(&after), after, "a second time changes nothing");
+    }
+    let mixed = "a = 1\r\nb = 2\n";
+    assert_eq!(edited(mixed), format!("{mixed}\n{OURS}"), "what is mixed is left as it is");
+}
+
+#[test]
 fn own_table_is_brought_up_to_date_and_keeps_what_a_person_added() {
     let text = "[mcp_servers.comfyui]\nstartup_timeout_sec = 20 # slow\ncommand = '/old/comfywarden'\n\n[other]\nx = 1\n";
     let after = edited(text);
