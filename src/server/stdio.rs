@@ -28,7 +28,7 @@ const LAST_ANSWERS: std::time::Duration = std::time::Duration::from_millis(100);
 /// Serves one client on standard input and output until it hangs up or `stop` fires.
 pub async fn serve_stdio(app: Arc<App>, stop: CancellationToken) -> Result<()> {
     let (input, output) = rmcp::transport::stdio_pipes();
-    serve_stream(app, input, output, stop).await
+    Box::pin(serve_stream(app, input, output, stop)).await
 }
 
 /// Serves one client on any pair of streams.
