@@ -111,25 +111,27 @@ fn protocol_error(error: &Error) -> ErrorData {
     }
 }
 
-/// Methods of ours that are useless without parameters.
-const WITH_PARAMETERS: [&str; 9] = [
-    "completion/complete",
-    "prompts/get",
-    "resources/read",
-    "resources/subscribe",
-    "resources/unsubscribe",
-    "subscriptions/listen",
-    "tasks/cancel",
-    "tasks/get",
-    "tools/call",
+/// Methods of ours that are useless without parameters, and what those are.
+const WITH_PARAMETERS: [(&str, &str); 9] = [
+    ("completion/complete", "`ref`, `argument` with name and value"),
+    ("prompts/get", "`name`, perhaps `arguments` with texts"),
+    ("resources/read", "`uri`"),
+    ("resources/subscribe", "`uri`"),
+    ("resources/unsubscribe", "`uri`"),
+    ("subscriptions/listen", "`notifications`"),
+    ("tasks/cancel", "`taskId`"),
+    ("tasks/get", "`taskId`"),
+    ("tools/call", "`name`, perhaps `arguments` as an object"),
 ];
 
 /// What is said to a request that is none of the known ones: its parameters do not fit, or nobody knows its method.
-fn unreadable(method: String) -> ErrorData {
-    if WITH_PARAMETERS.contains(&method.as_str()) {
-        return ErrorData::invalid_params(format!("the params of {method} are missing or do not fit"), None);
+fn unreadable(method: &str) -> ErrorData {
+    if let Some((_, wanted)) = WITH_PARAMETERS.iter().find(|(known, _)| *known == method) {
+        let message = format!("the params of {method} are missing or do not fit: it takes {wanted}");
+        return ErrorData::invalid_params(message, None);
     }
-    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None)
+    let shown: String = method.chars().take(100).collect();
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("there is no method `{shown}`"), None)
 }
 
 impl ServerHandler for Mcp {
@@ -271,7 +273,7 @@ impl ServerHandler for Mcp {
         request: CustomRequest,
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        Err(unreadable(request.method))
+        Err(unreadable(&request.method))
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {

@@ -262,3 +262,15 @@ async fn a_token_with_a_profile_that_does_not_exist_stops_the_start() {
     assert_eq!(error.kind(), Kind::InvalidInput);
     assert!(error.hint_text().unwrap().contains("profile:readonly"), "{error}");
 }
+
+#[tokio::test]
+async fn no_address_opens_what_a_compact_configuration_hides() {
+    let app = TestApp::with(|config| config.tools.profile = Profile::Compact).await;
+    for path in ["full", "core", "readonly", "core/readonly", "compact"] {
+        let shown = seen(&app, path);
+        assert!(shown.len() <= 6 && shown.contains(&"comfyui_run_tool".to_owned()), "{path}: {shown:?}");
+    }
+    let door = app.app.view(View::parse("full").unwrap());
+    let error = run_in(&app, door, "comfyui_interrupt", json!({})).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::NotFound, "{error}");
+}

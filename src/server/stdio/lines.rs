@@ -1,13 +1,19 @@
 //! One JSON-RPC message a line. What cannot be read gets an answer, and the stream goes on.
 
-use std::{io, sync::Arc};
+use std::{
+    collections::HashSet,
+    io,
+    sync::{Arc, PoisonError},
+};
 
 use futures::future::BoxFuture;
 use rmcp::{
     RoleServer,
+    model::{ClientNotification, JsonRpcMessage, RequestId},
     service::{RxJsonRpcMessage, TxJsonRpcMessage},
     transport::Transport,
 };
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
@@ -31,6 +37,8 @@ pub(super) struct Lines<I, O> {
     /// Set while a line that is too long is passed over.
     passing: Option<IdScan>,
     output: Arc<Mutex<Option<O>>>,
+    /// The requests that are not answered yet.
+    open: Open,
     /// The answer to a line that could not be read. Receiving may be interrupted at any point; this goes on.
     refusing: Option<BoxFuture<'static, io::Result<()>>>,
 }
@@ -48,6 +56,7 @@ where
             longest,
             passing: None,
             output: Arc::new(Mutex::new(Some(output))),
+            open: Open::default(),
             refusing: None,
         }
     }
@@ -92,20 +101,22 @@ where
             return Ok(None);
         }
         if let Ok(message) = serde_json::from_slice(line) {
-            return Ok(Some(message));
+            return match self.open.admit(&message) {
+                Ok(()) => Ok(Some(message)),
+                Err(id) => {
+                    let message =
+                        "a request with this id is not answered yet: every request needs an id of its own";
+                    Err(refusal(INVALID_REQUEST, &id, message))
+                }
+            };
         }
-        let Ok(value) = serde_json::from_slice::<Value>(line) else {
-            return Err(refusal(PARSE_ERROR, &Value::Null, "the line is no JSON: send one message a line"));
-        };
-        match (value.get("id"), value.get("method")) {
+        match serde_json::from_slice::<Value>(line) {
             // A notification that we do not know is none of our business.
-            (None, Some(Value::String(_))) => Ok(None),
-            (id, _) => {
-                let id = id.filter(|id| id.is_string() || id.is_number()).unwrap_or(&Value::Null);
-                let message =
-                    "this is no JSON-RPC message: send one object with jsonrpc, id, method and params";
-                Err(refusal(INVALID_REQUEST, id, message))
+            Ok(value) if value.get("id").is_none() && value.get("method").is_some_and(Value::is_string) => {
+                Ok(None)
             }
+            Ok(value) => Err(misfit(&value)),
+            Err(_) => Err(unreadable(line)),
         }
     }
 
@@ -118,6 +129,79 @@ where
 enum Line {
     Whole,
     TooLong(Value),
+}
+
+/// What is said to a line that is no JSON for us. Where only its depth or its letters are wrong, its id can be told.
+fn unreadable(line: &[u8]) -> Value {
+    if serde_json::from_slice::<IgnoredAny>(line).is_err() {
+        return refusal(PARSE_ERROR, &Value::Null, "the line is no JSON: send one message a line");
+    }
+    let mut scan = IdScan::default();
+    scan.feed(line);
+    let message = if std::str::from_utf8(line).is_ok() {
+        "the message is nested too deeply, or names a character that does not exist"
+    } else {
+        "the message is no UTF-8"
+    };
+    refusal(PARSE_ERROR, &scan.id(), message)
+}
+
+/// What is said to JSON that is no message.
+fn misfit(value: &Value) -> Value {
+    let id = value.get("id");
+    let good = id.filter(|id| id.is_string() || id.is_i64());
+    let message = if value.is_array() {
+        "batches are not supported: send one message a line"
+    } else if id.is_some() && good.is_none() {
+        "`id` must be a text or a whole number"
+    } else if value.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+        "`jsonrpc` must be \"2.0\""
+    } else {
+        "this is no JSON-RPC message: send one object with jsonrpc, id, method and params"
+    };
+    refusal(INVALID_REQUEST, good.unwrap_or(&Value::Null), message)
+}
+
+/// The ids of requests that are not answered yet. A second request with one of them would take the first's answer.
+#[derive(Debug, Clone, Default)]
+struct Open(Arc<std::sync::Mutex<HashSet<RequestId>>>);
+
+impl Open {
+    fn with<T>(&self, act: impl FnOnce(&mut HashSet<RequestId>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes note of a message that came; the id when it is in use.
+    fn admit(&self, message: &RxJsonRpcMessage<RoleServer>) -> Result<(), Value> {
+        match message {
+            JsonRpcMessage::Request(request) => {
+                let is_new = self.with(|open| open.insert(request.id.clone()));
+                if is_new { Ok(()) } else { Err(serde_json::to_value(&request.id).unwrap_or_default()) }
+            }
+            JsonRpcMessage::Notification(told) => {
+                // A request that was cancelled gets no answer.
+                if let ClientNotification::CancelledNotification(cancelled) = &told.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.with(|open| open.remove(id));
+                }
+                Ok(())
+            }
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => Ok(()),
+        }
+    }
+
+    /// Takes note of an answer that goes out.
+    fn answered(&self, message: &TxJsonRpcMessage<RoleServer>) {
+        let id = match message {
+            JsonRpcMessage::Response(response) => Some(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref(),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+        };
+        if let Some(id) = id {
+            self.with(|open| open.remove(id));
+        }
+    }
 }
 
 fn refusal(code: i32, id: &Value, message: &str) -> Value {
@@ -143,6 +227,7 @@ where
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let output = Arc::clone(&self.output);
+        self.open.answered(&item);
         async move {
             let mut line = serde_json::to_vec(&item)?;
             line.push(b'\n');

@@ -44,8 +44,15 @@ async fn what_cannot_be_read_is_answered_and_the_stream_goes_on() {
         (r#"{"id":9}"#, INVALID_REQUEST, json!(9)),
         (r#"{"jsonrpc":"2.0","id":"a","method":5}"#, INVALID_REQUEST, json!("a")),
         (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, INVALID_REQUEST, Value::Null),
+        (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, INVALID_REQUEST, Value::Null),
+        (
+            &format!(r#"{{"jsonrpc":"2.0","id":7,"params":{}1{}}}"#, "[".repeat(5_000), "]".repeat(5_000)),
+            PARSE_ERROR,
+            json!(7),
+        ),
     ] {
-        let (answers, through) = answers(format!("{PING}\n{line}\n{PING}\n").as_bytes()).await;
+        let (answers, through) =
+            answers(format!("{PING}\n{line}\n{}\n", PING.replace('1', "2")).as_bytes()).await;
         assert_eq!(through, 2, "{line}");
         let [answer] = answers.as_slice() else { panic!("{line}: {answers:?}") };
         assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &id), "{line}");
@@ -55,9 +62,12 @@ async fn what_cannot_be_read_is_answered_and_the_stream_goes_on() {
 
 #[tokio::test]
 async fn bytes_that_are_no_text_are_answered_too() {
-    let (answers, through) = answers(&[b"\xff\xfe\n", PING.as_bytes(), b"\n"].concat()).await;
-    assert_eq!((answers.len(), through), (1, 1));
-    assert_eq!(answers[0]["error"]["code"], PARSE_ERROR);
+    let inside = br#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":""#;
+    let sent = [b"\xff\xfe\n", PING.as_bytes(), b"\n", inside, b"\xff\"}}\n"].concat();
+    let (answers, through) = answers(&sent).await;
+    assert_eq!((answers.len(), through), (2, 1));
+    assert!(answers.iter().all(|answer| answer["error"]["code"] == PARSE_ERROR), "{answers:?}");
+    assert_eq!((&answers[0]["id"], &answers[1]["id"]), (&Value::Null, &json!(2)));
 }
 
 #[tokio::test]
@@ -110,4 +120,26 @@ async fn a_receive_that_is_interrupted_loses_nothing() {
     let mut answer = String::new();
     BufReader::new(theirs).read_line(&mut answer).await.unwrap();
     assert!(answer.contains("-32700"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_id_in_use_is_refused_until_its_request_is_answered_or_cancelled() {
+    let Peer { mut lines, mut theirs } = peer();
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+    theirs.write_all(format!("{PING}\n{PING}\n{cancel}\n{PING}\n").as_bytes()).await.unwrap();
+    for _ in 0..3 {
+        assert!(lines.receive().await.is_some(), "the first, the cancellation, and the one after it");
+    }
+    let mut reader = BufReader::new(theirs);
+    let mut answer = String::new();
+    reader.read_line(&mut answer).await.unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(1), &json!(INVALID_REQUEST)));
+    let done = rmcp::model::JsonRpcError::new(
+        Some(RequestId::Number(1)),
+        rmcp::ErrorData::internal_error("x", None),
+    );
+    lines.send(JsonRpcMessage::Error(done)).await.unwrap();
+    reader.get_mut().write_all(format!("{PING}\n").as_bytes()).await.unwrap();
+    assert!(lines.receive().await.is_some(), "an answered id is free again");
 }
