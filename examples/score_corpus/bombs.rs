@@ -6,8 +6,8 @@ use std::{
     fs,
     io::{self, Write as _},
     path::Path,
-    process::Command,
-    time::Instant,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use comfywarden::{
@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 /// The most that an upload may have.
 const MOST_BYTES: usize = 50 << 20;
+/// What takes longer has been ended, and counts as dead.
+const LONGEST: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 struct Case {
@@ -39,45 +41,85 @@ struct Told {
 
 type Done = Result<(), Box<dyn std::error::Error>>;
 
-/// Scores every file of the manifest in `directory`.
+/// Scores every file of the manifest in `directory`: a line each, or with `misses` only the wrong ones.
 pub(crate) fn score(directory: &str, misses: bool) -> Done {
     let directory = Path::new(directory);
     let manifest = fs::read_to_string(directory.join("manifest.jsonl"))?;
-    let mut counts: BTreeMap<&str, u32> =
-        ["cases", "died", "slow", "large", "wrong_accept", "wrong_reject"].map(|name| (name, 0)).into();
-    let mut out = io::stdout().lock();
+    let names = ["died", "slow", "large", "wrong_accept", "wrong_reject"];
+    let mut counts: BTreeMap<&str, u32> = names.map(|name| (name, 0)).into();
+    let mut cases = 0;
     for line in manifest.lines() {
         let case: Case = serde_json::from_str(line)?;
-        let mut count = |name, why: &str| -> io::Result<()> {
+        cases += 1;
+        let told = told(&directory.join(&case.file), &case.kind)?;
+        let wrong = wrong(&case, told.as_ref());
+        for name in &wrong {
             *counts.entry(name).or_default() += 1;
-            if misses && name != "cases" { writeln!(out, "{name}: {} {why}", case.file) } else { Ok(()) }
-        };
-        count("cases", "")?;
-        let child = Command::new(std::env::current_exe()?)
-            .arg("bomb")
-            .arg(directory.join(&case.file))
-            .arg(&case.kind)
-            .output()?;
-        let Some(told) =
-            serde_json::from_slice::<Told>(&child.stdout).ok().filter(|_| child.status.success())
-        else {
-            count("died", &child.status.to_string())?;
-            continue;
-        };
-        if told.milliseconds > case.limit_ms {
-            count("slow", &format!("{} ms", told.milliseconds))?;
         }
-        if told.mebibytes > case.limit_mib {
-            count("large", &format!("{} MiB", told.mebibytes))?;
-        }
-        match (case.expect.as_str(), told.refused) {
-            ("reject", None) => count("wrong_accept", "")?,
-            ("accept", Some(why)) => count("wrong_reject", &why)?,
-            _ => {}
+        if !misses || !wrong.is_empty() {
+            show(&case, told.as_ref(), &wrong)?;
         }
     }
-    writeln!(out, "{}", serde_json::json!({"corpus": "bombs", "counts": counts}))?;
+    let mut line = serde_json::Map::new();
+    line.insert("corpus".into(), "bombs".into());
+    line.insert("tier".into(), "all".into());
+    line.insert("cases".into(), cases.into());
+    line.extend(names.map(|name| (name.to_owned(), counts.get(name).copied().unwrap_or_default().into())));
+    writeln!(io::stdout(), "{}", serde_json::Value::Object(line))?;
     Ok(())
+}
+
+/// What a file did, in a process of its own. `None` when that process died or had to be ended.
+fn told(file: &Path, kind: &str) -> Result<Option<Told>, Box<dyn std::error::Error>> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg("bomb")
+        .args([file.as_os_str(), kind.as_ref()])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let start = Instant::now();
+    while child.try_wait()?.is_none() {
+        if start.elapsed() > LONGEST {
+            child.kill()?;
+        }
+        // The answer is one short line, so the pipe does not fill up meanwhile.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let output = child.wait_with_output()?;
+    Ok(serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success()))
+}
+
+/// Everything in which a file did not get what its line of the manifest says.
+fn wrong(case: &Case, told: Option<&Told>) -> Vec<&'static str> {
+    let Some(told) = told else { return vec!["died"] };
+    let verdict = match (case.expect.as_str(), &told.refused) {
+        ("reject", None) => Some("wrong_accept"),
+        ("accept", Some(_)) => Some("wrong_reject"),
+        _ => None,
+    };
+    let slow = (told.milliseconds > case.limit_ms).then_some("slow");
+    let large = (told.mebibytes > case.limit_mib).then_some("large");
+    [verdict, slow, large].into_iter().flatten().collect()
+}
+
+fn show(case: &Case, told: Option<&Told>, wrong: &[&str]) -> io::Result<()> {
+    let (verdict, milliseconds, mebibytes) = match told {
+        None => ("died", 0, 0),
+        Some(told) => {
+            let verdict = if told.refused.is_some() { "refused" } else { "accepted" };
+            (verdict, told.milliseconds, told.mebibytes)
+        }
+    };
+    let why: String =
+        told.and_then(|told| told.refused.as_deref()).unwrap_or_default().chars().take(80).collect();
+    writeln!(
+        io::stdout(),
+        "{:<28} expects {:<7} {verdict:<8} {milliseconds:>5} of {} ms, {mebibytes:>4} of {} MiB {} {why}",
+        case.file,
+        case.expect,
+        case.limit_ms,
+        case.limit_mib,
+        if wrong.is_empty() { "ok".to_owned() } else { format!("WRONG: {}", wrong.join(", ")) },
+    )
 }
 
 /// Reads one file as what it claims to be, and tells what that cost.

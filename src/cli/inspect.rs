@@ -1,5 +1,6 @@
 //! `inspect`: what in these workflows is dangerous? Nothing is sent anywhere.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use super::output::{say, say_findings};
 use super::sarif;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::security::display::sanitize;
 use crate::security::{Finding, Inspector, Knowledge, Severity};
 use crate::workflow::read::read;
 
@@ -52,15 +54,11 @@ fn plain(file: &Path, looked: &Result<Vec<Finding>>) -> Value {
 }
 
 fn look(inspector: &Inspector, file: &Path) -> Result<Vec<Finding>> {
-    let unreadable = |error: std::io::Error| Error::not_found(format!("cannot be read: {error}"));
-    if std::fs::metadata(file).map_err(unreadable)?.len() > LARGEST_FILE {
-        return Err(Error::invalid_input("is larger than 64 MiB"));
-    }
-    let bytes = std::fs::read(file).map_err(unreadable)?;
+    let bytes = content(file)?;
     let found = read(&bytes)?;
     let knowledge = Knowledge::default();
     let ran = found.prompt.as_ref().map(|prompt| inspector.inspect(prompt, &knowledge));
-    let drawn = found.workflow.map(|drawn| inspector.inspect_value(&drawn.into_value(), &knowledge));
+    let drawn = found.workflow.map(|drawn| inspector.inspect_drawn(&drawn.into_value(), &knowledge));
     // A picture may carry one graph to look at and another one to run.
     let mut findings = ran.unwrap_or_default();
     for finding in drawn.unwrap_or_default() {
@@ -71,17 +69,37 @@ fn look(inspector: &Inspector, file: &Path) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
+/// The bytes of a file, or of standard input for `-`: as many as a workflow may have, and no more.
+fn content(file: &Path) -> Result<Vec<u8>> {
+    let unreadable = |error: std::io::Error| Error::not_found(format!("cannot be read: {error}"));
+    let mut bytes = Vec::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().lock().take(LARGEST_FILE + 1).read_to_end(&mut bytes)
+    } else {
+        if !std::fs::metadata(file).map_err(unreadable)?.is_file() {
+            return Err(Error::invalid_input("is no file"));
+        }
+        std::fs::File::open(file).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(Error::invalid_input("is larger than 64 MiB"));
+    }
+    Ok(bytes)
+}
+
 fn is_dangerous(finding: &Finding) -> bool {
     finding.severity > Severity::Warning
 }
 
 fn print(file: &Path, looked: Result<Vec<Finding>>) -> std::io::Result<()> {
+    let file = one_line(&file.to_string_lossy());
     let findings = match looked {
-        Ok(findings) if findings.is_empty() => return say(&format!("{}: nothing found", file.display())),
+        Ok(findings) if findings.is_empty() => return say(&format!("{file}: nothing found")),
         Ok(findings) => findings,
-        Err(error) => return say(&format!("{}: {}", file.display(), error.message())),
+        Err(error) => return say(&format!("{file}: {}", one_line(error.message()))),
     };
-    say(&format!("{}: {} findings", file.display(), findings.len()))?;
+    say(&format!("{file}: {} findings", findings.len()))?;
     for finding in findings {
         let severity = format!("{:?}", finding.severity).to_lowercase();
         let place = match (&finding.node_id, &finding.input) {
@@ -89,7 +107,55 @@ fn print(file: &Path, looked: Result<Vec<Finding>>) -> std::io::Result<()> {
             (Some(node), None) => format!(" [node {node}]"),
             _ => String::new(),
         };
-        say(&format!("  {severity:<9} {}: {}{place}", finding.flag.as_str(), finding.message))?;
+        let line = format!("  {severity:<9} {}: {}{place}", finding.flag.as_str(), finding.message);
+        say(&one_line(&line))?;
     }
     Ok(())
+}
+
+/// A name with a line break in it must not look like a line of ours, or like a command to a build server.
+fn one_line(text: &str) -> String {
+    sanitize(text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_one_line_for_each_finding() {
+        assert_eq!(
+            one_line("Cool\nwf/evil.json: nothing\tfound\u{1b}"),
+            "Cool\\nwf/evil.json: nothing\\tfound\\x1b"
+        );
+    }
+
+    #[test]
+    fn the_editors_format_is_read_with_its_subgraphs() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("drawn.json");
+        let node =
+            |class: &str, value: &str| json!({"id": 3, "type": class, "widgets_values": [value, "image"]});
+        let write = |nodes: Value, inner: Value| {
+            let drawn = json!({"last_node_id": 3, "version": 0.4, "nodes": nodes, "links": [],
+                "definitions": {"subgraphs": [{"id": "5f0e5c3a-9d0a-4c51-9f8e-3a1b2c4d5e6f", "nodes": inner, "links": []}]}});
+            std::fs::write(&file, drawn.to_string()).unwrap();
+            let findings = look(&Inspector::new(&crate::config::Security::default()), &file).unwrap();
+            findings.iter().map(|finding| finding.flag.as_str()).collect::<Vec<_>>()
+        };
+        let instance = json!({"id": 9, "type": "5f0e5c3a-9d0a-4c51-9f8e-3a1b2c4d5e6f"});
+        let empty = json!([]);
+        assert_eq!(write(json!([instance, node("LoadImage", "cat.png")]), empty.clone()), [""; 0]);
+        assert_eq!(write(json!([node("LoadImage", "../../x.png")]), empty.clone()), ["path_escape"]);
+        assert_eq!(write(json!([node("SaveImage", "../../x")]), empty), ["path_escape"]);
+        let inner = json!([node("LoadImage", "../../../etc/passwd")]);
+        assert_eq!(write(json!([instance]), inner), ["path_escape"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(content(folder.path()).unwrap_err().message().contains("no file"));
+        assert!(content(&folder.path().join("none")).unwrap_err().message().contains("cannot be read"));
+    }
 }

@@ -1,6 +1,6 @@
 //! Findings in SARIF 2.1.0, which code hosts show beside the lines of a change.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ fn result(file: &Path, finding: &Finding) -> Value {
 
 fn location(file: &Path, finding: Option<&Finding>) -> Value {
     let mut location = json!({
-        "physicalLocation": { "artifactLocation": { "uri": file.to_string_lossy().replace('\\', "/") } },
+        "physicalLocation": { "artifactLocation": { "uri": reference(file) } },
     });
     let node = finding.and_then(|finding| finding.node_id.as_ref());
     if let (Some(node), Some(object)) = (node, location.as_object_mut()) {
@@ -75,6 +75,19 @@ fn location(file: &Path, finding: Option<&Finding>) -> Value {
         object.insert("logicalLocations".into(), json!([{ "fullyQualifiedName": name, "kind": "element" }]));
     }
     location
+}
+
+/// The file's name as a URI reference.
+fn reference(file: &Path) -> String {
+    let mut uri = String::new();
+    for byte in file.to_string_lossy().replace('\\', "/").bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_' | b'~') {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
 }
 
 #[cfg(test)]
@@ -87,7 +100,7 @@ mod tests {
         let finding =
             Finding::new(Flag::DangerousNode, "Dangerous node type: X").node("3", "X").input("code");
         let reports = [
-            (Path::new("a.json"), Ok(vec![finding.clone(), finding])),
+            (Path::new("a b#c.json"), Ok(vec![finding.clone(), finding])),
             (Path::new("b.json"), Err(Error::invalid_input("no workflow"))),
         ];
         let log = log(&reports);
@@ -96,6 +109,8 @@ mod tests {
         assert_eq!(run["results"].as_array().unwrap().len(), 2);
         assert_eq!(run["results"][0]["level"], "error");
         assert_eq!(run["results"][0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "3.code");
+        let place = &run["results"][0]["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], "a%20b%23c.json");
         assert_eq!(run["invocations"][0]["executionSuccessful"], false);
         assert_eq!(run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"], "no workflow");
     }

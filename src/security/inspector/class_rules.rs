@@ -12,16 +12,15 @@ use super::{
 impl Walk<'_> {
     /// What the class itself says.
     pub(super) fn class(&mut self, place: Place<'_>) {
-        if self.plain.contains(place.class) {
+        if place.said.plain {
             return;
         }
-        let before = self.count();
-        let info = self.knowledge.object_info;
+        let (lists, info) = (self.said.lists, self.said.knowledge.object_info);
         let shown = short(place.class);
         if class_name::is_disguised(place.class) {
             self.push(place, Flag::SuspiciousClassName, "", format!("Suspicious class name: {shown}"));
         }
-        if self.lists.is_dangerous(place.class, info) {
+        if lists.is_dangerous(place.class, info) {
             self.push(place, Flag::DangerousNode, "", format!("Dangerous node type: {shown}"));
         }
         if classes::is_paid(place.class, info) {
@@ -32,9 +31,9 @@ impl Walk<'_> {
                 format!("Dangerous node type: {shown} (it calls a paid service)"),
             );
         }
-        if self.enforce
+        if self.said.enforce
             && place.origin != Origin::EditorOnly
-            && !self.lists.is_allowed(place.class, info)
+            && !lists.is_allowed(place.class, info)
             && !place.class.is_empty()
         {
             self.push(
@@ -45,18 +44,15 @@ impl Walk<'_> {
             );
         }
         self.replaced(place, &shown);
-        if self.count() == before {
-            self.plain.insert(place.class.to_owned());
-        }
     }
 
     fn replaced(&mut self, place: Place<'_>, shown: &str) {
         let Some(answer) =
-            self.knowledge.replacements.filter(|answer| replacements::replaces(place.class, answer))
+            self.said.knowledge.replacements.filter(|answer| replacements::replaces(place.class, answer))
         else {
             return;
         };
-        let info = self.knowledge.object_info;
+        let (lists, info) = (self.said.lists, self.said.knowledge.object_info);
         let targets = replacements::targets(place.class, answer);
         let names = targets.iter().take(5).map(|target| short(target)).collect::<Vec<_>>().join(", ");
         self.push(
@@ -67,7 +63,7 @@ impl Walk<'_> {
         );
         for target in &targets {
             let name = short(target);
-            if self.lists.is_dangerous(target, info) {
+            if lists.is_dangerous(target, info) {
                 self.push(
                     place,
                     Flag::DangerousNode,
@@ -83,7 +79,7 @@ impl Walk<'_> {
                     format!("Dangerous node type: {name} (it calls a paid service)"),
                 );
             }
-            if self.enforce && !self.lists.is_allowed(target, info) {
+            if self.said.enforce && !lists.is_allowed(target, info) {
                 self.push(
                     place,
                     Flag::ClassNotAllowed,

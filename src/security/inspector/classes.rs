@@ -27,7 +27,7 @@ const CODE_TYPES: [&str; 8] =
     ["CODE", "PYTHON", "PYTHON_CODE", "COMMAND", "COMMANDLINE", "COMMAND_LINE", "SCRIPT_CODE", "SHELL"];
 
 /// Where a class comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::security) enum Origin {
     /// ComfyUI itself.
     Core,
@@ -70,10 +70,7 @@ impl Lists {
         if origin(class, info) != Origin::Custom {
             return false;
         }
-        let typed = info.and_then(|info| info.get(class)).is_some_and(|known| {
-            known.inputs.iter().any(|input| is_code_type(&input.ty.to_ascii_uppercase()))
-        });
-        typed || names::sounds_dangerous(class)
+        takes_code(class, info) || names::sounds_dangerous(class)
     }
 
     /// True when the class may run in mode `enforce`.
@@ -86,9 +83,15 @@ impl Lists {
     }
 }
 
-/// True for an input type, in capitals, that says that its text is run.
+/// True for an input type that says that its text is run.
 pub(in crate::security) fn is_code_type(ty: &str) -> bool {
-    CODE_TYPES.contains(&ty)
+    CODE_TYPES.iter().any(|code| code.eq_ignore_ascii_case(ty))
+}
+
+/// True when the server says that the class has an input whose text is run.
+pub(super) fn takes_code(class: &str, info: Option<&ObjectInfo>) -> bool {
+    let known = info.and_then(|info| info.get(class));
+    known.is_some_and(|known| known.inputs.iter().any(|input| is_code_type(&input.ty)))
 }
 
 /// True for a core class that is kept off the built-in allow-list.

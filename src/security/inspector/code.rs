@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::reading::readings;
+use super::{reading::readings, text::Text};
 
 /// Code beyond doubt, whatever the input is called.
 const CERTAIN: &[&str] = &[
@@ -97,7 +97,7 @@ const LIKELY: &[&str] = &[
 ];
 
 static CERTAIN_CODE: LazyLock<Option<Regex>> = LazyLock::new(|| any_of(CERTAIN));
-static LIKELY_CODE: LazyLock<Option<Regex>> = LazyLock::new(|| any_of(LIKELY));
+static LIKELY_CODE: LazyLock<Option<Regex>> = LazyLock::new(|| any_of(&[CERTAIN, LIKELY].concat()));
 
 fn any_of(patterns: &[&str]) -> Option<Regex> {
     // Byte classes: Unicode word boundaries would leave the fast engine at the first non-ASCII letter.
@@ -134,15 +134,16 @@ pub(super) enum Doubt {
 }
 
 /// True when `text`, in any of its readings, is code.
-pub(super) fn is_code(text: &str, doubt: Doubt) -> bool {
-    if text.len() < 4 || is_arithmetic(text) {
+pub(super) fn is_code(text: Text<'_>, doubt: Doubt) -> bool {
+    if text.len() < 4 || is_arithmetic(&text) {
         return false;
     }
-    readings(text).iter().any(|reading| {
-        matches(&CERTAIN_CODE, &reading.text)
-            || (doubt == Doubt::CodeIfLikely
-                && (matches(&LIKELY_CODE, &reading.text)
-                    || (reading.decoded && HIDDEN_WORDS.contains(&reading.text.trim()))))
+    readings(text).iter().any(|reading| match doubt {
+        Doubt::ProseUnlessCertain => matches(&CERTAIN_CODE, &reading.text),
+        Doubt::CodeIfLikely => {
+            matches(&LIKELY_CODE, &reading.text)
+                || (reading.decoded && reading.text.lines().any(|line| HIDDEN_WORDS.contains(&line.trim())))
+        }
     })
 }
 
@@ -196,7 +197,7 @@ mod tests {
             "a.png; wget https://x.example/p",
             "open('a', mode='w')",
         ] {
-            assert!(is_code(text, Doubt::ProseUnlessCertain), "{text}");
+            assert!(is_code(Text::new(text), Doubt::ProseUnlessCertain), "{text}");
         }
         for text in [
             "eval #\n('1')",
@@ -205,7 +206,7 @@ mod tests {
             "ev\u{200b}al(x)",
             "\u{1d41e}\u{1d42f}\u{1d41a}\u{1d425}(1)",
         ] {
-            assert!(is_code(text, Doubt::CodeIfLikely), "{text}");
+            assert!(is_code(Text::new(text), Doubt::CodeIfLikely), "{text}");
         }
     }
 
@@ -221,7 +222,7 @@ mod tests {
             "(masterpiece:1.2), <lora:add_detail:0.8>",
             "${price} tag on a vintage lamp",
         ] {
-            assert!(!is_code(text, Doubt::ProseUnlessCertain), "{text}");
+            assert!(!is_code(Text::new(text), Doubt::ProseUnlessCertain), "{text}");
         }
         for text in [
             "a*b + round(c, 2)",
@@ -232,15 +233,15 @@ mod tests {
             "{a} and {b}",
             "0.5,0.5,1.0,1.0",
         ] {
-            assert!(!is_code(text, Doubt::CodeIfLikely), "{text}");
+            assert!(!is_code(Text::new(text), Doubt::CodeIfLikely), "{text}");
         }
     }
 
     #[test]
     fn a_megabyte_of_openings_takes_no_time() {
         let start = std::time::Instant::now();
-        assert!(is_code(&"open(a,".repeat(150_000), Doubt::CodeIfLikely));
-        assert!(!is_code(&"open(".repeat(200_000), Doubt::ProseUnlessCertain));
+        assert!(is_code(Text::new(&"open(a,".repeat(150_000)), Doubt::CodeIfLikely));
+        assert!(!is_code(Text::new(&"open(".repeat(200_000)), Doubt::ProseUnlessCertain));
         // Linear: a debug build needs a fraction of this; a quadratic search would need minutes.
         assert!(start.elapsed().as_secs() < 20);
     }

@@ -46,6 +46,28 @@ pub enum Flag {
 }
 
 impl Flag {
+    /// Every kind.
+    pub const ALL: [Self; 18] = [
+        Self::DangerousNode,
+        Self::CloudApiNode,
+        Self::ClassNotAllowed,
+        Self::CodeInInput,
+        Self::PathEscape,
+        Self::SsrfUrl,
+        Self::ExternalUrl,
+        Self::SubgraphUnresolved,
+        Self::DepthExceeded,
+        Self::NodeReplacement,
+        Self::Malformed,
+        Self::SuspiciousClassName,
+        Self::ResourceAbuse,
+        Self::SecretInInput,
+        Self::LlmInjection,
+        Self::ControlChars,
+        Self::PickleModel,
+        Self::MissingModel,
+    ];
+
     /// The spelling in answers and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -106,6 +128,11 @@ pub enum Severity {
     Paid,
     /// Refused in both modes.
     Refused,
+}
+
+impl Severity {
+    /// Every severity, in order.
+    pub const ALL: [Self; 4] = [Self::Warning, Self::Dangerous, Self::Paid, Self::Refused];
 }
 
 /// One thing the inspector saw.

@@ -1,97 +1,78 @@
 //! Where text goes: constants followed through text nodes to the inputs that use them.
+//!
+//! Nothing is worked out before it is asked for, and each node at most once: graphs that share, double or circle cost
+//! no more than their links.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{OnceCell, RefCell},
+    rc::Rc,
+};
 
 use serde_json::Value;
 
 use super::{
-    classes::{Origin, origin},
-    inputs::{Name, Purpose, encodes_text, loads, shows_text},
+    classes::Origin,
+    inputs::Purpose,
+    leaf::Found,
+    said::{Class, Map, Said},
+    structure::Parts,
+    work::{Volume, Work},
 };
-use crate::{error::JsonObject, workflow::ObjectInfo};
+use crate::error::JsonObject;
 
-/// How many nodes a text is followed through.
+/// How many nodes words are followed through.
 const MOST_HOPS: usize = 12;
-/// The longest text that is put together; a node that needs more is judged by its parts.
-const LONGEST: usize = 64 << 10;
 
-/// Seeded at random for each process, and several times faster on short keys than the standard one.
-pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
-
-/// What a class says by itself. Worked out once per class: a graph repeats few classes many times.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Class {
-    pub(super) origin: Origin,
-    /// Turns words into conditioning and does nothing else with them.
-    pub(super) encodes: bool,
-    /// Shows a value to people.
-    pub(super) shows: bool,
-    /// Hands text on.
-    pub(super) passes: bool,
-    /// Reads a file named in an input.
-    pub(super) loads: bool,
-}
-
-impl Class {
-    pub(super) fn read(class: &str, info: Option<&ObjectInfo>) -> Self {
-        Self {
-            origin: origin(class, info),
-            encodes: encodes_text(class),
-            shows: shows_text(class),
-            passes: passes_text(class),
-            loads: loads(class),
-        }
-    }
-}
+/// Who takes a node's output: node and input.
+type Takers<'a> = Map<&'a str, Vec<(&'a str, &'a str)>>;
+/// A text in an input of this purpose, of a class from there, that may be run, that only becomes words.
+pub(super) type Use = (Purpose, Origin, bool, bool);
 
 /// The nodes of one map, and who takes whose output.
 pub(super) struct Flow<'a> {
-    nodes: Map<&'a str, (&'a str, &'a JsonObject, Class)>,
-    takers: Map<&'a str, Vec<(&'a str, &'a str)>>,
-    info: Option<&'a ObjectInfo>,
+    map: &'a JsonObject,
+    said: &'a Said<'a>,
+    takers: OnceCell<Takers<'a>>,
     harmless: RefCell<Map<&'a str, bool>>,
-    names: RefCell<Map<String, Rc<Name>>>,
-    classes: RefCell<Map<String, Class>>,
+    /// What nodes hand on. `None`: not known yet, in which case the node takes its own output.
+    constants: RefCell<Map<&'a str, Option<Rc<str>>>>,
+    judged: RefCell<Map<(&'a str, Use), Rc<Found>>>,
+    /// What nodes make. `None`: not known yet, as with texts.
+    volumes: RefCell<Map<&'a str, Option<Volume>>>,
 }
 
 impl<'a> Flow<'a> {
-    /// Reads the links of a map of nodes. What is not a node is passed over.
-    pub(super) fn new(map: &'a JsonObject, info: Option<&'a ObjectInfo>) -> Self {
-        let classes = RefCell::default();
-        let mut nodes = Map::with_capacity_and_hasher(map.len(), foldhash::fast::RandomState::default());
-        let mut takers: Map<&str, Vec<(&str, &str)>> = Map::default();
-        for (id, value) in map {
-            let class = value.get("class_type").and_then(Value::as_str);
-            let inputs = value.get("inputs").and_then(Value::as_object);
-            let (Some(class), Some(inputs)) = (class, inputs) else { continue };
-            nodes.insert(id.as_str(), (class, inputs, known(&classes, class, info)));
-            for (name, value) in inputs {
-                if let Some(source) = source_of(value) {
-                    takers.entry(source).or_default().push((id.as_str(), name.as_str()));
+    /// The flow within a map of nodes. What is not a node is passed over.
+    pub(super) fn new(map: &'a JsonObject, said: &'a Said<'a>) -> Self {
+        Self {
+            map,
+            said,
+            takers: OnceCell::new(),
+            harmless: RefCell::default(),
+            constants: RefCell::default(),
+            judged: RefCell::default(),
+            volumes: RefCell::default(),
+        }
+    }
+
+    fn takers(&self) -> &Takers<'a> {
+        self.takers.get_or_init(|| {
+            let mut takers = Takers::default();
+            for (id, value) in self.map {
+                let Some((_, inputs)) = Parts::of(value).read() else { continue };
+                for (name, value) in inputs {
+                    if let Some(source) = source_of(value) {
+                        takers.entry(source).or_default().push((id.as_str(), name.as_str()));
+                    }
                 }
             }
-        }
-        Self { nodes, takers, info, harmless: RefCell::default(), names: RefCell::default(), classes }
+            takers
+        })
     }
 
-    /// What a class says.
-    pub(super) fn class(&self, class: &str) -> Class {
-        known(&self.classes, class, self.info)
-    }
-
-    /// What a name says.
-    pub(super) fn name(&self, name: &str) -> Rc<Name> {
-        if let Some(known) = self.names.borrow().get(name) {
-            return Rc::clone(known);
-        }
-        let read = Rc::new(Name::read(name));
-        self.names.borrow_mut().insert(name.to_owned(), Rc::clone(&read));
-        read
-    }
-
-    /// What the input `name` of `class` is for.
-    pub(super) fn purpose(&self, class: Class, name: &str) -> Purpose {
-        self.name(name).purpose(class.loads, class.origin)
+    fn node(&self, id: &str) -> Option<(&'a str, &'a str, &'a JsonObject)> {
+        let (id, value) = self.map.get_key_value(id)?;
+        Parts::of(value).read().map(|(class, inputs)| (id.as_str(), class, inputs))
     }
 
     /// True when every use of the node's output is words for a model or for a reader.
@@ -100,16 +81,16 @@ impl<'a> Flow<'a> {
     }
 
     fn only_words(&self, id: &str, hops: usize) -> bool {
-        let Some((&id, _)) = self.nodes.get_key_value(id) else { return false };
         if let Some(known) = self.harmless.borrow().get(id) {
             return *known;
         }
+        let Some((id, ..)) = self.node(id) else { return false };
         if hops >= MOST_HOPS {
             return false;
         }
         // A cycle counts as harmful until shown otherwise; ComfyUI refuses it anyway.
         self.harmless.borrow_mut().insert(id, false);
-        let takers = self.takers.get(id).map_or(&[][..], Vec::as_slice);
+        let takers = self.takers().get(id).map_or(&[][..], Vec::as_slice);
         let harmless =
             !takers.is_empty() && takers.iter().all(|(taker, input)| self.takes_words(taker, input, hops));
         self.harmless.borrow_mut().insert(id, harmless);
@@ -117,8 +98,9 @@ impl<'a> Flow<'a> {
     }
 
     fn takes_words(&self, taker: &str, input: &str, hops: usize) -> bool {
-        let Some((_, _, class)) = self.nodes.get(taker) else { return false };
-        let purpose = self.purpose(*class, input);
+        let Some((_, class, _)) = self.node(taker) else { return false };
+        let class = self.said.class(class);
+        let purpose = self.said.purpose(class, input);
         if purpose.path || purpose.code || purpose.url {
             return false;
         }
@@ -132,97 +114,163 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The texts that a link may bring, as far as they are constants of the graph.
-    pub(super) fn texts(&self, value: &Value) -> Vec<String> {
-        let mut texts = Vec::new();
-        if let Some(source) = source_of(value) {
-            self.collect(source, 0, &mut texts);
+    /// The node that a link names and the text that it brings, as far as that is a constant of the graph.
+    pub(super) fn text(&self, link: &Value) -> Option<(&'a str, Rc<str>)> {
+        let (id, class, _) = self.node(source_of(link)?)?;
+        if !hands_on_text(self.said.class(class)) {
+            return None;
         }
-        texts
+        Some((id, self.constant(id))).filter(|(_, text)| !text.is_empty())
     }
 
-    fn collect(&self, id: &str, hops: usize, texts: &mut Vec<String>) {
-        let Some((class, inputs, said)) = self.nodes.get(id) else { return };
-        if hops >= MOST_HOPS || texts.len() >= 16 {
-            return;
+    /// What is wrong with the text of a node. `judge` is asked once for each text and use, however many links there are.
+    pub(super) fn judged(
+        &self,
+        (id, text): (&'a str, &str),
+        usage: Use,
+        judge: impl FnOnce(&str) -> Found,
+    ) -> Rc<Found> {
+        if let Some(known) = self.judged.borrow().get(&(id, usage)) {
+            return Rc::clone(known);
         }
-        if said.origin == Origin::Core && !said.passes {
-            return;
-        }
-        let mut whole = String::new();
-        for part in self.parts(class, inputs, hops) {
-            if whole.len() + part.len() <= LONGEST {
-                whole.push_str(&part);
+        let found = Rc::new(if self.said.pay(text.len()) { judge(text) } else { Found::new() });
+        self.judged.borrow_mut().insert((id, usage), Rc::clone(&found));
+        found
+    }
+
+    /// The text that a node hands on. No recursion: chains may be as long as the graph.
+    fn constant(&self, id: &'a str) -> Rc<str> {
+        let mut pending = vec![id];
+        while let Some(&id) = pending.last() {
+            let state = self.constants.borrow().get(id).map(Option::is_some);
+            if state == Some(true) {
+                pending.pop();
+                continue;
             }
+            let node = self.node(id).filter(|(_, class, _)| hands_on_text(self.said.class(class)));
+            let text = match node {
+                None => Rc::from(""),
+                Some((_, _, inputs)) if state.is_none() => {
+                    self.constants.borrow_mut().insert(id, None);
+                    let before = pending.len();
+                    let constants = self.constants.borrow();
+                    let sources = inputs.values().filter_map(source_of);
+                    // One that is being worked on is in a circle, which ComfyUI refuses.
+                    pending.extend(sources.filter(|source| !constants.contains_key(source)));
+                    if pending.len() > before {
+                        continue;
+                    }
+                    drop(constants);
+                    self.put_together(id)
+                }
+                Some(_) => self.put_together(id),
+            };
+            self.constants.borrow_mut().insert(id, Some(text));
+            pending.pop();
         }
-        if !whole.is_empty() {
-            texts.push(whole);
-        }
+        self.piece(id)
+    }
+
+    /// What is known to come out of a node.
+    fn piece(&self, id: &str) -> Rc<str> {
+        self.constants.borrow().get(id).cloned().flatten().unwrap_or_else(|| Rc::from(""))
     }
 
     /// The constant pieces of a node's text, in the order in which it puts them together.
-    fn parts(&self, class: &str, inputs: &JsonObject, hops: usize) -> Vec<String> {
-        let one = |name: &str| inputs.get(name).map(|value| self.piece(value, hops)).unwrap_or_default();
-        match class {
+    fn put_together(&self, id: &str) -> Rc<str> {
+        let Some((_, class, inputs)) = self.node(id) else { return Rc::from("") };
+        let text = |value: &Value| match value {
+            Value::String(text) => Rc::from(text.as_str()),
+            link => source_of(link).map_or_else(|| Rc::from(""), |source| self.piece(source)),
+        };
+        let one = |name: &str| inputs.get(name).map_or_else(|| Rc::from(""), text);
+        let pieces = match class {
             "StringConcatenate" => vec![one("string_a"), one("delimiter"), one("string_b")],
-            "StringReplace" => {
-                let (find, replace) = (one("find"), one("replace"));
-                let text = one("string");
-                vec![if find.is_empty() { text } else { text.replace(&find, &replace) }]
-            }
+            "StringReplace" => vec![self.replaced(&one("string"), &one("find"), &one("replace"))],
             "AddTextPrefix" => vec![one("prefix"), one("texts")],
             "AddTextSuffix" => vec![one("texts"), one("suffix")],
-            _ => inputs.values().map(|value| self.piece(value, hops)).collect(),
+            _ => inputs.values().map(text).collect(),
+        };
+        let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+        let (first, second) = (pieces.next(), pieces.next());
+        let (first, second) = match (first, second) {
+            (Some(first), Some(second)) => (first, second),
+            (only, _) => return only.unwrap_or_else(|| Rc::from("")),
+        };
+        let mut whole = String::new();
+        for piece in [first, second].into_iter().chain(pieces) {
+            if !self.said.pay(piece.len()) {
+                break;
+            }
+            whole.push_str(&piece);
         }
+        whole.into()
     }
 
-    fn piece(&self, value: &Value, hops: usize) -> String {
-        match value {
-            Value::String(text) => text.clone(),
-            Value::Array(_) => {
-                let mut texts = Vec::new();
-                if let Some(source) = source_of(value) {
-                    self.collect(source, hops + 1, &mut texts);
-                }
-                texts.concat()
-            }
-            _ => String::new(),
+    fn replaced(&self, text: &Rc<str>, find: &str, replace: &str) -> Rc<str> {
+        if find.is_empty() {
+            return Rc::clone(text);
         }
+        let grown = text.matches(find).count().saturating_mul(replace.len());
+        if !self.said.pay(text.len().saturating_add(grown)) {
+            return Rc::clone(text);
+        }
+        text.replace(find, replace).into()
     }
 }
 
-fn known(classes: &RefCell<Map<String, Class>>, class: &str, info: Option<&ObjectInfo>) -> Class {
-    if let Some(known) = classes.borrow().get(class) {
-        return *known;
+impl Flow<'_> {
+    /// The pictures that come out of a node, as far as numbers in the graph tell. No recursion here either.
+    pub(super) fn volume(&self, id: &str) -> Option<Volume> {
+        let (id, ..) = self.node(id)?;
+        let mut pending = vec![id];
+        while let Some(&id) = pending.last() {
+            let state = self.volumes.borrow().get(id).map(Option::is_some);
+            if state == Some(true) {
+                pending.pop();
+                continue;
+            }
+            let node = self.node(id);
+            if let (Some((_, _, inputs)), None) = (node, state) {
+                self.volumes.borrow_mut().insert(id, None);
+                let before = pending.len();
+                let volumes = self.volumes.borrow();
+                let sources = inputs.values().filter_map(source_of);
+                pending.extend(sources.filter(|source| !volumes.contains_key(source)));
+                if pending.len() > before {
+                    continue;
+                }
+            }
+            let volume = node.map_or(Volume::LEAST, |(_, class, inputs)| self.made(class, inputs));
+            self.volumes.borrow_mut().insert(id, Some(volume));
+            pending.pop();
+        }
+        self.volumes.borrow().get(id).copied().flatten()
     }
-    let read = Class::read(class, info);
-    classes.borrow_mut().insert(class.to_owned(), read);
-    read
+
+    fn made(&self, class: &str, inputs: &JsonObject) -> Volume {
+        let class = self.said.class(class);
+        let mut work = Work::new(class.repeats, class.origin);
+        let mut given = Volume::LEAST;
+        let volumes = self.volumes.borrow();
+        for (name, value) in inputs {
+            work.add(&self.said.name(name).amount, value);
+            let source = source_of(value).and_then(|source| volumes.get(source).copied().flatten());
+            given = given.or(source.unwrap_or(Volume::LEAST));
+        }
+        work.applied_to(given)
+    }
+}
+
+/// ComfyUI's own nodes hand on pictures and models, except for those that are made for text.
+fn hands_on_text(class: Class) -> bool {
+    class.origin != Origin::Core || class.passes
 }
 
 /// The node that a link names.
-fn source_of(value: &Value) -> Option<&str> {
+pub(super) fn source_of(value: &Value) -> Option<&str> {
     match value.as_array()?.as_slice() {
         [Value::String(id), Value::Number(_)] => Some(id),
         _ => None,
     }
-}
-
-/// True for core classes that hand text on.
-fn passes_text(class: &str) -> bool {
-    let lower = class.to_ascii_lowercase();
-    [
-        "string",
-        "regex",
-        "primitive",
-        "textprefix",
-        "textsuffix",
-        "replacetext",
-        "caseconverter",
-        "textto",
-        "truncatetext",
-    ]
-    .iter()
-    .any(|word| lower.contains(word))
-        || matches!(class, "StripWhitespace" | "MergeTextLists" | "ComfySwitchNode")
 }

@@ -1,6 +1,6 @@
 //! What an input is for, by its name.
 
-use super::classes::Origin;
+use super::{classes::Origin, work::Amount};
 use crate::security::redact::{is_secret_key, words};
 
 const PROSE: &[&str] = &[
@@ -96,7 +96,7 @@ const URL: &[&str] = &[
 ];
 
 /// What an input is for. Several may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Purpose {
     /// Words for a model or a reader.
     pub(super) prose: bool,
@@ -111,10 +111,8 @@ pub(super) struct Purpose {
 }
 
 /// What a name says by itself. Worked out once per name: a graph repeats few names many times.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Name {
-    /// Its lower-case words.
-    pub(super) words: Vec<String>,
     prose: bool,
     code: bool,
     command: bool,
@@ -125,6 +123,8 @@ pub(super) struct Name {
     pub(super) secret: bool,
     /// Letters, digits and underscores only.
     pub(super) plain: bool,
+    /// What a number under it counts.
+    pub(super) amount: Amount,
 }
 
 impl Name {
@@ -137,7 +137,8 @@ impl Name {
         let (prose, code, command) = (any(PROSE), any(CODE), any(COMMAND));
         let (path, media, url) = (any(PATH), any(MEDIA), any(URL));
         let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        Self { words, prose, code, command, path, media, url, secret: is_secret_key(name), plain }
+        let amount = Amount::read(&words);
+        Self { prose, code, command, path, media, url, secret: is_secret_key(name), plain, amount }
     }
 
     /// What an input of this name is for, in a class of this origin that `loads` files or not.

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::{
     classes::Lists,
-    finding::Finding,
-    structure,
+    drawn,
+    finding::{Finding, Flag},
+    said::{Memory, Said},
     verdict::{Asking, Rules, Verdict, judge},
     walk::Walk,
 };
@@ -29,12 +30,13 @@ pub struct Knowledge<'a> {
 pub struct Inspector {
     rules: Rules,
     lists: Lists,
+    memory: Memory,
 }
 
 impl Inspector {
     /// An inspector with these rules.
     pub fn new(security: &config::Security) -> Self {
-        Self { rules: Rules::new(security), lists: Lists::new(security) }
+        Self { rules: Rules::new(security), lists: Lists::new(security), memory: Memory::default() }
     }
 
     /// Everything that is wrong with a workflow. Linear in its size.
@@ -44,10 +46,21 @@ impl Inspector {
 
     /// The same for a value that may not be a workflow at all.
     pub fn inspect_value(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
-        let mut findings = structure::faults(value);
-        let mut walk = Walk::new(&self.lists, *knowledge, self.rules.mode == Mode::Enforce);
+        let said = Said::new(&self.memory, &self.lists, *knowledge, self.rules.mode == Mode::Enforce);
+        let mut walk = Walk::new(&said);
         walk.top(value);
-        findings.extend(walk.into_findings());
+        walk.into_findings()
+    }
+
+    /// The same for what the editor saves: all its nodes, also those in subgraphs.
+    pub fn inspect_drawn(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
+        let drawn = drawn::read(value);
+        let mut findings = self.inspect_value(&drawn.graph, knowledge);
+        // A subgraph of the file is no class, and what is in it has been looked at.
+        findings.retain(|finding| {
+            !matches!(finding.flag, Flag::SubgraphUnresolved | Flag::ClassNotAllowed)
+                || !finding.class_type.as_ref().is_some_and(|class| drawn.subgraphs.contains(class))
+        });
         findings
     }
 

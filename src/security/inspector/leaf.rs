@@ -5,11 +5,14 @@ use serde_json::Value;
 use super::{
     classes::Origin,
     code::{Doubt, is_code},
+    encoded::{Runs, hidden_in},
     finding::Flag,
-    flow::Flow,
+    flow::{Flow, Use},
     inputs::Purpose,
     place::{Place, Step},
-    places, wording,
+    places,
+    text::{Text, kind},
+    wording,
 };
 use crate::security::redact;
 
@@ -48,55 +51,57 @@ const COMMANDS: [&str; 28] = [
     "calc",
 ];
 
-/// What is judged.
-#[derive(Clone, Copy)]
-pub(super) enum Leaf<'v> {
-    /// A text in its place.
-    Text(&'v str),
-    /// A text that a link brings from elsewhere in the graph.
-    Linked(&'v str),
-    /// A list, whose texts or character codes a node may join.
-    List(&'v [Value]),
+/// What is wrong with a value; the reason is `None` where the reference's sentence says it all.
+pub(super) type Found = Vec<(Flag, Option<String>)>;
+
+/// What a value in its place is for, where it comes from, and what may become of it.
+pub(super) fn usage(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> Use {
+    let purpose = of_place(step, place);
+    let only_words = is_only_words(place, purpose, flow);
+    // Nodes that are not ComfyUI's own may run what they get, unless it only becomes words for a model.
+    (purpose, place.origin, place.origin == Origin::Custom && !only_words, only_words)
 }
 
-/// What is wrong with a value; the reason is `None` where the reference's sentence says it all.
-pub(super) fn judge(
-    leaf: Leaf<'_>,
-    step: Step<'_>,
-    place: Place<'_>,
-    flow: &Flow<'_>,
-) -> Vec<(Flag, Option<String>)> {
-    let purpose = of_place(step, place, flow);
-    let mut found = Vec::new();
-    match leaf {
-        Leaf::List(items) => {
-            if let Some(joined) = joined(items)
-                && may_run(place, purpose, flow)
-                && is_code(&joined, doubt(purpose))
-            {
-                found.push((Flag::CodeInInput, None));
-            }
-        }
-        Leaf::Text(text) | Leaf::Linked(text) => {
-            let own = matches!(leaf, Leaf::Text(_));
-            if may_run(place, purpose, flow) && runs(text, purpose) {
-                found.push((Flag::CodeInInput, None));
-            }
-            if !is_only_words(place, purpose, flow) {
-                let secret = own && flow.name(step.name()).secret;
-                judge_words(text, own, secret, place, purpose, &mut found);
-            }
-        }
+/// A text in its place.
+pub(super) fn judge(text: &str, secret: bool, usage: Use) -> Found {
+    judge_text(text, Some(secret), usage)
+}
+
+/// A text that a link brings from elsewhere in the graph, where it has been looked at for what it is by itself.
+pub(super) fn judge_linked(text: &str, usage: Use) -> Found {
+    judge_text(text, None, usage)
+}
+
+fn judge_text(text: &str, own: Option<bool>, (purpose, origin, may_run, only_words): Use) -> Found {
+    let mut found = Found::new();
+    if only_words || text.is_empty() {
+        return found;
+    }
+    let text = Text::new(text);
+    if may_run && runs(text, purpose) {
+        found.push((Flag::CodeInInput, None));
+    }
+    judge_place(text, origin, purpose, &mut found);
+    if let Some(secret) = own {
+        judge_words(text, secret, purpose, &mut found);
     }
     found
 }
 
+/// Pieces that a node may join.
+pub(super) fn judge_joined(text: &str, (purpose, _, may_run, _): Use) -> Found {
+    let code = may_run && is_code(Text::new(text), doubt(purpose));
+    code.then_some((Flag::CodeInInput, None)).into_iter().collect()
+}
+
 /// True for text that would do something if the node ran it as its input's name says.
-fn runs(text: &str, purpose: Purpose) -> bool {
+fn runs(text: Text<'_>, purpose: Purpose) -> bool {
     is_code(text, doubt(purpose))
-        || (purpose.command && is_command(text))
+        || (purpose.command && is_command(&text))
         || (purpose.code && names_host_files(text))
-        || ((purpose.url || purpose.path || purpose.code) && is_option(text) && !is_arguments(text, purpose))
+        || ((purpose.url || purpose.path || purpose.code)
+            && is_option(&text)
+            && !is_arguments(&text, purpose))
 }
 
 /// Program arguments that begin with an option, where arguments are asked for.
@@ -111,20 +116,20 @@ fn is_option(text: &str) -> bool {
 }
 
 /// `textfile=/etc/passwd` and the like among a program's arguments.
-fn names_host_files(text: &str) -> bool {
-    text.contains('/')
+fn names_host_files(text: Text<'_>) -> bool {
+    text.has(kind::SLASH)
         && text
             .split(|c: char| c.is_whitespace() || matches!(c, '=' | ',' | '\'' | '"' | ':'))
-            .any(|word| word.len() > 2 && word.contains('/') && places::clearly_escapes(word))
+            .any(|word| word.len() > 2 && word.contains('/') && places::clearly_escapes(Text::new(word)))
 }
 
 /// The purpose of the innermost name, joined with that of the input it lies in.
-fn of_place(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> Purpose {
-    let outer = flow.purpose(place.said, step.input());
-    if matches!(step, Step::Root(_)) {
+fn of_place(step: Step<'_>, place: Place<'_>) -> Purpose {
+    let outer = step.outer().purpose(place.said.loads, place.said.origin);
+    if matches!(step, Step::Root(..)) {
         return outer;
     }
-    let inner = flow.purpose(place.said, step.name());
+    let inner = step.inner().purpose(place.said.loads, place.said.origin);
     Purpose {
         prose: inner.prose && !outer.code,
         code: outer.code || inner.code,
@@ -132,11 +137,6 @@ fn of_place(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> Purpose {
         path: outer.path || inner.path,
         url: outer.url || inner.url,
     }
-}
-
-/// True where text could be run: in nodes that are not ComfyUI's own, unless it only becomes words for a model.
-fn may_run(place: Place<'_>, purpose: Purpose, flow: &Flow<'_>) -> bool {
-    place.origin == Origin::Custom && !is_only_words(place, purpose, flow)
 }
 
 /// True for text that ends in a text encoder or before a reader.
@@ -156,16 +156,9 @@ fn doubt(purpose: Purpose) -> Doubt {
     if purpose.prose { Doubt::ProseUnlessCertain } else { Doubt::CodeIfLikely }
 }
 
-/// Paths, URLs, credentials, model files, and wording.
-fn judge_words(
-    text: &str,
-    own: bool,
-    secret: bool,
-    place: Place<'_>,
-    purpose: Purpose,
-    found: &mut Vec<(Flag, Option<String>)>,
-) {
-    let custom = place.origin == Origin::Custom;
+/// Paths and URLs.
+fn judge_place(text: Text<'_>, origin: Origin, purpose: Purpose, found: &mut Found) {
+    let custom = origin == Origin::Custom;
     let leaves = (purpose.path && places::escapes(text))
         || (custom && !purpose.prose && places::clearly_escapes(text));
     if leaves && !(purpose.url && text.contains("://")) {
@@ -175,17 +168,25 @@ fn judge_words(
         && let Some((flag, why)) = places::bad_url(text, purpose.url)
     {
         found.push((flag, Some(why)));
+    } else if custom {
+        let hidden = Runs(&text).flat_map(hidden_in);
+        found.extend(
+            hidden
+                .filter_map(|text| places::bad_url(Text::new(&text), false))
+                .map(|(flag, why)| (flag, Some(why))),
+        );
     }
-    if !own {
-        return;
-    }
-    if redact::has_credential(text) || (secret && is_credential_value(text)) {
+}
+
+/// Credentials, model files, and wording.
+fn judge_words(text: Text<'_>, secret: bool, purpose: Purpose, found: &mut Found) {
+    if redact::has_credential(&text) || (secret && is_credential_value(&text)) {
         found.push((
             Flag::SecretInInput,
             Some("a credential; it would be stored in history and in every picture".into()),
         ));
     }
-    if is_pickle(text) && !purpose.prose {
+    if text.has(kind::DOT) && is_pickle(&text) && !purpose.prose {
         found.push((Flag::PickleModel, Some("a pickled file can carry code".into())));
     }
     if wording::steers_display(text) {
@@ -199,6 +200,7 @@ fn judge_words(
 /// What is wrong with a key.
 pub(super) fn judge_key(name: &str, origin: Origin) -> Vec<(Flag, Option<&'static str>)> {
     let mut found = Vec::new();
+    let name = Text::new(name);
     let doubt = if origin == Origin::Custom { Doubt::CodeIfLikely } else { Doubt::ProseUnlessCertain };
     if is_code(name, doubt) {
         found.push((Flag::CodeInInput, None));
@@ -213,7 +215,7 @@ pub(super) fn judge_key(name: &str, origin: Origin) -> Vec<(Flag, Option<&'stati
 }
 
 /// The texts of a list put together, or its numbers as characters.
-fn joined(items: &[Value]) -> Option<String> {
+pub(super) fn joined(items: &[Value]) -> Option<String> {
     if items.iter().all(Value::is_string) {
         return Some(items.iter().filter_map(Value::as_str).collect());
     }

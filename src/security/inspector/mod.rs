@@ -5,8 +5,10 @@
 //! | [`Inspector`] | the entry: inspect, judge |
 //! | `walk`, `leaf`, `flow` | every value; what one text means where it stands; where text goes |
 //! | `classes`, `names`, `class_name` | what a class is, by list, by the server's data, by its name |
-//! | `code`, `reading` | code in text, through its disguises |
+//! | `said` | what names and classes say, remembered |
+//! | `text`, `code`, `reading`, `encoded` | code in text, through its disguises |
 //! | `inputs`, `places`, `work`, `wording` | purposes of inputs; paths and URLs; sizes; text for the assistant |
+//! | `drawn` | the editor's format as a graph |
 //! | `structure`, `replacements` | what is no workflow; what runs in another class's place |
 //! | `verdict` | the table “What a finding does” |
 
@@ -14,6 +16,8 @@ mod class_name;
 mod class_rules;
 mod classes;
 mod code;
+mod drawn;
+mod encoded;
 mod finding;
 mod flow;
 mod inputs;
@@ -25,9 +29,11 @@ mod places;
 mod question;
 mod reading;
 mod replacements;
+mod said;
 mod structure;
 #[cfg(test)]
 mod tests;
+mod text;
 mod verdict;
 mod walk;
 mod wording;

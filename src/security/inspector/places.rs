@@ -6,7 +6,10 @@ use regex::Regex;
 use unicode_normalization::UnicodeNormalization as _;
 use url::{Host, Url};
 
-use super::finding::Flag;
+use super::{
+    finding::Flag,
+    text::{Text, kind},
+};
 use crate::security::{
     address::{is_internal_name, is_public},
     display, redact,
@@ -29,7 +32,7 @@ static ABSOLUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// True when a path-like value would leave the folder it is relative to.
-pub(super) fn escapes(text: &str) -> bool {
+pub(super) fn escapes(text: Text<'_>) -> bool {
     text.len() <= LONGEST_PATH
         && any_reading(text, |path| {
             path.starts_with('/')
@@ -43,11 +46,11 @@ pub(super) fn escapes(text: &str) -> bool {
 }
 
 /// True when a value of an input of unknown purpose is clearly a path to elsewhere.
-pub(super) fn clearly_escapes(text: &str) -> bool {
+pub(super) fn clearly_escapes(text: Text<'_>) -> bool {
     text.len() <= LONGEST_PATH
-        && !text.contains('\n')
+        && !(text.has(kind::BREAK) && text.contains('\n'))
         // Without a slash in some spelling there is neither a climb nor an absolute path.
-        && (!text.is_ascii() || text.contains(['/', '\\', '%']))
+        && text.has(kind::FOREIGN | kind::SLASH | kind::BACKSLASH | kind::PERCENT)
         && any_reading(text, |path| {
             let lower = path.to_ascii_lowercase();
             (climbs(path) && path.contains('/'))
@@ -55,14 +58,14 @@ pub(super) fn clearly_escapes(text: &str) -> bool {
         })
 }
 
-fn any_reading(text: &str, test: impl Fn(&str) -> bool) -> bool {
-    if text.is_ascii() && !text.contains(['%', '\\']) {
+fn any_reading(text: Text<'_>, test: impl Fn(&str) -> bool) -> bool {
+    if !text.has(kind::FOREIGN | kind::PERCENT | kind::BACKSLASH) {
         // Nothing to decode or to fold: most names are like this.
         return test(text.trim());
     }
-    let without_tokens = match TOKENS.as_ref().filter(|_| text.contains('%')) {
-        Some(tokens) => tokens.replace_all(text, "token").into_owned(),
-        None => text.to_owned(),
+    let without_tokens = match TOKENS.as_ref().filter(|_| text.has(kind::PERCENT)) {
+        Some(tokens) => tokens.replace_all(&text, "token").into_owned(),
+        None => text.to_string(),
     };
     let mut current = without_tokens;
     for _ in 0..8 {
@@ -99,8 +102,8 @@ fn climbs(path: &str) -> bool {
 }
 
 /// What is wrong with the first bad URL in a text, worst first.
-pub(super) fn bad_url(text: &str, is_url_input: bool) -> Option<(Flag, String)> {
-    if !is_url_input && text.is_ascii() && !text.contains(':') {
+pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, String)> {
+    if !is_url_input && !text.has(kind::FOREIGN | kind::COLON) {
         return None;
     }
     let visible: String = text.trim().nfkc().filter(|c| !display::is_hidden(*c)).collect();
@@ -190,7 +193,7 @@ mod tests {
             "a/.. /x",
             "$HOME/x",
         ] {
-            assert!(escapes(path), "{path}");
+            assert!(escapes(Text::new(path)), "{path}");
         }
         for path in [
             "video/2026-11/x",
@@ -203,19 +206,15 @@ mod tests {
             "~draft.png",
             "wait....png",
         ] {
-            assert!(!escapes(path), "{path}");
+            assert!(!escapes(Text::new(path)), "{path}");
         }
-        assert!(
-            clearly_escapes("../../x")
-                && clearly_escapes("/etc/passwd")
-                && !clearly_escapes("1/2")
-                && !clearly_escapes("/")
-        );
+        let leaves = |text: &str| clearly_escapes(Text::new(text));
+        assert!(leaves("../../x") && leaves("/etc/passwd") && !leaves("1/2") && !leaves("/"));
     }
 
     #[test]
     fn internal_urls_are_worse_than_external_ones() {
-        let flag = |text: &str, is_url: bool| bad_url(text, is_url).map(|(flag, _)| flag);
+        let flag = |text: &str, is_url: bool| bad_url(Text::new(text), is_url).map(|(flag, _)| flag);
         for text in [
             "http://169.254.169.254/x",
             "http://2130706433:8188/",

@@ -1,42 +1,44 @@
 //! What a text says once its disguises are off: folded, unescaped, joined, decoded, to a fixed depth.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
-use base64::{
-    Engine as _,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::{
+    encoded::{Runs, hidden_in, texty},
+    text::{Text, kind},
+};
 use crate::security::display;
 
 /// How often text inside text is decoded.
 const MOST_DEPTH: usize = 3;
 /// The most readings of one text; each is at most as long as the text.
 const MOST_READINGS: usize = 48;
-/// The shortest run that is tried as base64 or hex: `eval(1)` has 12 characters in base64.
-const SHORTEST_RUN: usize = 12;
 
 /// One reading of a text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(super) struct Reading<'t> {
     /// In lower case, blanks around dots and opening brackets taken out.
-    pub(super) text: String,
+    pub(super) text: Cow<'t, str>,
     /// True when something had to be decoded or put together to get it.
     pub(super) decoded: bool,
 }
 
 /// Every reading of `text`.
-pub(super) fn readings(text: &str) -> Vec<Reading> {
+pub(super) fn readings(text: Text<'_>) -> Vec<Reading<'_>> {
     if is_undisguised(text) {
-        return vec![Reading { text: tighten(&text.to_ascii_lowercase()), decoded: false }];
+        return vec![Reading { text: tight(text), decoded: false }];
     }
-    let mut readings: Vec<Reading> = Vec::new();
-    let mut pending = vec![(text.to_owned(), 0)];
+    let mut readings: Vec<Reading<'_>> = Vec::new();
+    let mut pending = vec![(text.to_string(), 0)];
     // Each level of decoding shrinks what it decodes, so the sum stays within a few times the text.
     let mut budget = text.len().saturating_mul(8).saturating_add(64 << 10);
-    while let Some((text, depth)) = pending.pop() {
+    // The shortest first: what is hidden among much noise is read before the noise is used up.
+    while let Some(shortest) =
+        (0..pending.len()).min_by_key(|at| pending.get(*at).map(|(text, _)| text.len()))
+    {
+        let (text, depth) = pending.swap_remove(shortest);
         if readings.len() >= MOST_READINGS || text.len() > budget {
             break;
         }
@@ -50,7 +52,7 @@ pub(super) fn readings(text: &str) -> Vec<Reading> {
         for (at, reading) in std::iter::once(plain).chain(folded).enumerate() {
             let text = tighten(&reading.to_lowercase());
             if !readings.iter().any(|known| known.text == text) {
-                readings.push(Reading { text, decoded: depth > 0 || (changed && at > 0) });
+                readings.push(Reading { text: text.into(), decoded: depth > 0 || (changed && at > 0) });
             }
         }
     }
@@ -58,46 +60,47 @@ pub(super) fn readings(text: &str) -> Vec<Reading> {
 }
 
 /// True when a text has nothing that could be unescaped, put together or decoded.
-fn is_undisguised(text: &str) -> bool {
-    let mut run = 0;
-    for byte in text.bytes() {
-        if !byte.is_ascii() || matches!(byte, b'\\' | b'%' | b'\'' | b'"' | b'&') {
-            return false;
-        }
-        run = if is_base64(char::from(byte)) { run + 1 } else { 0 };
-        if run >= SHORTEST_RUN {
-            return false;
-        }
-    }
-    !(text.contains("[::-1]") || text.contains("rever") || has_numbers(text))
+fn is_undisguised(text: Text<'_>) -> bool {
+    let may_turn = text.has(kind::OPENING) && text.contains("[::-1]") || text.contains("rever");
+    let may_spell = text.has(kind::DIGIT) && has_numbers(&text);
+    let may_escape = text.has(kind::FOREIGN | kind::BACKSLASH | kind::PERCENT | kind::QUOTE);
+    !may_escape && !may_turn && !may_spell && Runs(&text).all(|run| hidden_in(run).is_empty())
 }
 
 /// Four numbers in a row may be character codes; a single one may be the argument of `chr`.
 fn has_numbers(text: &str) -> bool {
-    let mut in_a_row = 0;
-    let mut any = false;
-    let mut spells = false;
-    let mut before = b' ';
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' if !before.is_ascii_digit() => {
-                any = true;
-                in_a_row += 1;
+    let spells = || ["ch", "Ch", "cH", "CH"].iter().any(|start| text.contains(start));
+    has_four_numbers(text) || (text.bytes().any(|byte| byte.is_ascii_digit()) && spells())
+}
+
+/// The fewest bytes that four numbers and what is between them take.
+const FOUR_NUMBERS: usize = 7;
+
+fn has_four_numbers(text: &str) -> bool {
+    // Blanks of other scripts stand between numbers as well.
+    let belongs = |byte: u8| matches!(byte, b'0'..=b'9' | b',' | b' ' | b'\t'..=b'\r') || !byte.is_ascii();
+    let bytes = text.as_bytes();
+    let mut at = FOUR_NUMBERS - 1;
+    // Numbers in a row reach over one of every seven places, so only those need a look.
+    while let Some(byte) = bytes.get(at) {
+        if belongs(*byte) {
+            let before = bytes.iter().take(at).rev().take_while(|byte| belongs(**byte)).count();
+            let mut numbers = 0;
+            let mut last = b' ';
+            let row = bytes.iter().skip(at - before).take_while(|byte| belongs(**byte));
+            for byte in row {
+                numbers += usize::from(byte.is_ascii_digit() && !last.is_ascii_digit());
+                last = *byte;
+                at += 1;
             }
-            b'0'..=b'9' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {}
-            _ if byte.is_ascii() => {
-                spells |= matches!((before, byte), (b'c' | b'C', b'h' | b'H'));
-                in_a_row = 0;
+            if numbers > 3 {
+                return true;
             }
-            // Blanks of other scripts stand between numbers as well.
-            _ => {}
+            at -= before;
         }
-        if in_a_row > 3 {
-            return true;
-        }
-        before = byte;
+        at += FOUR_NUMBERS;
     }
-    any && spells
+    false
 }
 
 /// Compatibility characters folded, invisible ones gone, `\x41`, `\u0041` and `\101` as letters.
@@ -169,6 +172,51 @@ fn fold_constants(text: &str) -> Option<String> {
     (joined != text).then(|| joined.into_owned())
 }
 
+/// The same in lower case, for ASCII.
+fn tight(text: Text<'_>) -> Cow<'_, str> {
+    if text.has(kind::HASH | kind::FOREIGN) {
+        return tighten(&text.to_lowercase()).into();
+    }
+    if !text.has(kind::SHAPE | kind::DOT | kind::OPENING) || is_tight(text.as_bytes()) {
+        return text.as_str().into();
+    }
+    let mut tight: Vec<u8> = Vec::with_capacity(text.len());
+    let mut after_opening = false;
+    for byte in text.bytes() {
+        if is_blank(byte) {
+            if !after_opening {
+                tight.push(byte);
+            }
+            continue;
+        }
+        after_opening = is_opening(byte);
+        if after_opening {
+            while tight.pop_if(|last| is_blank(*last)).is_some() {}
+        }
+        tight.push(byte.to_ascii_lowercase());
+    }
+    String::from_utf8(tight).unwrap_or_default().into()
+}
+
+/// True for text in lower case without blanks around openings. Without a branch for each byte: most text is like this.
+fn is_tight(text: &[u8]) -> bool {
+    let (mut loose, mut blank, mut opening) = (0_u8, 0, 0);
+    for byte in text {
+        let (is_blank, is_opening) = (u8::from(is_blank(*byte)), u8::from(is_opening(*byte)));
+        loose |= u8::from(byte.is_ascii_uppercase()) | (blank & is_opening) | (opening & is_blank);
+        (blank, opening) = (is_blank, is_opening);
+    }
+    loose == 0
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+fn is_opening(byte: u8) -> bool {
+    matches!(byte, b'.' | b'(' | b'[')
+}
+
 /// Comments out, blanks around dots and opening brackets out: `os . system (` and `eval #` + line break + `(`.
 fn tighten(text: &str) -> String {
     let text = match COMMENT.as_ref().filter(|_| text.contains('#')) {
@@ -217,12 +265,10 @@ fn decode(text: &str, found: &mut impl FnMut(String)) {
     if text.contains("[::-1]") || text.contains("reversed(") || text.contains(".reverse(") {
         found(text.chars().rev().collect());
     }
-    for run in text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= SHORTEST_RUN) {
-        let is_hex = run.len().is_multiple_of(2) && run.bytes().all(|b| b.is_ascii_hexdigit());
-        if let Some(decoded) = is_hex.then(|| from_hex(run)).flatten() {
-            found(decoded);
-        }
-        found_base64(run, found);
+    let hidden: Vec<String> = Runs(text).flat_map(hidden_in).collect();
+    if !hidden.is_empty() {
+        // All in one, a line each: no number of runs can hide another.
+        found(hidden.join("\n"));
     }
     if !has_numbers(text) {
         return;
@@ -263,69 +309,4 @@ fn entities(text: &str) -> String {
         code.and_then(char::from_u32).map_or_else(String::new, String::from)
     });
     replaced.into_owned()
-}
-
-fn is_base64(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '-' | '_' | '=')
-}
-
-/// Both alphabets, with and without padding.
-fn found_base64(run: &str, found: &mut impl FnMut(String)) {
-    const ANY: GeneralPurposeConfig = GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true);
-    const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, ANY);
-    let run: String = run
-        .trim_end_matches('=')
-        .chars()
-        .map(|c| match c {
-            '-' => '+',
-            '_' => '/',
-            c => c,
-        })
-        .collect();
-    if let Some(decoded) = STANDARD.decode(run).ok().and_then(texty) {
-        found(decoded);
-    }
-}
-
-fn from_hex(run: &str) -> Option<String> {
-    let digit = |b: u8| char::from(b).to_digit(16);
-    let bytes = run.as_bytes().chunks_exact(2).map(|pair| match pair {
-        [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
-        _ => None,
-    });
-    texty(bytes.collect::<Option<Vec<u8>>>()?)
-}
-
-/// The bytes as text, if they are text; a random string decodes to noise.
-fn texty(bytes: Vec<u8>) -> Option<String> {
-    let bytes = inflated(&bytes).unwrap_or(bytes);
-    if matches!(bytes.as_slice(), [0x80, 2..=5, .., b'.']) {
-        // A binary pickle has no text to match; being one is enough.
-        return Some("pickle.loads(b'')".into());
-    }
-    let text = if bytes.len() >= 6 && bytes.iter().skip(1).step_by(2).all(|b| *b == 0) {
-        // PowerShell's encoded commands are UTF-16.
-        bytes.iter().step_by(2).map(|b| char::from(*b)).collect()
-    } else {
-        String::from_utf8(bytes).ok()?
-    };
-    let odd = text.chars().filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')).count();
-    (text.len() >= 3 && odd * 10 <= text.len()).then_some(text)
-}
-
-/// What gzip or zlib data holds, up to a size that code for a node does not reach.
-fn inflated(bytes: &[u8]) -> Option<Vec<u8>> {
-    use std::io::Read as _;
-    const MOST: u64 = 64 << 10;
-    let mut plain = Vec::new();
-    match bytes {
-        [0x1f, 0x8b, 8, ..] => flate2::read::GzDecoder::new(bytes).take(MOST).read_to_end(&mut plain).ok()?,
-        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
-            flate2::read::ZlibDecoder::new(bytes).take(MOST).read_to_end(&mut plain).ok()?
-        }
-        _ => return None,
-    };
-    Some(plain)
 }

@@ -3,30 +3,30 @@
 use serde_json::Value;
 
 use super::finding::{Finding, Flag};
-use crate::workflow::graph::{MAX_INPUTS, MAX_NODES};
+use crate::{
+    error::JsonObject,
+    workflow::graph::{MAX_INPUTS, MAX_NODES},
+};
 
-/// Everything about the outermost map that ComfyUI would not take, or would take differently.
-pub(super) fn faults(value: &Value) -> Vec<Finding> {
+/// What is wrong with the outermost value as a whole.
+pub(super) fn fault(value: &Value) -> Option<Finding> {
     let Value::Object(map) = value else {
-        return vec![malformed(None, "the workflow is not an object of nodes")];
+        return Some(malformed(None, "the workflow is not an object of nodes"));
     };
     if map.is_empty() {
-        return vec![malformed(None, "the workflow has no nodes")];
+        return Some(malformed(None, "the workflow has no nodes"));
     }
-    if map.len() > MAX_NODES {
-        return vec![malformed(
-            None,
-            &format!("the workflow has {} nodes; at most {MAX_NODES} are accepted", map.len()),
-        )];
-    }
-    map.iter().filter_map(|(id, node)| fault(id, node)).take(50).collect()
+    (map.len() > MAX_NODES).then(|| {
+        malformed(None, &format!("the workflow has {} nodes; at most {MAX_NODES} are accepted", map.len()))
+    })
 }
 
-fn fault(id: &str, node: &Value) -> Option<Finding> {
-    let Value::Object(node) = node else {
+/// What ComfyUI would not take about an entry of the outermost map, or would take differently.
+pub(super) fn node_fault(id: &str, node: &Value, parts: Parts<'_>) -> Option<Finding> {
+    if !node.is_object() {
         return Some(malformed(Some(id), "it is not an object with class_type and inputs"));
-    };
-    match node.get("class_type") {
+    }
+    match parts.class {
         Some(Value::String(class)) if class.trim().is_empty() => {
             return Some(malformed(Some(id), "its class_type is empty"));
         }
@@ -34,7 +34,7 @@ fn fault(id: &str, node: &Value) -> Option<Finding> {
         Some(_) => return Some(malformed(Some(id), "its class_type is not a string")),
         None => return Some(malformed(Some(id), "it has no class_type")),
     }
-    match node.get("inputs") {
+    match parts.inputs {
         Some(Value::Object(inputs)) if inputs.len() > MAX_INPUTS => Some(malformed(
             Some(id),
             &format!("it has {} inputs; at most {MAX_INPUTS} are accepted", inputs.len()),
@@ -42,6 +42,38 @@ fn fault(id: &str, node: &Value) -> Option<Finding> {
         Some(Value::Object(_)) => None,
         Some(_) => Some(malformed(Some(id), "its inputs are not an object")),
         None => Some(malformed(Some(id), "it has no inputs")),
+    }
+}
+
+/// What makes a node one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Parts<'n> {
+    pub(super) class: Option<&'n Value>,
+    pub(super) inputs: Option<&'n Value>,
+}
+
+impl<'n> Parts<'n> {
+    /// Reads a node.
+    pub(super) fn of(node: &'n Value) -> Self {
+        let Value::Object(node) = node else { return Self::default() };
+        if node.len() > 8 {
+            return Self { class: node.get("class_type"), inputs: node.get("inputs") };
+        }
+        // A node has three keys, and comparing those costs less than hashing two.
+        let mut parts = Self::default();
+        for (key, value) in node {
+            match key.as_str() {
+                "class_type" => parts.class = Some(value),
+                "inputs" => parts.inputs = Some(value),
+                _ => {}
+            }
+        }
+        parts
+    }
+
+    /// Class and inputs, where both are what they should be.
+    pub(super) fn read(self) -> Option<(&'n str, &'n JsonObject)> {
+        Some((self.class?.as_str()?, self.inputs?.as_object()?))
     }
 }
 

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{config::Security, workflow::ObjectInfo};
 
+mod rules;
+
 fn flags_with(workflow: &Value, knowledge: &Knowledge<'_>) -> Vec<Flag> {
     let inspector = Inspector::new(&Security::default());
     let mut flags: Vec<Flag> = inspector.inspect_value(workflow, knowledge).iter().map(|f| f.flag).collect();
@@ -178,6 +180,82 @@ fn credentials_titles_and_sizes() {
     assert_eq!(flags(&node("LatentCut", &json!({"dim": "x", "index": 0, "amount": 16_384}))), []);
     assert_eq!(flags(&node("RepeatImageBatch", &json!({"amount": 16_384}))), [Flag::ResourceAbuse]);
     assert_eq!(flags(&json!({})), [Flag::Malformed]);
+}
+
+#[test]
+fn many_small_findings_do_not_hide_a_large_one() {
+    let link = |n: usize| {
+        (n.to_string(), json!({"class_type": "Fetch It", "inputs": {"a": "https://example.com/x"}}))
+    };
+    let mut graph: serde_json::Map<String, Value> = (0..900).map(link).collect();
+    graph.insert("last".into(), json!({"class_type": "Terminal", "inputs": {}}));
+    assert_eq!(flags(&Value::Object(graph)), [Flag::DangerousNode, Flag::ExternalUrl]);
+}
+
+/// `count` nodes of `class`, each taking the one before it in every one of `names`.
+fn chain(class: &str, names: &[String], count: usize, first: &Value) -> serde_json::Map<String, Value> {
+    let inputs = |n: usize| -> Value {
+        names
+            .iter()
+            .map(|name| (name.clone(), json!([(n - 1).to_string(), 0])))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let node = |n: usize| {
+        let inputs = if n == 0 { first.clone() } else { inputs(n) };
+        (n.to_string(), json!({"class_type": class, "inputs": inputs}))
+    };
+    (0..count).map(node).collect()
+}
+
+#[test]
+fn text_is_followed_through_any_number_of_links_in_linear_time() {
+    let names: Vec<String> = (0..40).map(|n| format!("i{n}")).collect();
+    let dense = chain("Mix", &names, 40, &json!({"x": ""}));
+    assert_eq!(flags(&Value::Object(dense)), []);
+    let mut long = chain(
+        "StringReplace",
+        &["string".into()],
+        3_000,
+        &json!({"string": "__import__('os').system('id')"}),
+    );
+    long.insert("end".into(), json!({"class_type": "Unknown", "inputs": {"script": ["2999", 0]}}));
+    assert_eq!(flags(&Value::Object(long)), [Flag::CodeInInput]);
+    let circle = json!({
+        "1": {"class_type": "A", "inputs": {"x": ["2", 0], "y": "os.sys"}},
+        "2": {"class_type": "B", "inputs": {"x": ["1", 0], "y": "tem('id')"}}
+    });
+    flags(&circle);
+}
+
+#[test]
+fn text_that_doubles_or_is_led_everywhere_is_refused_and_not_built() {
+    let names = ["string_a".to_owned(), "string_b".to_owned()];
+    let mut doubling = chain("StringConcatenate", &names, 60, &json!({"string_a": "a ", "string_b": "b "}));
+    doubling.insert("end".into(), json!({"class_type": "Unknown", "inputs": {"x": ["59", 0]}}));
+    assert_eq!(flags(&Value::Object(doubling)), [Flag::DepthExceeded]);
+    let growing = json!({
+        "1": {"class_type": "StringReplace", "inputs": {"string": "a".repeat(60_000), "find": "a", "replace": "b ".repeat(30_000)}},
+        "2": {"class_type": "Unknown", "inputs": {"x": ["1", 0]}}
+    });
+    assert_eq!(flags(&growing), [Flag::DepthExceeded]);
+}
+
+#[test]
+fn neither_padding_nor_noise_hides_code() {
+    use base64::Engine as _;
+    let padded = format!("{}\n__import__('os').system('id')", "a quiet line\n".repeat(9_000));
+    let linked = json!({
+        "1": {"class_type": "PrimitiveString", "inputs": {"value": padded}},
+        "2": {"class_type": "Unknown", "inputs": {"script": ["1", 0]}}
+    });
+    assert_eq!(flags(&linked), [Flag::CodeInInput]);
+    let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let mut lines = vec![encode("__import__('os').system('id')")];
+    lines.extend((0..200).map(|n| encode(&format!("a harmless remark, number {n}"))));
+    assert_eq!(flags(&node("MyNode", &json!({"code": lines.join(" ")}))), [Flag::CodeInInput]);
+    lines.remove(0);
+    assert_eq!(flags(&node("MyNode", &json!({"notes": lines.join(" ")}))), []);
 }
 
 /// One way of hiding a text from somebody who searches for words.

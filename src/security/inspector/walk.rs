@@ -3,13 +3,16 @@
 use serde_json::Value;
 
 use super::{
-    classes::{Lists, Origin},
-    finding::{Finding, Flag, short},
-    flow::{Class, Flow},
-    inspect::Knowledge,
-    leaf::{self, Leaf},
+    classes::Origin,
+    finding::{Finding, Flag, Severity, short},
+    flow::{Flow, source_of},
+    leaf::{self, Found},
     place::{Place, Step},
-    wording, work,
+    said::{Class, Said},
+    structure::{self, Parts},
+    text::Text,
+    wording,
+    work::Work,
 };
 use crate::error::JsonObject;
 
@@ -17,44 +20,36 @@ use crate::error::JsonObject;
 const MOST_GRAPHS: usize = 10;
 /// How deep values may nest.
 const MOST_DEPTH: usize = 64;
-/// The most findings of one workflow; more say nothing new.
+/// The most findings of one severity; more say nothing new, and many small ones must not hide a large one.
 const MOST_FINDINGS: usize = 500;
+/// The most nodes that are told to be no nodes.
+const MOST_FAULTS: usize = 50;
 
 /// One pass over a workflow.
 pub(super) struct Walk<'a> {
-    pub(super) lists: &'a Lists,
-    pub(super) knowledge: Knowledge<'a>,
-    pub(super) enforce: bool,
+    pub(super) said: &'a Said<'a>,
+    faults: Vec<Finding>,
     findings: Vec<Finding>,
-    found: usize,
-    /// Classes about which there is nothing to say.
-    pub(super) plain: std::collections::HashSet<String, foldhash::fast::RandomState>,
+    /// How many there are of each severity.
+    counts: [usize; Severity::ALL.len()],
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(lists: &'a Lists, knowledge: Knowledge<'a>, enforce: bool) -> Self {
-        Self {
-            lists,
-            knowledge,
-            enforce,
-            findings: Vec::new(),
-            found: 0,
-            plain: std::collections::HashSet::default(),
-        }
-    }
-
-    /// How often something was found so far, also where the list is full.
-    pub(super) fn count(&self) -> usize {
-        self.found
+    pub(super) fn new(said: &'a Said<'a>) -> Self {
+        Self { said, faults: Vec::new(), findings: Vec::new(), counts: Default::default() }
     }
 
     pub(super) fn into_findings(self) -> Vec<Finding> {
-        self.findings
+        let mut all = self.faults;
+        all.extend(self.findings);
+        all
     }
 
     /// Looks at a whole workflow, or at what was given as one.
     pub(super) fn top(&mut self, value: &Value) {
-        if self.enforce && self.knowledge.replacements.is_some_and(|answer| !answer.is_object()) {
+        self.faults.extend(structure::fault(value));
+        let replacements = self.said.knowledge.replacements;
+        if self.said.enforce && replacements.is_some_and(|answer| !answer.is_object()) {
             let why = "Node replacements of the server could not be read; what runs may differ from what was checked";
             self.findings.push(Finding::new(Flag::NodeReplacement, why));
         }
@@ -62,15 +57,23 @@ impl<'a> Walk<'a> {
             Value::Object(map) => self.graph(map, 1),
             other => self.stray(other, "workflow", 1),
         }
+        if self.said.is_spent() {
+            let why = "Texts are led to too many places, or put together to too long ones, to be read";
+            self.findings.push(Finding::new(Flag::DepthExceeded, why));
+        }
     }
 
     /// Looks at a map of nodes. Entries that are no nodes are searched for nodes.
     fn graph(&mut self, map: &JsonObject, graphs: usize) {
-        let flow = Flow::new(map, self.knowledge.object_info);
+        let flow = Flow::new(map, self.said);
         for (id, value) in map {
-            match value {
-                Value::Object(node) if node.contains_key("class_type") => self.node(id, node, &flow, graphs),
-                other => self.stray(other, id, graphs),
+            let parts = Parts::of(value);
+            if graphs == 1 && self.faults.len() < MOST_FAULTS {
+                self.faults.extend(structure::node_fault(id, value, parts));
+            }
+            match (value, parts.class) {
+                (Value::Object(node), Some(class)) => self.node(id, node, class, &flow, graphs),
+                _ => self.stray(value, id, graphs),
             }
         }
     }
@@ -78,15 +81,15 @@ impl<'a> Walk<'a> {
     /// Looks for nodes in something that is not a node.
     fn stray(&mut self, value: &Value, name: &str, graphs: usize) {
         let empty = JsonObject::new();
-        let flow = Flow::new(&empty, self.knowledge.object_info);
-        let said = Class { origin: Origin::EditorOnly, ..flow.class("") };
+        let flow = Flow::new(&empty, self.said);
+        let said = Class { origin: Origin::EditorOnly, ..self.said.class("") };
         let place = Place { id: name, class: "", origin: Origin::EditorOnly, said, graphs };
-        self.value(value, Step::Root(name), place, &flow, 1);
+        self.value(value, Step::Root(name, self.said.name(name)), place, &flow, 1);
     }
 
-    fn node(&mut self, id: &str, node: &JsonObject, flow: &Flow<'_>, graphs: usize) {
-        let class = node.get("class_type").and_then(Value::as_str).unwrap_or_default();
-        let said = flow.class(class);
+    fn node(&mut self, id: &str, node: &JsonObject, class: &Value, flow: &Flow<'_>, graphs: usize) {
+        let class = class.as_str().unwrap_or_default();
+        let said = self.said.class(class);
         let place = Place { id, class, origin: said.origin, said, graphs };
         if graphs > MOST_GRAPHS {
             let shown = short(class);
@@ -109,12 +112,14 @@ impl<'a> Walk<'a> {
                     // The editor's notes never run, but people and assistants read them.
                     let said = Class { origin: Origin::EditorOnly, ..place.said };
                     let notes = Place { origin: Origin::EditorOnly, said, ..place };
-                    inner += self.value(value, Step::Root("_meta"), notes, flow, 1);
+                    inner += self.value(value, Step::Root("_meta", self.said.name("_meta")), notes, flow, 1);
                 }
-                (key, value) => inner += self.value(value, Step::Root(key), place, flow, 1),
+                (key, value) => {
+                    inner += self.value(value, Step::Root(key, self.said.name(key)), place, flow, 1);
+                }
             }
         }
-        if inner == 0 && is_subgraph(class) && !self.is_known(class) {
+        if inner == 0 && said.subgraph {
             self.push(
                 place,
                 Flag::SubgraphUnresolved,
@@ -124,25 +129,38 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn is_known(&self, class: &str) -> bool {
-        self.knowledge.object_info.is_some_and(|info| info.contains(class))
-    }
-
     fn inputs(&mut self, inputs: &JsonObject, place: Place<'_>, flow: &Flow<'_>) -> usize {
-        for (name, why) in work::excesses(place.class, inputs, place.origin, flow) {
-            self.suspicious(place, Flag::ResourceAbuse, &name, Some(&why));
-        }
-        self.joined(inputs, None, place, flow);
+        let mut work = Work::new(place.said.repeats, place.origin);
+        let mut pieces: Vec<(Step<'_>, &str)> = Vec::new();
         let mut inner = 0;
         for (name, value) in inputs {
-            self.key(place, Step::Root(name), flow);
-            inner += self.value(value, Step::Root(name), place, flow, 1);
+            let step = Step::Root(name, self.said.name(name));
+            if let Some(why) = work.add(&step.inner().amount, value) {
+                self.suspicious(place, Flag::ResourceAbuse, name, Some(&why));
+            }
+            self.key(place, step);
+            if place.origin == Origin::Custom
+                && let Value::String(text) = value
+                && step.inner().purpose(place.said.loads, place.origin).code
+            {
+                pieces.push((step, text));
+            }
+            inner += self.value(value, step, place, flow, 1);
+        }
+        let grown = || work.enlarges().then(|| flow.volume(place.id)?.excess()).flatten();
+        if let Some(why) = work.together().or_else(grown) {
+            self.suspicious(place, Flag::ResourceAbuse, "width", Some(&why));
+        }
+        if let [(step, _), _, ..] = pieces.as_slice() {
+            let joined: String = pieces.iter().map(|(_, text)| *text).collect();
+            self.joined(&joined, *step, place, flow);
         }
         inner
     }
 
     /// Names and titles are shown to people and to the assistant.
     fn label(&mut self, place: Place<'_>, what: &str, text: &str) {
+        let text = Text::new(text);
         if wording::steers_display(text) {
             self.suspicious(place, Flag::ControlChars, what, Some("characters that steer the display"));
         }
@@ -151,10 +169,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn key(&mut self, place: Place<'_>, step: Step<'_>, flow: &Flow<'_>) {
-        let name = step.name();
-        if !flow.name(name).plain {
-            for (flag, why) in leaf::judge_key(name, place.origin) {
+    fn key(&mut self, place: Place<'_>, step: Step<'_>) {
+        if !step.inner().plain {
+            for (flag, why) in leaf::judge_key(step.name(), place.origin) {
                 self.suspicious(place, flag, &step.path(), why);
             }
         }
@@ -181,7 +198,8 @@ impl<'a> Walk<'a> {
         }
         match value {
             Value::String(text) => {
-                self.leaf(Leaf::Text(text), step, place, flow);
+                let usage = leaf::usage(step, place, flow);
+                self.found(&leaf::judge(text, step.inner().secret, usage), step, place);
                 self.graph_in_text(text, place)
             }
             Value::Array(items) => self.list(value, items, step, place, flow, depth),
@@ -211,21 +229,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Pieces of code in several inputs that a node may join.
-    fn joined(&mut self, map: &JsonObject, step: Option<Step<'_>>, place: Place<'_>, flow: &Flow<'_>) {
-        if place.origin != Origin::Custom {
-            return;
-        }
-        let whole = step.is_some();
-        let pieces: Vec<Value> = map
-            .iter()
-            .filter(|(name, value)| value.is_string() && (whole || flow.purpose(place.said, name).code))
-            .map(|(_, value)| value.clone())
-            .collect();
-        let name = map.iter().find(|(_, value)| value.is_string()).map_or("", |(name, _)| name.as_str());
-        if pieces.len() > 1 && (!whole || pieces.len() == map.len()) {
-            self.leaf(Leaf::List(&pieces), step.unwrap_or(Step::Root(name)), place, flow);
-        }
+    /// Pieces of code that a node may join.
+    fn joined(&mut self, text: &str, step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) {
+        self.found(&leaf::judge_joined(text, leaf::usage(step, place, flow)), step, place);
     }
 
     fn list(
@@ -237,13 +243,24 @@ impl<'a> Walk<'a> {
         flow: &Flow<'_>,
         depth: usize,
     ) -> usize {
-        if items.len() == 2 && matches!(step, Step::Root(_)) && takes_text(step, place, flow) {
-            for text in flow.texts(value) {
-                self.leaf(Leaf::Linked(&text), step, place, flow);
+        let custom = place.origin == Origin::Custom;
+        if source_of(value).is_some() {
+            if matches!(step, Step::Root(..))
+                && takes_text(step, place)
+                && let Some((id, text)) = flow.text(value)
+            {
+                let usage = leaf::usage(step, place, flow);
+                let found = flow.judged((id, &text), usage, |text| leaf::judge_linked(text, usage));
+                self.found(&found, step, place);
             }
-        }
-        if place.origin == Origin::Custom && items.len() > 1 {
-            self.leaf(Leaf::List(items), step, place, flow);
+            if source_of(value).is_some_and(is_plain_id) {
+                return 0;
+            }
+        } else if custom
+            && items.len() > 1
+            && let Some(joined) = leaf::joined(items)
+        {
+            self.joined(&joined, step, place, flow);
         }
         let items = items.iter().enumerate();
         items.map(|(at, item)| self.value(item, Step::Index(&step, at), place, flow, depth + 1)).sum()
@@ -257,8 +274,8 @@ impl<'a> Walk<'a> {
         flow: &Flow<'_>,
         depth: usize,
     ) -> usize {
-        if map.contains_key("class_type") {
-            self.node(step.name(), map, flow, place.graphs + 1);
+        if let Some(class) = map.get("class_type") {
+            self.node(step.name(), map, class, flow, place.graphs + 1);
             return 1;
         }
         if map.values().any(|value| value.get("class_type").is_some()) {
@@ -269,32 +286,33 @@ impl<'a> Walk<'a> {
             ["widgets_values", "outputs", "pos", "mode"].iter().any(|key| map.contains_key(*key))
         });
         if let Some(class) = editor_class {
-            self.class(Place {
-                id: step.name(),
-                class,
-                origin: flow.class(class).origin,
-                said: flow.class(class),
-                graphs: place.graphs,
-            });
+            let said = self.said.class(class);
+            self.class(Place { id: step.name(), class, origin: said.origin, said, graphs: place.graphs });
         }
-        self.joined(map, Some(step), place, flow);
+        if place.origin == Origin::Custom && map.len() > 1 && map.values().all(Value::is_string) {
+            let joined: String = map.values().filter_map(Value::as_str).collect();
+            self.joined(&joined, step, place, flow);
+        }
         let mut inner = 0;
         for (key, value) in map {
-            let step = Step::Key(&step, key);
-            self.key(place, step, flow);
+            let step = Step::Key(&step, key, self.said.name(key));
+            self.key(place, step);
             inner += self.value(value, step, place, flow, depth + 1);
         }
         inner
     }
 
-    fn leaf(&mut self, leaf: Leaf<'_>, step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) {
-        for (flag, why) in leaf::judge(leaf, step, place, flow) {
-            self.suspicious(place, flag, &step.path(), why.as_deref());
+    fn found(&mut self, found: &Found, step: Step<'_>, place: Place<'_>) {
+        for (flag, why) in found {
+            self.suspicious(place, *flag, &step.path(), why.as_deref());
         }
     }
 
     /// A finding in the reference's words; what comes after them is ours.
     fn suspicious(&mut self, place: Place<'_>, flag: Flag, field: &str, why: Option<&str>) {
+        if self.is_full(flag.severity()) {
+            return;
+        }
         let (id, class, field) = (short(place.id), short(place.class), short(field));
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         let message = format!("Suspicious input in node {id} ({class}), field '{field}'{why}");
@@ -302,25 +320,30 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn push(&mut self, place: Place<'_>, flag: Flag, input: &str, message: String) {
-        self.found += 1;
-        if self.findings.len() >= MOST_FINDINGS {
+        if self.is_full(flag.severity()) {
             return;
         }
         let finding = Finding::new(flag, message).node(place.id, place.class);
         let finding = if input.is_empty() { finding } else { finding.input(input) };
         if !self.findings.contains(&finding) {
+            if let Some(count) = self.counts.get_mut(flag.severity() as usize) {
+                *count += 1;
+            }
             self.findings.push(finding);
         }
     }
+
+    fn is_full(&self, severity: Severity) -> bool {
+        self.counts.get(severity as usize).is_none_or(|count| *count >= MOST_FINDINGS)
+    }
+}
+
+/// True for the ids that editors give: nothing can hide in them.
+fn is_plain_id(id: &str) -> bool {
+    id.len() <= 20 && id.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
 }
 
 /// True where a text that comes over a link could do something.
-fn takes_text(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> bool {
-    place.origin == Origin::Custom || flow.purpose(place.said, step.name()).path
-}
-
-/// True for classes that stand for a graph: by name, or by the id that the editor gives to subgraphs.
-fn is_subgraph(class: &str) -> bool {
-    class.to_ascii_lowercase().contains("subgraph")
-        || (class.len() == 36 && uuid::Uuid::try_parse(class).is_ok())
+fn takes_text(step: Step<'_>, place: Place<'_>) -> bool {
+    place.origin == Origin::Custom || step.inner().purpose(place.said.loads, place.said.origin).path
 }

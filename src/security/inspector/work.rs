@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::{classes::Origin, flow::Flow};
-use crate::error::JsonObject;
+use super::classes::Origin;
 
 /// The largest side of a picture; ComfyUI's own limit.
 const MOST_SIDE: f64 = 16_384.0;
@@ -19,68 +18,156 @@ const MOST_SCALE: f64 = 32.0;
 const MOST_SECONDS: f64 = 7_200.0;
 /// The most pixels of one latent, over batch and frames.
 const MOST_PIXELS: f64 = 8e9;
+/// Pixels from which on it matters how many pictures are made that large.
+const LARGE: f64 = 2_048.0 * 2_048.0;
 /// The most repetitions of anything.
 const MOST_REPEATS: f64 = 10_000.0;
 
-/// The inputs that ask for too much, and why.
-pub(super) fn excesses(
-    class: &str,
-    inputs: &JsonObject,
-    origin: Origin,
-    flow: &Flow<'_>,
-) -> Vec<(String, String)> {
-    let repeats = class.contains("Repeat") || class.contains("Batch");
-    let mut excesses = Vec::new();
-    let mut pixels = 1.0;
-    let mut sides = 0;
-    for (name, value) in inputs {
-        let Some(number) = number(value) else { continue };
-        let known = flow.name(name);
-        let words = &known.words;
-        let whole = words.len() == 1;
+/// What a number under a name counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Amount {
+    /// The most it may be, in classes that repeat things and in others. `None`: any number will do.
+    most: Option<(f64, Option<f64>)>,
+    /// It counts pictures, in classes that repeat things and in others.
+    batch: (bool, bool),
+    /// It is a side of a picture.
+    side: bool,
+    /// It is a side, or a number of frames.
+    extent: bool,
+    /// What a picture grows by.
+    factor: bool,
+    /// Less than nothing makes no sense.
+    counts: bool,
+}
+
+impl Amount {
+    /// Reads the lower-case words of a name.
+    pub(super) fn read(words: &[String]) -> Self {
         let last = words.last().map(String::as_str).unwrap_or_default();
-        let most = match last {
-            "width" | "height" => {
-                sides += usize::from(whole);
-                MOST_SIDE
-            }
-            "steps" => MOST_STEPS,
-            "size" | "amount" | "count" | "num" | "images" | "batch" if is_batch(words, repeats) => {
-                MOST_BATCH
-            }
-            "by" | "factor" | "multiplier" | "scale"
-                if words.iter().any(|w| w.contains("scale") || w == "resize") =>
-            {
-                MOST_SCALE
-            }
-            "length" | "frames" if !words.iter().any(|word| word == "context") => MOST_FRAMES,
-            "count" | "number" | "num" if words.iter().any(|word| word == "frame" || word == "frames") => {
-                MOST_FRAMES
-            }
-            "seconds" | "duration" => MOST_SECONDS,
-            "iterations" | "loops" | "repeats" | "repeat" | "loop" => MOST_REPEATS,
-            "megapixels" => MOST_SIDE * MOST_SIDE / 1e6,
-            _ => continue,
+        let whole = words.len() == 1;
+        let frames = words.iter().any(|word| word == "frame" || word == "frames");
+        let of = |repeats: bool| {
+            Some(match last {
+                "width" | "height" => MOST_SIDE,
+                "steps" => MOST_STEPS,
+                "size" | "amount" | "count" | "num" | "images" | "batch" if is_batch(words, repeats) => {
+                    MOST_BATCH
+                }
+                "by" | "factor" | "multiplier" | "scale"
+                    if words.iter().any(|w| w.contains("scale") || w == "resize") =>
+                {
+                    MOST_SCALE
+                }
+                "length" | "frames" if !words.iter().any(|word| word == "context") => MOST_FRAMES,
+                "count" | "number" | "num" if frames => MOST_FRAMES,
+                "seconds" | "duration" => MOST_SECONDS,
+                "iterations" | "loops" | "repeats" | "repeat" | "loop" => MOST_REPEATS,
+                "megapixels" => MOST_SIDE * MOST_SIDE / 1e6,
+                _ => return None,
+            })
         };
+        Self {
+            // What limits a class that repeats nothing limits one that does.
+            most: of(true).map(|repeating| (repeating, of(false))),
+            batch: (is_batch(words, true), is_batch(words, false)),
+            side: whole && matches!(last, "width" | "height"),
+            extent: whole && matches!(last, "width" | "height" | "length" | "frames"),
+            factor: matches!(last, "by" | "factor" | "multiplier" | "scale")
+                && words.iter().any(|w| w.contains("scale") || w == "resize"),
+            counts: matches!(last, "width" | "height" | "steps" | "length" | "frames" | "size" | "amount"),
+        }
+    }
+}
+
+/// The numbers of one node, added up input by input.
+pub(super) struct Work {
+    repeats: bool,
+    least: f64,
+    /// How many pictures or frames it makes of one.
+    many: f64,
+    area: f64,
+    sides: usize,
+    factor: f64,
+    excessive: bool,
+}
+
+impl Work {
+    /// Nothing yet, in a class of this origin that `repeats` things or not.
+    pub(super) fn new(repeats: bool, origin: Origin) -> Self {
         let least = if origin == Origin::Core { 0.0 } else { -1.0 };
-        if number > most {
-            excesses.push((name.clone(), format!("{number} is more than {most}")));
-        } else if number < least
-            && matches!(last, "width" | "height" | "steps" | "length" | "frames" | "size" | "amount")
-        {
-            excesses.push((name.clone(), format!("{number} is less than nothing")));
-        }
-        if (whole && matches!(last, "width" | "height" | "length" | "frames")) || is_batch(words, repeats) {
-            pixels *= number.max(1.0);
-        }
+        Self { repeats, least, many: 1.0, area: 1.0, sides: 0, factor: 1.0, excessive: false }
     }
-    if sides >= 2 && pixels > MOST_PIXELS && excesses.is_empty() {
-        excesses.push((
-            "width".into(),
-            format!("{pixels:.0} pixels over all frames are more than {MOST_PIXELS:.0}"),
-        ));
+
+    /// Adds one input, and says why it is too much.
+    pub(super) fn add(&mut self, amount: &Amount, value: &Value) -> Option<String> {
+        let (repeating, single) = amount.most?;
+        let most = if self.repeats { repeating } else { single? };
+        let number = number(value)?;
+        let batch = if self.repeats { amount.batch.0 } else { amount.batch.1 };
+        if amount.side {
+            self.sides += 1;
+            self.area *= number.max(1.0);
+        } else if amount.extent || batch {
+            self.many *= number.max(1.0);
+        } else if amount.factor {
+            self.factor *= number.max(1.0);
+        }
+        let why = if number > most {
+            format!("{number} is more than {most}")
+        } else if number < self.least && amount.counts {
+            format!("{number} is less than nothing")
+        } else {
+            return None;
+        };
+        self.excessive = true;
+        Some(why)
     }
-    excesses
+
+    /// Why all inputs together are too much, though each alone is not.
+    pub(super) fn together(&self) -> Option<String> {
+        let pixels = self.area * self.many;
+        (self.sides >= 2 && !self.excessive).then(|| too_many(pixels)).flatten()
+    }
+
+    /// True when the node may make pictures larger that it gets from others.
+    pub(super) fn enlarges(&self) -> bool {
+        !self.excessive && (self.factor > 1.0 || (self.sides >= 2 && self.area >= LARGE))
+    }
+
+    /// What the node makes of what it gets.
+    pub(super) fn applied_to(&self, given: Volume) -> Volume {
+        let area = if self.sides >= 2 { self.area } else { given.area * self.factor * self.factor };
+        Volume { area: area.min(1e30), many: (given.many * self.many).min(1e30) }
+    }
+}
+
+/// Pictures on their way through the graph.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Volume {
+    /// Pixels of one.
+    pub(super) area: f64,
+    /// How many there are.
+    pub(super) many: f64,
+}
+
+impl Volume {
+    /// One pixel, as far as anybody knows.
+    pub(super) const LEAST: Self = Self { area: 1.0, many: 1.0 };
+
+    /// The larger of both, each by itself.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { area: self.area.max(other.area), many: self.many.max(other.many) }
+    }
+
+    /// Why it is too much.
+    pub(super) fn excess(self) -> Option<String> {
+        too_many(self.area * self.many)
+    }
+}
+
+fn too_many(pixels: f64) -> Option<String> {
+    (pixels > MOST_PIXELS)
+        .then(|| format!("{pixels:.0} pixels over all pictures and frames are more than {MOST_PIXELS:.0}"))
 }
 
 /// An `amount` is one of pictures where the class repeats them, and a length where it cuts them.
@@ -102,12 +189,13 @@ fn number(value: &Value) -> Option<f64> {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::inputs::Name, *};
 
     fn count(inputs: &Value) -> usize {
-        let none = JsonObject::new();
-        excesses("RepeatLatentBatch", inputs.as_object().unwrap(), Origin::Core, &Flow::new(&none, None))
-            .len()
+        let mut work = Work::new(true, Origin::Core);
+        let inputs = inputs.as_object().unwrap().iter();
+        let alone = inputs.filter_map(|(name, value)| work.add(&Name::read(name).amount, value)).count();
+        alone + usize::from(work.together().is_some())
     }
 
     #[test]

@@ -91,16 +91,24 @@ pub(crate) fn has_credential(text: &str) -> bool {
 
 /// False for text of short words, in which no token of [`SHAPES`] has room.
 fn may_hold_token(text: &str) -> bool {
-    let mut run = 0;
-    for byte in text.bytes() {
-        // `-u name:word` and `bot…:` are told by their colon, a key block by its dashes.
-        if byte == b':' {
-            return true;
+    // `-u name:word` and `bot…:` are told by their colon, a key block by its dashes.
+    if text.contains(':') {
+        return true;
+    }
+    let belongs = |byte: &&u8| !(byte.is_ascii_whitespace() || **byte == b',');
+    let bytes = text.as_bytes();
+    let mut at = SHORTEST_TOKEN - 1;
+    // A word of that length reaches over every place of that distance, so only those need a look.
+    while let Some(byte) = bytes.get(at) {
+        if belongs(&byte) {
+            let before = bytes.iter().take(at).rev().take(SHORTEST_TOKEN).take_while(belongs).count();
+            let after = bytes.iter().skip(at).take(SHORTEST_TOKEN).take_while(belongs).count();
+            if before + after >= SHORTEST_TOKEN {
+                return true;
+            }
+            at += after;
         }
-        run = if byte.is_ascii_whitespace() || byte == b',' { 0 } else { run + 1 };
-        if run >= SHORTEST_TOKEN {
-            return true;
-        }
+        at += SHORTEST_TOKEN;
     }
     false
 }

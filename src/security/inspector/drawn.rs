@@ -1,0 +1,161 @@
+//! The editor's own format as a graph to inspect, without the help of a server: nodes of all subgraphs in one map.
+//!
+//! Which value belongs to which input is only known where the file says so; elsewhere the class says what its values
+//! are likely to be for. Nodes that are switched off are read like all others.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::inputs::loads;
+
+/// What the editor writes behind a seed. It belongs to no input.
+const AFTER_GENERATE: [&str; 4] = ["fixed", "increment", "decrement", "randomize"];
+
+/// A drawing, read as a graph.
+pub(super) struct Drawn {
+    /// The nodes, as in API format.
+    pub(super) graph: Value,
+    /// The ids of the subgraphs that are part of the file.
+    pub(super) subgraphs: Vec<String>,
+}
+
+/// Reads a drawing. What is no node is passed over.
+pub(super) fn read(drawn: &Value) -> Drawn {
+    let mut graph = Map::new();
+    let mut subgraphs = Vec::new();
+    add(&mut graph, drawn, "");
+    let definitions = drawn.pointer("/definitions/subgraphs").and_then(Value::as_array);
+    for definition in definitions.into_iter().flatten() {
+        let id = definition.get("id").map(plain).unwrap_or_default();
+        add(&mut graph, definition, &format!("{id}:"));
+        subgraphs.push(id);
+    }
+    Drawn { graph: Value::Object(graph), subgraphs }
+}
+
+fn add(graph: &mut Map<String, Value>, drawn: &Value, prefix: &str) {
+    let list = |key: &str| drawn.get(key).and_then(Value::as_array).into_iter().flatten();
+    let links: HashMap<String, Value> = list("links").filter_map(|link| source(link, prefix)).collect();
+    for (at, node) in list("nodes").enumerate() {
+        let id = node.get("id").map_or_else(|| format!("#{at}"), plain);
+        let class = node.get("type").cloned().unwrap_or_default();
+        let mut read = json!({ "inputs": inputs(node, &links), "class_type": class });
+        if let (Some(title), Some(read)) = (node.get("title"), read.as_object_mut()) {
+            read.insert("_meta".into(), json!({ "title": title }));
+        }
+        // Two nodes of one id are both there to be seen.
+        graph.insert(unused(graph, format!("{prefix}{id}")), read);
+    }
+}
+
+/// A link's id and where it comes from. There are two spellings of links.
+fn source(link: &Value, prefix: &str) -> Option<(String, Value)> {
+    let (id, node, slot) = match link {
+        Value::Array(parts) => (parts.first()?, parts.get(1)?, parts.get(2)?),
+        Value::Object(map) => (map.get("id")?, map.get("origin_id")?, map.get("origin_slot")?),
+        _ => return None,
+    };
+    Some((plain(id), json!([format!("{prefix}{}", plain(node)), slot])))
+}
+
+fn inputs(node: &Value, links: &HashMap<String, Value>) -> Map<String, Value> {
+    let mut inputs = Map::new();
+    let mut names = Vec::new();
+    for socket in node.get("inputs").and_then(Value::as_array).into_iter().flatten() {
+        if let Some(name) = socket.pointer("/widget/name").and_then(Value::as_str) {
+            names.push(name);
+        }
+        let name = socket.get("name").and_then(Value::as_str);
+        let link = socket.get("link").and_then(|link| links.get(&plain(link)));
+        if let (Some(name), Some(link)) = (name, link) {
+            inputs.insert(name.to_owned(), link.clone());
+        }
+    }
+    let class = node.get("type").and_then(Value::as_str).unwrap_or_default();
+    match node.get("widgets_values") {
+        Some(Value::Object(values)) => {
+            for (name, value) in values {
+                put(&mut inputs, name.clone(), value);
+            }
+        }
+        Some(Value::Array(values)) => {
+            let mut names = names.into_iter();
+            let mut before = "";
+            for (at, value) in values.iter().enumerate() {
+                let after_seed = before.ends_with("seed") || before.is_empty();
+                if after_seed && value.as_str().is_some_and(|text| AFTER_GENERATE.contains(&text)) {
+                    continue;
+                }
+                before = names.next().unwrap_or_default();
+                let name = if before.is_empty() { likely_name(class, at) } else { before.to_owned() };
+                put(&mut inputs, name, value);
+            }
+        }
+        _ => {}
+    }
+    inputs
+}
+
+/// Adds a value under this name. A widget that has become a socket keeps its old value, which counts as well.
+fn put(inputs: &mut Map<String, Value>, name: String, value: &Value) {
+    inputs.insert(unused(inputs, name), value.clone());
+}
+
+/// `name`, or `name_7` where that is taken: nothing takes the place of something else.
+fn unused(map: &Map<String, Value>, name: String) -> String {
+    if !map.contains_key(&name) {
+        return name;
+    }
+    // One of one more name than there are is free.
+    let mut free = (map.len()..=2 * map.len()).map(|at| format!("{name}_{at}"));
+    free.find(|name| !map.contains_key(name)).unwrap_or(name)
+}
+
+/// What a value without a name is likely to be for.
+fn likely_name(class: &str, at: usize) -> String {
+    let lower = class.to_ascii_lowercase();
+    if loads(class) || lower.contains("save") {
+        format!("file_{at}")
+    } else if lower.contains("text") || lower.contains("prompt") || lower.contains("note") {
+        format!("text_{at}")
+    } else {
+        format!("widget_{at}")
+    }
+}
+
+fn plain(id: &Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_links_and_subgraphs_are_read() {
+        let drawn = json!({
+            "nodes": [
+                {"id": 1, "type": "KSampler", "widgets_values": [7, "randomize", 20],
+                 "inputs": [{"name": "model", "link": 4}, {"name": "seed", "widget": {"name": "seed"}},
+                            {"name": "steps", "widget": {"name": "steps"}}]},
+                {"id": 2, "type": "aaaa", "title": "T"}
+            ],
+            "links": [[4, 2, 0, 1, 0, "MODEL"]],
+            "definitions": {"subgraphs": [{"id": "aaaa", "links": [{"id": 1, "origin_id": 5, "origin_slot": 0}],
+                "nodes": [{"id": 6, "type": "LoadImage", "widgets_values": ["x.png", "image"]},
+                          {"id": 7, "type": "Combine", "widgets_values": {"prefix": "a"}, "inputs": [{"name": "x", "link": 1}]}]}]}
+        });
+        let drawn = read(&drawn);
+        assert_eq!(
+            drawn.graph,
+            json!({
+                "1": {"class_type": "KSampler", "inputs": {"model": ["2", 0], "seed": 7, "steps": 20}},
+                "2": {"class_type": "aaaa", "inputs": {}, "_meta": {"title": "T"}},
+                "aaaa:6": {"class_type": "LoadImage", "inputs": {"file_0": "x.png", "file_1": "image"}},
+                "aaaa:7": {"class_type": "Combine", "inputs": {"x": ["aaaa:5", 0], "prefix": "a"}}
+            })
+        );
+        assert_eq!(drawn.subgraphs, ["aaaa"]);
+    }
+}
