@@ -16,8 +16,9 @@ const INHERITED: [(&str, &str); 8] = [
     ("tasks.backend_url", "COMFYUI_TASKS_BACKEND_URL"),
 ];
 
-/// The log level has a short name, since it is set in a hurry.
-const SHORT: [(&str, &str); 1] = [("logging.level", "COMFYWARDEN_LOG")];
+/// Keys with a short name: the log level is set in a hurry, and the profile is what a client's entry chooses.
+const SHORT: [(&str, &str); 2] =
+    [("logging.level", "COMFYWARDEN_LOG"), ("tools.profile", "COMFYWARDEN_PROFILE")];
 
 /// What a variable's text becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

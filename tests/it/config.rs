@@ -5,7 +5,7 @@ mod mistakes;
 use std::path::PathBuf;
 
 use comfywarden::config::{
-    self, AuditFail, Auth, Config, Consent, Environment, Error, LoadOptions, Loaded, Mode,
+    self, AuditFail, Auth, Config, Consent, Environment, Error, LoadOptions, Loaded, Mode, Profile,
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -62,6 +62,18 @@ fn example_file_names_every_key_and_equals_the_defaults() {
         let listed = example.pointer(&pointer).is_some();
         assert!(listed || inside_a_choice.iter().any(|prefix| key.path.starts_with(prefix)), "{}", key.path);
     }
+}
+
+#[test]
+fn the_short_name_of_the_profile_chooses_it() {
+    let loaded = load("", Environment::of([("COMFYWARDEN_PROFILE", "readonly")])).unwrap();
+    assert_eq!(loaded.config.tools.profile, Profile::Readonly);
+    assert_eq!(loaded.warnings, Vec::<String>::new());
+    let wrong = mistakes(load("", Environment::of([("COMFYWARDEN_PROFILE", "read")])));
+    assert!(
+        wrong.iter().any(|text| text.contains("COMFYWARDEN_PROFILE") && text.contains("readonly")),
+        "{wrong:?}"
+    );
 }
 
 #[test]
