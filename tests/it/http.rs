@@ -213,8 +213,44 @@ async fn the_server_stops_when_told_with_a_call_in_flight() {
     held.release();
     bounded(serving).await.unwrap().unwrap();
     let actions = bounded(app.outcome_of("comfyui_run_workflow")).await;
+    assert!(actions.contains(&"cancelling".to_owned()), "{actions:?}");
     assert_eq!(actions.last().unwrap(), "cancelled", "{actions:?}");
-    running.abort();
+    let told = bounded(running).await.unwrap().expect("the caller hears how its call ended");
+    assert!(format!("{told:?}").contains("the call was cancelled"), "{told:?}");
+}
+
+/// No connection is left to wait for, but a job is left to stop.
+#[tokio::test]
+async fn a_stop_takes_off_the_job_of_a_caller_that_has_just_left() {
+    let Door { app, base, stop, serving, .. } = door(|_| {}).await;
+    let held = app.sim.hold("RigSleep");
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "comfyui_run_workflow",
+        "arguments": {"workflow": crate::support::sleeping_workflow(5), "wait": true},
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    }});
+    let request = reqwest::Client::new()
+        .post(format!("{base}/mcp"))
+        .header(header::ACCEPT, "application/json, text/event-stream")
+        .header("MCP-Protocol-Version", "2026-07-28")
+        .header("Mcp-Method", "tools/call")
+        .header("Mcp-Name", "comfyui_run_workflow")
+        .json(&call);
+    let caller = tokio::spawn(async move { request.send().await.map(|answer| answer.status()) });
+    bounded(held.reached()).await;
+
+    caller.abort();
+    stop.cancel();
+
+    bounded(app.sim.wait_for_request(|seen| seen.path.ends_with("/interrupt"))).await;
+    held.release();
+    bounded(serving).await.unwrap().unwrap();
+    let actions = bounded(app.outcome_of("comfyui_run_workflow")).await;
+    assert!(actions.contains(&"cancelling".to_owned()), "{actions:?}");
 }
 
 #[tokio::test]

@@ -38,6 +38,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Where MCP is; everything below it is MCP as well, or nothing.
 const MCP: &str = "/mcp";
 
+/// How long answers that are made may take to be written when the server ends.
+const LAST_ANSWERS: Duration = Duration::from_millis(100);
+
 /// A bound HTTP server that is not serving yet.
 #[derive(Debug)]
 pub struct HttpServer {
@@ -79,8 +82,9 @@ impl HttpServer {
         std::iter::once(MCP.to_owned()).chain(open).collect()
     }
 
-    /// Serves until `stop` fires. Then no new request is taken, calls in flight are cancelled on ComfyUI, and the
-    /// server ends within 2 s whatever its clients do.
+    /// Serves until `stop` fires. Then no new request is taken, calls in flight get a moment to end and are
+    /// cancelled on ComfyUI after it, their callers hear of it, and the server ends within 2 s whatever its clients
+    /// do.
     pub async fn serve(self, stop: CancellationToken) -> Result<()> {
         let shared = Mcp::remote(Arc::clone(&self.app));
         self.serve_with(stop, move |_| shared.session()).await
@@ -93,14 +97,27 @@ impl HttpServer {
         handler: impl Fn(Arc<App>) -> H + Send + Sync + 'static,
     ) -> Result<()> {
         let app = Arc::clone(&self.app);
-        let router = router(&self.app, self.access, self.address, &stop, handler);
+        // Sessions and streams outlive `stop`, so that calls in flight can still say how they ended.
+        let closing = CancellationToken::new();
+        let router = router(&self.app, self.access, self.address, &closing, handler);
         let limits = app.config().limits;
         let most =
             connections::Most { in_total: limits.connections, per_address: limits.connections_per_address };
-        tokio::select! {
-            () = connections::serve(self.listener, router, most, stop.clone()) => Ok(()),
-            () = async { stop.cancelled().await; app.stop().await } => Ok(()),
-        }
+        let ending = async {
+            stop.cancelled().await;
+            app.finish().await;
+            // First the answers that calls in flight came to, then the streams they travel on.
+            tokio::time::sleep(LAST_ANSWERS).await;
+            closing.cancel();
+            tokio::time::sleep(LAST_ANSWERS).await;
+        };
+        let drained = async {
+            connections::serve(self.listener, router, most, stop.clone()).await;
+            // Calls whose connection is gone still have a job to take off ComfyUI.
+            closing.cancelled().await;
+        };
+        tokio::select! { () = drained => {}, () = ending => {} }
+        Ok(())
     }
 }
 
@@ -108,7 +125,7 @@ fn router<H: ServerHandler>(
     app: &Arc<App>,
     access: Access,
     address: SocketAddr,
-    stop: &CancellationToken,
+    closing: &CancellationToken,
     handler: impl Fn(Arc<App>) -> H + Send + Sync + 'static,
 ) -> Router {
     let remote = &app.config().transport.remote;
@@ -121,7 +138,7 @@ fn router<H: ServerHandler>(
         .with_legacy_session_mode(!remote.is_replica())
         .with_sse_keep_alive(Some(KEEP_ALIVE))
         .with_max_request_body_bytes(body_limit)
-        .with_cancellation_token(stop.child_token());
+        .with_cancellation_token(closing.child_token());
     let access = Arc::new(access);
     let mcp = {
         let app = Arc::clone(app);
