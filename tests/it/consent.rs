@@ -148,7 +148,8 @@ async fn only_an_accepted_yes_opens_the_door_in_both_eras() {
 async fn a_question_that_nobody_answers_is_a_no() {
     let door = Door::of(&["install pack 1.0"]);
     let (_, result) = ask(Era::Handshake, &Person::who(Answer::Never), &door, false, |_| {}).await;
-    assert_eq!(error_of(&result)["message"], "the user did not agree");
+    let message = "not done, since the question about it got no answer: the user did not answer within 120 s";
+    assert_eq!(error_of(&result)["message"], message);
     assert_eq!(door.done(), Vec::<&str>::new());
 }
 

@@ -278,6 +278,30 @@ async fn a_client_that_cannot_be_asked_runs_with_warnings_in_audit_mode() {
 }
 
 #[tokio::test]
+async fn a_client_that_shows_no_forms_is_not_asked() {
+    for era in ERAS {
+        let app = TestApp::start().await;
+        let person = Person::who(Answer::Yes).without_forms();
+        let client = connect(&app, &person, era).await;
+        let result = call(&client, "comfyui_run_workflow", json!({"workflow": dangerous_workflow()})).await;
+        assert!(person.questions().is_empty(), "{era:?}: {:?}", person.questions());
+        let warnings = result.structured_content.unwrap()["warnings"].to_string();
+        assert!(warnings.contains("Dangerous node type: ExecutePython"), "{era:?}: {warnings}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_a_client_cannot_put_is_a_no_that_says_so() {
+    let app = TestApp::start().await;
+    let client = connect(&app, &Person::who(Answer::Fails), Era::Handshake).await;
+    let result = call(&client, "comfyui_run_workflow", json!({"workflow": dangerous_workflow()})).await;
+    let error = error_of(&result);
+    assert_eq!(error["kind"], "denied");
+    assert!(error["message"].as_str().unwrap().contains("the client failed to ask the user"), "{error}");
+    assert_eq!(prompts_sent(&app), 0);
+}
+
+#[tokio::test]
 async fn enforce_refuses_a_dangerous_workflow_without_asking() {
     let app = TestApp::with(|config| config.security.mode = comfywarden::config::Mode::Enforce).await;
     let person = Person::who(Answer::Yes);

@@ -8,27 +8,48 @@ use rmcp::{
         ElicitRequest, ElicitRequestParams, ElicitationAction, ElicitationSchema, InputRequest,
         InputRequiredResult, InputResponses,
     },
-    service::Peer,
+    service::{Peer, RequestContext, ServiceError},
 };
 use serde_json::Value;
+
+use crate::error::{Error, Kind};
 
 /// The key of our one question in a multi-round-trip request.
 const QUESTION: &str = "confirm";
 /// How long a user may think, where the server must hold the request meanwhile.
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Puts the question to a client of the older era, which is asked in the middle of the call.
-pub(super) async fn ask_now(peer: &Peer<RoleServer>, question: &str) -> bool {
-    let Some(params) = form(question) else { return false };
+/// True for a client that said it can show a form. One that can only open addresses is not asked.
+///
+/// An empty `elicitation` means forms: the revision of 2025-06-18 knew nothing else.
+pub(super) fn can_ask(context: &RequestContext<RoleServer>) -> bool {
+    let declared = context.client_capabilities().and_then(|client| client.elicitation);
+    declared.is_some_and(|elicitation| elicitation.form.is_some() || elicitation.url.is_none())
+}
+
+/// Puts the question to a client of the older era, which is asked in the middle of the call. The error says why
+/// there is no answer.
+pub(super) async fn ask_now(peer: &Peer<RoleServer>, question: &str) -> Result<bool, String> {
+    let Some(params) = form(question) else { return Err("it does not fit into a form".to_owned()) };
     match peer.create_elicitation_with_timeout(params, Some(PATIENCE)).await {
         Ok(result) => {
-            result.action == ElicitationAction::Accept && result.content.as_ref().is_some_and(says_yes)
+            Ok(result.action == ElicitationAction::Accept && result.content.as_ref().is_some_and(says_yes))
+        }
+        Err(ServiceError::Timeout { timeout }) => {
+            Err(format!("the user did not answer within {} s", timeout.as_secs()))
         }
         Err(error) => {
             tracing::debug!(%error, "the client did not answer a question");
-            false
+            Err("the client failed to ask the user".to_owned())
         }
     }
+}
+
+/// The refusal of a call whose question was left without an answer: no answer is a no, and the caller reads why.
+pub(super) fn unanswered(error: Error, why: Option<&str>) -> Error {
+    let Some(why) = why.filter(|_| error.kind() == Kind::Denied) else { return error };
+    Error::denied(format!("not done, since the question about it got no answer: {why}"))
+        .hint("ask the user, then make the call again")
 }
 
 /// The answer that asks a client of the newer era to come back with the user's word.

@@ -26,10 +26,11 @@ impl Mcp {
         let caller = self.caller(context)?;
         let view = self.view(context);
         let modern = is_modern(context);
-        let can_ask = context.client_capabilities().is_some_and(|client| client.elicitation.is_some());
+        let can_ask = asking::can_ask(context);
         let args = request.arguments.unwrap_or_default();
         let mut sealed_state = request.request_state;
         let mut answer = asking::answer(request.input_responses.as_ref());
+        let mut silence = None;
         loop {
             let (sink, pump) = progress(context);
             let call = CallContext {
@@ -53,14 +54,19 @@ impl Mcp {
                     return Ok(asking::input_required(&question, state)?.into());
                 }
                 Ok(Reply::Ask { question, sealed_state: state }) => {
-                    answer = Some(asking::ask_now(&context.peer, &question).await);
+                    let said = asking::ask_now(&context.peer, &question).await;
+                    answer = Some(*said.as_ref().unwrap_or(&false));
+                    silence = said.err();
                     sealed_state = Some(state);
                 }
                 Err(error) if error.details().contains_key("unknown_tool") => {
                     return Err(protocol_error(&error));
                 }
                 Err(error) if error.kind() == Kind::Internal => return Err(protocol_error(&error)),
-                Err(error) => return Ok(encode::failed(&error).into()),
+                Err(error) => {
+                    let error = asking::unanswered(error, silence.as_deref());
+                    return Ok(encode::failed(&error).into());
+                }
             }
         }
     }

@@ -79,7 +79,7 @@ impl Mcp {
         // Nobody waits on the line, so the wait is the task's life unless the caller said otherwise.
         args.entry("wait_seconds").or_insert(LIFE_SECONDS.into());
         let (this, name) = (self.clone(), request.name.to_string());
-        let can_ask = context.client_capabilities().is_some_and(|client| client.elicitation.is_some());
+        let can_ask = asking::can_ask(context);
         let (view, fit) = (self.view(context), clients::fit_of(context));
         self.start_task(context, move |task| {
             Box::pin(async move {

@@ -7,7 +7,7 @@ use rmcp::{
     model::{
         ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
         ElicitationCapability, FormElicitationCapability, Implementation, ProgressNotificationParam,
-        ResourceUpdatedNotificationParam,
+        ResourceUpdatedNotificationParam, UrlElicitationCapability,
     },
     service::{NotificationContext, RequestContext},
 };
@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     Cancel,
     /// Went away and left the dialog open.
     Never,
+    /// Cannot be reached: the client answers with an error.
+    Fails,
 }
 
 /// The client; clones share what they saw.
@@ -35,6 +37,7 @@ pub(crate) struct Person {
     answer: Option<Answer>,
     tasks: bool,
     name: &'static str,
+    forms: bool,
     seen: Arc<Seen>,
 }
 
@@ -49,12 +52,12 @@ struct Seen {
 impl Person {
     /// A client that can be asked.
     pub(crate) fn who(answer: Answer) -> Self {
-        Self { answer: Some(answer), tasks: false, name: "a person", seen: Arc::default() }
+        Self { answer: Some(answer), tasks: false, forms: true, name: "a person", seen: Arc::default() }
     }
 
     /// A client that cannot be asked.
     pub(crate) fn silent() -> Self {
-        Self { answer: None, tasks: false, name: "a person", seen: Arc::default() }
+        Self { answer: None, tasks: false, forms: true, name: "a person", seen: Arc::default() }
     }
 
     /// The same with a client that knows tasks.
@@ -65,6 +68,11 @@ impl Person {
     /// The same with a client of this name.
     pub(crate) fn with(self, name: &'static str) -> Self {
         Self { name, ..self }
+    }
+
+    /// A client that opens addresses for its user and shows no forms.
+    pub(crate) fn without_forms(self) -> Self {
+        Self { forms: false, ..self }
     }
 
     /// The questions so far.
@@ -113,8 +121,13 @@ impl ClientHandler for Person {
         if self.tasks {
             capabilities = ClientCapabilities::builder().enable_tasks().build();
         }
-        capabilities.elicitation =
-            self.answer.map(|_| ElicitationCapability::new().with_form(FormElicitationCapability::default()));
+        let elicitation = ElicitationCapability::new();
+        let elicitation = if self.forms {
+            elicitation.with_form(FormElicitationCapability::default())
+        } else {
+            elicitation.with_url(UrlElicitationCapability::default())
+        };
+        capabilities.elicitation = self.answer.map(|_| elicitation);
         ClientConfig::new(capabilities, Implementation::new(self.name, "1"))
     }
 
@@ -134,6 +147,7 @@ impl ClientHandler for Person {
             Some(Answer::No) => accept.with_content(json!({ "value": false })),
             Some(Answer::Decline) => ElicitResult::new(ElicitationAction::Decline),
             Some(Answer::Never) => std::future::pending().await,
+            Some(Answer::Fails) => return Err(ErrorData::internal_error("no screen", None)),
             Some(Answer::Cancel) | None => ElicitResult::new(ElicitationAction::Cancel),
         })
     }
