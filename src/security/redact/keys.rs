@@ -210,9 +210,32 @@ const ABOUT: &[&str] = &[
 const STILL: &[&str] =
     &["value", "string", "text", "hex", "base64", "b64", "header", "raw", "comfy", "org", "new", "old"];
 
+/// Every secret name has one of these in it.
+const ROOTS: &[&str] = &[
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "cred",
+    "auth",
+    "bearer",
+    "cookie",
+    "sig",
+    "jwt",
+    "otp",
+    "dsn",
+    "key",
+    "sess",
+    "connection",
+    "csrf",
+    "xsrf",
+    "sid",
+    "code",
+];
+
 /// True when a value under `name` must not be shown.
 pub(crate) fn is_secret_key(name: &str) -> bool {
-    if name.len() < 3 || name.len() > 128 {
+    if name.len() < 3 || name.len() > 128 || !has_root(name) {
         return false;
     }
     let words = words(name);
@@ -232,6 +255,15 @@ pub(crate) fn is_secret_key(name: &str) -> bool {
         let vendor_key = matches!(next, "key" | "token") && at + 1 == last && VENDORS.contains(word);
         vendor_key || PAIRS.contains(&(*word, next))
     })
+}
+
+/// One look that ends the matter for nearly all names. What is beyond ASCII may normalise to anything.
+fn has_root(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    !name.is_ascii()
+        || ROOTS
+            .iter()
+            .any(|root| bytes.windows(root.len()).any(|part| part.eq_ignore_ascii_case(root.as_bytes())))
 }
 
 fn ends_in_pair(words: &[&str]) -> bool {
@@ -272,5 +304,21 @@ pub(crate) fn words(name: &str) -> Vec<String> {
 fn push(words: &mut Vec<String>, word: &mut String) {
     if !word.is_empty() {
         words.push(std::mem::take(word));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_secret_name_has_a_root() {
+        let pairs = PAIRS.iter().map(|(first, second)| format!("{first}_{second}"));
+        let vendors = VENDORS.iter().flat_map(|vendor| [format!("{vendor}_key"), format!("{vendor}_token")]);
+        let heads = HEADS.iter().chain(HEAD_ENDINGS).map(|&word| word.to_owned());
+        for name in heads.chain(pairs).chain(vendors) {
+            assert!(has_root(&name), "{name}");
+            assert!(is_secret_key(&name), "{name}");
+        }
     }
 }

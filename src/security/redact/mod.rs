@@ -3,6 +3,7 @@
 //! Found by the name of a key (whole words, so `max_tokens` stays), by the shape of a value, and inside URLs,
 //! headers, command lines, and JSON or form text in strings.
 
+mod clues;
 mod keys;
 mod shapes;
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub(crate) fn has_credential(text: &str) -> bool {
 }
 
 /// False for text of short words, in which no token of [`SHAPES`] has room.
-fn may_hold_token(text: &str) -> bool {
+pub(super) fn may_hold_token(text: &str) -> bool {
     // `-u name:word` and `bot…:` are told by their colon, a key block by its dashes.
     if text.contains(':') {
         return true;

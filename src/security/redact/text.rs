@@ -1,12 +1,13 @@
 //! Secrets inside a piece of text.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use regex::{Captures, Regex};
 use serde_json::Value;
 
 use super::{
     MOST_NESTING, REDACTED,
+    clues::Clues,
     keys::is_secret_key,
     shapes::{COOKIES, OPTION, PAIR, SCHEME, SPOKEN, TOKEN, URL, is_credential},
     urls,
@@ -28,26 +29,27 @@ pub(super) fn redact_at(text: &str, nesting: usize) -> Cow<'_, str> {
     if let Some(json) = redact_json(text, nesting) {
         return Cow::Owned(json);
     }
-    let text = replace(text.into(), TOKEN.as_ref(), |_| Some(REDACTED.to_owned()));
-    let text = replace(text, URL.as_ref(), |found| {
+    let clues = Clues::of(text);
+    let text = replace(text.into(), clues.token.then_some(&TOKEN), |_| Some(REDACTED.to_owned()));
+    let text = replace(text, clues.url.then_some(&URL), |found| {
         let url = found.get(0)?.as_str();
         urls::redact_url(url, nesting)
     });
-    let text = replace(text, COOKIES.as_ref(), |found| keep_name(found, true));
-    let text = replace(text, SCHEME.as_ref(), keep_name_of_scheme);
-    let text = replace(text, PAIR.as_ref(), |found| {
+    let text = replace(text, clues.pair.then_some(&COOKIES), |found| keep_name(found, true));
+    let text = replace(text, clues.scheme.then_some(&SCHEME), keep_name_of_scheme);
+    let text = replace(text, clues.pair.then_some(&PAIR), |found| {
         let name = found.name("name")?.as_str();
         let value = found.name("value")?.as_str();
         let decoded = if name.contains('%') { urls::percent_decoded(name) } else { name.to_owned() };
         keep_name(found, is_secret_key(&decoded) && !is_harmless(value))
     });
-    let text = replace(text, SPOKEN.as_ref(), |found| {
+    let text = replace(text, clues.spoken.then_some(&SPOKEN), |found| {
         let value = found.name("value")?.as_str();
         let tagged = found.name("between")?.as_str() == ">";
         let spoken = value.bytes().any(|b| b.is_ascii_digit());
         keep_name(found, (tagged || spoken) && is_secret_key(found.name("name")?.as_str()))
     });
-    replace(text, OPTION.as_ref(), |found| {
+    replace(text, clues.option.then_some(&OPTION), |found| {
         let name = found.name("name")?.as_str().trim_start_matches('-');
         keep_name(found, is_secret_key(name))
     })
@@ -73,14 +75,16 @@ fn keep_name_of_scheme(found: &Captures<'_>) -> Option<String> {
     })
 }
 
-/// Replaces what `change` returns something for. Text without a change is not copied.
+/// Replaces what `change` returns something for. Text without a change is not copied; without a pattern there is
+/// nothing to look for.
 fn replace<'t>(
     text: Cow<'t, str>,
-    pattern: Option<&Regex>,
+    pattern: Option<&LazyLock<Option<Regex>>>,
     change: impl Fn(&Captures<'_>) -> Option<String>,
 ) -> Cow<'t, str> {
+    let Some(pattern) = pattern else { return text };
     // A pattern that did not compile would let secrets through: then nothing of the text is shown.
-    let Some(pattern) = pattern else { return Cow::Owned(REDACTED.to_owned()) };
+    let Some(pattern) = pattern.as_ref() else { return Cow::Owned(REDACTED.to_owned()) };
     let mut result = String::new();
     let mut done = 0;
     let mut from = 0;
