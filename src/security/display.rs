@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// True for a character that a terminal, a chat or a log viewer would act upon instead of showing it.
 pub fn is_hidden(character: char) -> bool {
     matches!(character,
@@ -16,6 +18,12 @@ pub fn is_hidden(character: char) -> bool {
 /// True for the code points that Unicode reserves for internal use.
 pub fn is_noncharacter(character: char) -> bool {
     matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe
+}
+
+/// Compatibility characters folded (NFKC), in linear time: long runs of marks are cut apart by a hidden character,
+/// as Unicode's stream-safe format says, since ordering them would cost the square of their number.
+pub(crate) fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().stream_safe().nfkc()
 }
 
 /// Makes hidden characters visible: `ESC` becomes `\x1b`, a right-to-left override `\u{202e}`.

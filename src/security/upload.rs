@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 const MAX_SIDE: u32 = 16_384;
 /// The most pixels of an uploaded picture.
 const MAX_PIXELS: u64 = 100_000_000;
+/// The most bytes of a colour profile; those of displays and printers have a tenth of that.
+const MAX_PROFILE: u64 = 8 << 20;
 
 /// Decodes base64 of at most `most` bytes. Padding, alphabet and trailing bits must be exact; a `data:` prefix is
 /// named rather than guessed at. `field` is the argument that messages name.
@@ -81,6 +83,12 @@ pub fn check(name: &UploadName, bytes: &[u8]) -> Result<Picture> {
         ))
         .hint("give the file the extension of its content, or convert it first"));
     }
+    if expected == ImageFormat::Png && has_huge_profile(bytes) {
+        return Err(Error::invalid_input(format!(
+            "the picture's colour profile unpacks to more than {MAX_PROFILE} bytes"
+        ))
+        .hint("open it in an image editor and save it without a profile"));
+    }
     let (width, height) = reader.into_dimensions().map_err(|e| {
         Error::invalid_input("the picture is damaged: its size cannot be read")
             .hint("open it in an image editor and save it again")
@@ -106,17 +114,30 @@ pub fn check(name: &UploadName, bytes: &[u8]) -> Result<Picture> {
 
 /// How much follows the last chunk of a PNG: another file may hide there.
 fn behind_the_end(png: &[u8]) -> usize {
+    chunks(png).find(|(kind, ..)| kind == b"IEND").map_or(0, |(.., after)| after.len())
+}
+
+/// True for a colour profile that nobody has. A decoder unpacks it before it tells the size of the picture.
+fn has_huge_profile(png: &[u8]) -> bool {
+    chunks(png).filter(|(kind, ..)| kind == b"iCCP").any(|(_, data, _)| {
+        let packed = data.iter().position(|byte| *byte == 0).and_then(|end| data.get(end + 2..));
+        let mut profile = flate2::read::ZlibDecoder::new(packed.unwrap_or_default()).take(MAX_PROFILE + 1);
+        std::io::copy(&mut profile, &mut std::io::sink()).is_ok_and(|size| size > MAX_PROFILE)
+    })
+}
+
+/// The chunks of a PNG: kind, data, and what follows.
+fn chunks(png: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8], &[u8])> {
     let mut rest = png.get(8..).unwrap_or_default();
-    while let Some((head, after)) = rest.split_first_chunk::<8>() {
+    std::iter::from_fn(move || {
+        let (head, after) = rest.split_first_chunk::<8>()?;
         let [a, b, c, d, kind @ ..] = *head;
-        let data = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-        let Some(next) = after.get(data.saturating_add(4)..) else { return 0 };
-        if kind == *b"IEND" {
-            return next.len();
-        }
-        rest = next;
-    }
-    0
+        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
+        let data = after.get(..length)?;
+        // The checksum has four bytes.
+        rest = after.get(length.checked_add(4)?..)?;
+        Some((kind, data, rest))
+    })
 }
 
 /// Reads a file of at most `most` bytes that lies inside one of `roots` after all links are followed.
@@ -192,6 +213,25 @@ mod tests {
         bytes.extend(b"<?php evil() ?>");
         let error = check(&name("a.png"), &bytes).unwrap_err();
         assert!(error.message().contains("15 bytes behind the end"), "{error}");
+    }
+
+    #[test]
+    fn a_colour_profile_that_is_a_bomb_is_refused_and_a_small_one_is_not() {
+        let with_profile = |size: usize| {
+            let mut chunk = b"iCCPp\0\0".to_vec();
+            let mut packer = flate2::write::ZlibEncoder::new(&mut chunk, flate2::Compression::best());
+            std::io::Write::write_all(&mut packer, &vec![b'Z'; size]).unwrap();
+            packer.finish().unwrap();
+            let mut crc = flate2::Crc::new();
+            crc.update(&chunk);
+            let mut bytes = png();
+            let length = u32::try_from(chunk.len() - 4).unwrap().to_be_bytes();
+            let added: Vec<u8> = length.into_iter().chain(chunk).chain(crc.sum().to_be_bytes()).collect();
+            bytes.splice(33..33, added);
+            check(&name("a.png"), &bytes)
+        };
+        assert!(with_profile(3_000).is_ok());
+        assert!(with_profile(9 << 20).unwrap_err().message().contains("colour profile"));
     }
 
     #[test]

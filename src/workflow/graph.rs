@@ -199,6 +199,19 @@ impl Workflow {
     }
 }
 
+/// True for a key that another reader may take for `class_type` or `inputs`: in other case, or with characters in it
+/// that are not shown or end a text.
+pub(crate) fn is_disguised_key(key: &str) -> bool {
+    if matches!(key, "class_type" | "inputs" | "_meta") || key.len() > 64 {
+        return false;
+    }
+    let letters = key
+        .chars()
+        .filter(|c| !c.is_control() && !c.is_whitespace() && (c.is_ascii() || c.is_alphanumeric()));
+    let plain: String = letters.flat_map(char::to_lowercase).collect();
+    matches!(plain.as_str(), "class_type" | "inputs")
+}
+
 fn read_node(id: &str, value: &Value) -> Result<Node> {
     let wrong = |what: String, hint: &str| Err(Error::new(what).node(id).hint(hint));
     let Value::Object(node) = value else {
@@ -207,6 +220,12 @@ fn read_node(id: &str, value: &Value) -> Result<Node> {
             "every entry of a workflow in API format is a node; save with “Export (API)” in ComfyUI",
         );
     };
+    if let Some(key) = node.keys().find(|key| is_disguised_key(key)) {
+        return wrong(
+            format!("node `{id}` has a key that only looks like another: {key:?}"),
+            "a node has the keys class_type, inputs and _meta, spelled exactly so",
+        );
+    }
     let class_type = match node.get("class_type") {
         Some(Value::String(class_type)) => class_type.clone(),
         Some(other) => {

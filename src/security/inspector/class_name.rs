@@ -66,7 +66,7 @@ fn latin(character: char) -> Option<char> {
 
 /// The name as the eye reads it: folded, without what cannot be seen, in lower case, look-alikes as Latin letters.
 pub(super) fn skeleton(name: &str) -> String {
-    name.nfkc()
+    display::folded(name)
         .filter(|c| !display::is_hidden(*c) && !c.is_whitespace())
         .flat_map(char::to_lowercase)
         .map(|c| latin(c).unwrap_or(c))

@@ -3,7 +3,6 @@
 use std::{net::IpAddr, sync::LazyLock};
 
 use regex::Regex;
-use unicode_normalization::UnicodeNormalization as _;
 use url::{Host, Url};
 
 use super::{
@@ -72,7 +71,8 @@ fn any_reading(text: Text<'_>, test: impl Fn(&str) -> bool) -> bool {
         if test(&slashed(&current)) {
             return true;
         }
-        let visible: String = current.nfkc().filter(|c| !display::is_hidden(*c) || c.is_control()).collect();
+        let visible: String =
+            display::folded(&current).filter(|c| !display::is_hidden(*c) || c.is_control()).collect();
         if test(&slashed(&visible)) {
             return true;
         }
@@ -106,7 +106,7 @@ pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, Strin
     if !is_url_input && !text.has(kind::FOREIGN | kind::COLON) {
         return None;
     }
-    let visible: String = text.trim().nfkc().filter(|c| !display::is_hidden(*c)).collect();
+    let visible: String = display::folded(text.trim()).filter(|c| !display::is_hidden(*c)).collect();
     let mut external = None;
     for found in URLS.iter().flat_map(|urls| urls.find_iter(&visible)) {
         match judge_url(found.as_str()) {

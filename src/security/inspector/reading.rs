@@ -3,7 +3,6 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use regex::Regex;
-use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
     encoded::{Runs, hidden_in, texty},
@@ -108,7 +107,7 @@ fn plain(text: &str) -> String {
     let visible: String = if text.is_ascii() {
         text.to_owned()
     } else {
-        text.nfkc().filter(|c| !display::is_hidden(*c) || matches!(c, '\n' | '\r' | '\t')).collect()
+        display::folded(text).filter(|c| !display::is_hidden(*c) || matches!(c, '\n' | '\r' | '\t')).collect()
     };
     if visible.contains('\\') { unescape(&visible) } else { visible }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::finding::{Finding, Flag};
 use crate::{
     error::JsonObject,
-    workflow::graph::{MAX_INPUTS, MAX_NODES},
+    workflow::graph::{MAX_INPUTS, MAX_NODES, is_disguised_key},
 };
 
 /// What is wrong with the outermost value as a whole.
@@ -25,6 +25,9 @@ pub(super) fn fault(value: &Value) -> Option<Finding> {
 pub(super) fn node_fault(id: &str, node: &Value, parts: Parts<'_>) -> Option<Finding> {
     if !node.is_object() {
         return Some(malformed(Some(id), "it is not an object with class_type and inputs"));
+    }
+    if node.as_object().is_some_and(|node| node.keys().any(|key| is_disguised_key(key))) {
+        return Some(malformed(Some(id), "it has a key that only looks like class_type or inputs"));
     }
     match parts.class {
         Some(Value::String(class)) if class.trim().is_empty() => {

@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
-use unicode_normalization::UnicodeNormalization as _;
 
 use super::text::{Text, kind};
 use crate::security::display;
@@ -38,7 +37,7 @@ pub(super) fn speaks_to_model(text: Text<'_>) -> bool {
     if text.is_plain() {
         return is_addressed(&text);
     }
-    let plain: String = text.nfkc().filter(|c| !display::is_hidden(*c)).collect();
+    let plain: String = display::folded(&text).filter(|c| !display::is_hidden(*c)).collect();
     is_addressed(&plain) || has_tag_characters(&text)
 }
 

@@ -1,7 +1,5 @@
 //! Which names say that their value is a secret.
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use crate::security::display;
 
 /// Words that are secrets when they end a name: `webhook_secret`, `X-Auth-Token`.
@@ -278,7 +276,7 @@ fn is_number(word: &str) -> bool {
 pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
-    let plain: Vec<char> = name.nfkc().filter(|c| !display::is_hidden(*c)).collect();
+    let plain: Vec<char> = display::folded(name).filter(|c| !display::is_hidden(*c)).collect();
     for (at, &character) in plain.iter().enumerate() {
         if !character.is_alphanumeric() {
             push(&mut words, &mut word);
