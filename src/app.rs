@@ -21,7 +21,9 @@ use crate::{
     security::{
         AuditLog, CallId, Gate, Inspector, Outcome, Seal, SealedState, Trail, seal::args_digest, untrusted,
     },
-    tools::{self, Call, Changes, Defaults, compact, reply::Question, tool::Ended, workflow_files::Library},
+    tools::{
+        self, Call, Changes, Defaults, blame, compact, reply::Question, tool::Ended, workflow_files::Library,
+    },
     web::Fetcher,
     workflow::ObjectInfo,
 };
@@ -100,6 +102,7 @@ pub struct App {
     tools: ArcSwap<Catalogue>,
     changes: Changes,
     library: Arc<Library>,
+    settled: workflow_files::Settled,
     defaults: Arc<Defaults>,
     gate: Arc<Gate>,
     inspector: Arc<Inspector>,
@@ -161,6 +164,7 @@ impl App {
             built_in: tools,
             changes: Changes::default(),
             library: Arc::new(Library::new(&config.workflows.dir)),
+            settled: workflow_files::Settled::default(),
             comfy,
             web,
             config: Arc::new(config),
@@ -282,7 +286,7 @@ impl App {
         };
         let asked_args = args.clone();
         // Before the gate, so that it checks and records what really is asked for.
-        self.defaults.apply(&context.caller, tool.contract(), &mut args);
+        let filled = self.defaults.apply(&context.caller, tool.contract(), &mut args);
         let call_id = about.as_ref().map_or_else(CallId::new, |about| about.call_id);
         let permit =
             self.gate.admit(&context.caller, call_id, about.is_some(), tool.contract(), &mut args).await?;
@@ -312,7 +316,7 @@ impl App {
             pending().await
         };
         let ended = tokio::select! {
-            ended = tool.run(permit, call, args) => ended?,
+            ended = tool.run(permit, call, args) => ended.map_err(|error| blame(error, &filled))?,
             ended = caller_leaves => ended,
         };
         match ended {

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 
 use super::App;
 use crate::{
@@ -18,12 +21,32 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a start may wait for the folder; what is not read by then comes with the first look.
 const AT_START: Duration = Duration::from_millis(20);
+/// How long the first list of tools waits for ComfyUI's node catalogue, which gives the files' tools their types.
+const FIRST_LIST: Duration = Duration::from_secs(1);
 /// How old the node catalogue may get while nobody calls a tool.
 const OLD: Duration = Duration::from_mins(10);
 /// The first and the longest pause between two tries to get the catalogue.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// Whether the files have been offered with what ComfyUI says, or without it after a try.
+#[derive(Debug)]
+pub(super) struct Settled(watch::Sender<bool>);
+
+impl Default for Settled {
+    /// Nobody serves files yet, so there is nothing to wait for.
+    fn default() -> Self {
+        Self(watch::Sender::new(true))
+    }
+}
+
 impl App {
+    /// Waits until the workflow files are offered as far as ComfyUI's first answer goes; not long when it hangs, and
+    /// not at all when it is down or there are no files.
+    pub async fn settle_workflows(&self) {
+        let mut settled = self.settled.0.subscribe();
+        timeout(FIRST_LIST, settled.wait_for(|settled| *settled)).await.ok();
+    }
+
     /// The files of the workflow folder and what became of them, as of the last look.
     pub fn workflow_files(&self) -> Arc<Vec<Listed>> {
         self.library.listed()
@@ -49,8 +72,9 @@ impl App {
             Ok(Err(error)) => tracing::error!(%error, "the workflow files could not be offered"),
             Err(_) => tracing::info!("the workflow folder is large; its tools follow"),
         }
+        self.settled.0.send_replace(self.library.is_empty());
         let stopping = self.stopping.clone();
-        let watch = watch(Arc::downgrade(self));
+        let watch = keep_watching(Arc::downgrade(self));
         tokio::spawn(async move {
             tokio::select! { () = stopping.cancelled() => {}, () = watch => {} }
         });
@@ -58,7 +82,7 @@ impl App {
 }
 
 /// Looks again and again. Holds the application only while it looks.
-async fn watch(app: Weak<App>) {
+async fn keep_watching(app: Weak<App>) {
     let mut offered: Option<Arc<ObjectInfo>> = None;
     let (mut pause, mut next_try, mut fetched) = (RETRY.0, Instant::now(), Instant::now());
     loop {
@@ -66,6 +90,10 @@ async fn watch(app: Weak<App>) {
             let Some(app) = app.upgrade() else { return };
             let mut changed = scan(&app.library, true).await;
             let mut known = app.comfy.kept_object_info();
+            // A server that is down is not asked four times before the first list goes out.
+            if !*app.settled.0.borrow() && known.is_none() && !app.comfy.listens().await {
+                app.settled.0.send_replace(true);
+            }
             let due = Instant::now() >= next_try && (known.is_none() || fetched.elapsed() > OLD);
             if due && !app.library.is_empty() {
                 known = app.comfy.object_info().await.ok().or(known);
@@ -83,6 +111,7 @@ async fn watch(app: Weak<App>) {
                 }
                 offered = known;
             }
+            app.settled.0.send_replace(true);
         }
         sleep(LOOK).await;
     }

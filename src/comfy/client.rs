@@ -100,6 +100,8 @@ pub struct Pace {
     pub stall_after: Duration,
     /// How long a prompt must stay unknown to ComfyUI before it counts as lost.
     pub lost_after: Duration,
+    /// How long connections must be refused before watchers are told that ComfyUI is gone.
+    pub gone_after: Duration,
     /// How long to look for a prompt whose submit was not answered.
     pub find_submit: Duration,
     /// How long to wait for a cancelled prompt to be really gone.
@@ -134,6 +136,7 @@ impl Default for Pace {
             socket_lag: ms(250),
             stall_after: s(120),
             lost_after: s(3),
+            gone_after: s(10),
             find_submit: s(8),
             verify_cancel: s(10),
             first_retry: ms(250),

@@ -99,6 +99,17 @@ fn colon(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
 
+/// What makes the answer to this question smaller.
+fn smaller(what: &str) -> &'static str {
+    if what.starts_with("GET /view") {
+        "ask for less: a preview instead of the file"
+    } else if ["GET /queue", "GET /history", "GET /api/jobs"].iter().any(|start| what.starts_with(start)) {
+        "ComfyUI's queue or history holds very large workflows: clear what is not needed, or ask for a smaller page"
+    } else {
+        "ComfyUI does not send that much there: check that `comfyui.url` is ComfyUI itself"
+    }
+}
+
 const NAME_THE_URL: &str =
     "check that ComfyUI runs and that `comfyui.url` in the configuration, or COMFYUI_URL, is its address";
 
@@ -124,15 +135,16 @@ impl From<Error> for error::Error {
                 match status {
                     401 | 403 => edge.hint("ComfyUI, or a proxy before it, wants a credential: set `comfyui.auth`"),
                     404 | 405 => edge.hint("this ComfyUI lacks the route; check the path in `comfyui.url`, or update ComfyUI"),
+                    300..=399 => edge.hint("set `comfyui.url` to the address that it leads to, if that is ComfyUI"),
                     413 => edge.hint("ComfyUI's own limit is smaller: start it with a larger --max-upload-size, or send less"),
                     429 => edge.hint("something before ComfyUI limits requests; try again later"),
                     502..=504 => edge.hint("a proxy before ComfyUI answers for it; check that ComfyUI runs behind `comfyui.url`"),
                     _ => edge.hint("ComfyUI's own log says why; try again once, or report it to whoever runs ComfyUI"),
                 }
             }
-            Error::TooLarge { limit, .. } => Self::new(Kind::Upstream, message)
-                .detail("limit_bytes", limit)
-                .hint("ask for less: a preview instead of the file, a smaller page"),
+            Error::TooLarge { what, limit } => {
+                Self::new(Kind::Upstream, message).detail("limit_bytes", limit).hint(smaller(what))
+            }
             Error::Malformed { .. } => Self::new(Kind::Upstream, message)
                 .hint("check that `comfyui.url` is ComfyUI itself and not a login page or another program"),
             Error::Refused { .. } => Self::new(Kind::Upstream, message).hint("ComfyUI's own log says more"),

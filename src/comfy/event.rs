@@ -66,6 +66,8 @@ pub enum EventKind {
     Stalled(bool),
     /// The socket tells nothing about this prompt; it is followed by polling.
     FallbackPolling,
+    /// Nothing has listened at ComfyUI's address for a while. The watch goes on, should it come back.
+    Unreachable,
     /// The end.
     Ended(Ending),
 }

@@ -50,7 +50,7 @@ impl Answer {
     /// Reads the body as JSON, whatever the status.
     pub(crate) fn json<T: DeserializeOwned>(&self, endpoint: &Endpoint<'_>) -> Result<T> {
         serde_json::from_slice(&self.body)
-            .map_err(|e| Error::Malformed { what: endpoint.name(), reason: e.to_string() })
+            .map_err(|e| Error::Malformed { what: endpoint.name(), reason: in_plain_words(&e.to_string()) })
     }
 
     /// Reads the body as a JSON object. A list would fill the fields of a type in their order, or leave its defaults.
@@ -332,6 +332,14 @@ fn ranged(request: RequestBuilder, range: Option<(u64, u64)>) -> RequestBuilder 
         Some((from, to)) => request.header(header::RANGE, format!("bytes={from}-{to}")),
         None => request,
     }
+}
+
+/// What was expected without the names of our types: `expected struct RawQueue` is `expected an object`.
+fn in_plain_words(reason: &str) -> String {
+    let Some((before, after)) = reason.split_once("struct ") else { return reason.to_owned() };
+    let rest = after.trim_start_matches(|letter: char| letter.is_alphanumeric() || letter == '_');
+    let rest = rest.strip_prefix(" with ").map_or(rest.to_owned(), |more| format!(" of {more}"));
+    format!("{before}an object{rest}")
 }
 
 /// The innermost cause: the network's own words.

@@ -109,5 +109,16 @@ fn read(body: &Bytes, known: Option<Read>) -> Result<Read> {
 }
 
 fn parse(body: &[u8], endpoint: &Endpoint<'_>) -> Result<ObjectInfo> {
-    ObjectInfo::parse(body).map_err(|e| Error::Malformed { what: endpoint.name(), reason: e.to_string() })
+    let wrong = |reason: String| Error::Malformed { what: endpoint.name(), reason };
+    let info = ObjectInfo::parse(body).map_err(|error| wrong(error.to_string()))?;
+    let text = |name: &String| info.raw(name).unwrap_or_default();
+    if let Some(name) = info.names().iter().find(|name| !text(name).starts_with('{')) {
+        let name: String = name.chars().take(64).collect();
+        return Err(wrong(format!("`{name}` is no description of a node class")));
+    }
+    // Something else may send an object of objects too.
+    if !info.names().is_empty() && !info.names().iter().any(|name| text(name).contains("\"input\"")) {
+        return Err(wrong("no entry is a description of a node class".to_owned()));
+    }
+    Ok(info)
 }

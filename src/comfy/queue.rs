@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use serde::{
@@ -12,13 +13,16 @@ use serde::{
 use serde_json::{Value, json};
 
 use super::{
-    Client, HistoryEntry, HistoryState, Job, JobStatus, NodeFailure, PromptId, QueueItem, QueueSnapshot,
-    Result,
+    Client, Error, HistoryEntry, HistoryState, Job, JobStatus, NodeFailure, PromptId, QueueItem,
+    QueueSnapshot, Result,
     endpoint::Endpoint,
     history::{RawEntry, RawStatus, read_failure},
     outputs,
 };
 use crate::error::JsonObject;
+
+/// How long the question whether anything listens may take.
+const A_MOMENT: Duration = Duration::from_millis(500);
 
 /// Whether the server has `/api/jobs`. Older ones do not.
 #[derive(Debug, Default)]
@@ -70,6 +74,14 @@ impl Client {
     pub async fn queue_length(&self) -> Result<usize> {
         let raw: RawLength = self.inner.transport.get_object(&Endpoint::QueueLength).await?;
         Ok(raw.exec_info.queue_remaining)
+    }
+
+    /// True unless nothing listens at ComfyUI's address. Asks once and waits a moment only: who does not answer may
+    /// be busy.
+    pub async fn listens(&self) -> bool {
+        let endpoint = Endpoint::QueueLength;
+        let asked = self.inner.transport.get_once(&endpoint, endpoint.answer_limit());
+        !matches!(tokio::time::timeout(A_MOMENT, asked).await, Ok(Err(Error::Unreachable { .. })))
     }
 
     fn snapshot(&self, raw: RawQueue) -> QueueSnapshot {
@@ -201,9 +213,7 @@ impl Job {
 
 #[derive(Debug, Deserialize)]
 struct RawQueue {
-    #[serde(default)]
     queue_running: Vec<RawItem>,
-    #[serde(default)]
     queue_pending: Vec<RawItem>,
 }
 

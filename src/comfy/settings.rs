@@ -6,7 +6,14 @@ use crate::error::JsonObject;
 impl Client {
     /// All settings by id.
     pub async fn settings(&self) -> Result<JsonObject> {
-        self.inner.transport.get_json(&Endpoint::Settings).await
+        let endpoint = Endpoint::Settings;
+        let settings: JsonObject = self.inner.transport.get_json(&endpoint).await?;
+        // An id is `Group.Name`; an object without any is another program's answer.
+        if !settings.is_empty() && !settings.keys().any(|id| id.contains('.')) {
+            let reason = "it holds no id of a setting".to_owned();
+            return Err(Error::Malformed { what: endpoint.name(), reason });
+        }
+        Ok(settings)
     }
 
     /// Sets these ids and leaves the others alone.

@@ -3,8 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Client, Result, endpoint::Endpoint};
+use super::{Client, Error, Result, endpoint::Endpoint};
 use crate::error::JsonObject;
+
+/// Features of which every ComfyUI with this route names one.
+const KNOWN_FEATURES: [&str; 3] = ["supports_preview_metadata", "max_upload_size", "extension"];
 
 /// The server's version and devices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -46,9 +49,7 @@ pub struct Device {
 
 #[derive(Deserialize)]
 struct RawStats {
-    #[serde(default)]
     system: RawSystem,
-    #[serde(default)]
     devices: Vec<Device>,
 }
 
@@ -70,6 +71,12 @@ impl Client {
 
     /// What the server supports, as it says.
     pub async fn features(&self) -> Result<JsonObject> {
-        self.inner.transport.get_json(&Endpoint::Features).await
+        let endpoint = Endpoint::Features;
+        let features: JsonObject = self.inner.transport.get_json(&endpoint).await?;
+        if !KNOWN_FEATURES.iter().any(|known| features.contains_key(*known)) {
+            let reason = "it names none of ComfyUI's features".to_owned();
+            return Err(Error::Malformed { what: endpoint.name(), reason });
+        }
+        Ok(features)
     }
 }

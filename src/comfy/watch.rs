@@ -6,7 +6,7 @@ use futures::Stream;
 use tokio::time::Instant;
 
 use super::{
-    Client, EndState, Ending, Event, EventKind, HistoryEntry, HistoryState, PromptId, Result, Source,
+    Client, EndState, Ending, Error, Event, EventKind, HistoryEntry, HistoryState, PromptId, Result, Source,
     lookup::Look,
     subscription::{Hint, Subscription},
 };
@@ -67,6 +67,9 @@ struct Watcher {
     /// The socket said that the run is over, and history was asked so many times since.
     over: Option<u32>,
     told_over: bool,
+    /// Since when nothing listens at ComfyUI's address.
+    away: Option<Instant>,
+    told_away: bool,
     /// History was faster than the socket, whose last words are waited for until then.
     held: Option<(Box<HistoryEntry>, Instant)>,
 }
@@ -92,6 +95,8 @@ impl Watcher {
             pause,
             over: None,
             told_over: false,
+            away: None,
+            told_away: false,
             held: None,
         }
     }
@@ -223,9 +228,17 @@ impl Watcher {
         let now = Instant::now();
         self.last_look = Some(now);
         match looked {
-            Ok(Ok(look)) => self.judge(look, now),
+            Ok(Ok(look)) => {
+                (self.away, self.told_away) = (None, false);
+                self.judge(look, now);
+            }
             // One failed request says nothing about the prompt.
-            Ok(Err(error)) => self.note_failure(&error.to_string()),
+            Ok(Err(error)) => {
+                self.note_failure(&error.to_string());
+                if matches!(error, Error::Unreachable { .. }) {
+                    self.note_absence(now);
+                }
+            }
             Err(_) => self.note_failure("no answer in time"),
         }
         if !self.ended && self.held.is_none() && now >= self.deadline() {
@@ -241,6 +254,16 @@ impl Watcher {
             self.polling = true;
             self.pause = self.client.inner.config.pace.first_poll;
             self.emit(Source::Client, EventKind::FallbackPolling);
+        }
+    }
+
+    /// Nothing listens there. The job may still be found after a restart, so this is no ending.
+    fn note_absence(&mut self, now: Instant) {
+        let since = *self.away.get_or_insert(now);
+        if now >= since + self.client.inner.config.pace.gone_after
+            && !std::mem::replace(&mut self.told_away, true)
+        {
+            self.emit(Source::Client, EventKind::Unreachable);
         }
     }
 
@@ -311,6 +334,9 @@ impl Watcher {
         } else if self.polling || saw_end {
             self.next_look = now + self.pause;
             self.pause = self.pause.mul_f64(1.5).min(pace.longest_poll);
+            if let Some(since) = self.away.filter(|_| !self.told_away) {
+                self.next_look = self.next_look.min((since + pace.gone_after).max(now + pace.first_poll));
+            }
         } else {
             self.next_look = now + pace.longest_poll;
         }

@@ -1,5 +1,7 @@
 //! What a tool promises to the gate: its name, its class, and the schema its arguments must meet.
 
+mod whole;
+
 use std::{
     fmt,
     sync::{Arc, OnceLock},
@@ -8,7 +10,10 @@ use std::{
 use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind as Rule};
 use serde_json::Value;
 
-use crate::error::{Error, JsonObject, Result};
+use crate::{
+    error::{Error, JsonObject, Result},
+    workflow::nearest,
+};
 
 /// What a tool does to the world; rate limits and access rights go by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +66,11 @@ struct Inner {
     partial: OnceLock<Compiled>,
 }
 
+/// A list of accepted values up to this length is shown as it is.
+const LONGEST_LIST: usize = 400;
+/// The most names of a longer one.
+const MOST_LISTED: usize = 20;
+
 type Compiled = std::result::Result<Validator, String>;
 
 impl Contract {
@@ -102,6 +112,11 @@ impl Contract {
         args.retain(|name, value| !value.is_null() || is_required(name) || !self.takes(name));
     }
 
+    /// Writes whole numbers as such where the schema wants them: in JSON Schema `2.0` is an integer.
+    pub(super) fn settle_numbers(&self, args: &mut JsonObject) {
+        whole::settle_object(&self.0.schema, &self.0.schema, args);
+    }
+
     /// Checks arguments against the schema. The message names the place, the rule and what is accepted.
     pub fn check(&self, args: &JsonObject) -> Result<()> {
         self.check_with(self.0.validator.get_or_init(|| compile(self.0.schema.as_ref().clone())), args)
@@ -139,10 +154,12 @@ impl Contract {
         let got = shorten(error.instance());
         let message = match error.kind() {
             Rule::AdditionalProperties { unexpected } | Rule::UnevaluatedProperties { unexpected } => {
-                return self.unexpected(&field, unexpected);
+                return self.unexpected(&field, path, unexpected);
             }
             Rule::Required { property } => return self.required(path, property.as_str().unwrap_or_default()),
-            Rule::Enum { options } => format!("{field} is {got}; it must be one of {}", shorten(options)),
+            Rule::Enum { options } => {
+                format!("{field} is {got}; {}", one_of(error.instance(), options))
+            }
             Rule::Constant { expected_value } => format!("{field} is {got}; it must be {expected_value}"),
             Rule::Maximum { limit } => format!("{field} is {got}; the most is {limit}"),
             Rule::Minimum { limit } => format!("{field} is {got}; the least is {limit}"),
@@ -191,20 +208,22 @@ impl Contract {
         error.hint(hint)
     }
 
-    fn unexpected(&self, field: &str, unexpected: &[String]) -> Error {
+    fn unexpected(&self, field: &str, path: &str, unexpected: &[String]) -> Error {
         let names: Vec<String> =
             unexpected.iter().take(5).map(|name| format!("`{}`", shorten_text(name, 60))).collect();
         let error = Error::invalid_input(format!("{field}: unknown argument {}", names.join(", ")))
             .detail("field", unexpected.first().map_or("arguments", String::as_str));
-        let known: Vec<&str> = self
-            .0
-            .schema
-            .get("properties")
+        let known: Vec<&str> = whole::schema_at(&self.0.schema, path)
+            .and_then(|schema| schema.get("properties"))
             .and_then(Value::as_object)
             .map(|properties| properties.keys().map(String::as_str).collect())
             .unwrap_or_default();
         if known.is_empty() {
-            return error.hint("this tool takes no arguments");
+            return error.hint(if path.is_empty() {
+                "this tool takes no arguments"
+            } else {
+                "nothing is accepted there"
+            });
         }
         error.hint(format!("accepted: {}", known.join(", ")))
     }
@@ -212,6 +231,19 @@ impl Contract {
 
 /// How many accepted values the hint about a missing argument names.
 const MOST_SHOWN: usize = 8;
+
+/// The accepted values, with the nearest first where there are many.
+fn one_of(given: &Value, options: &Value) -> String {
+    let all = options.to_string();
+    let texts: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let near = given.as_str().and_then(|given| nearest::did_you_mean(given, texts.iter().copied()));
+    let near = near.map(|near| format!("; {near}")).unwrap_or_default();
+    if all.len() <= LONGEST_LIST || texts.is_empty() {
+        return format!("it must be one of {}{near}", shorten(options));
+    }
+    let shown = shorten_text(&nearest::list(&texts, MOST_LISTED), 2 * LONGEST_LIST);
+    format!("it must be one of the listed values{near}; they are {shown}")
+}
 
 /// `1 character`, `2 characters`.
 fn count(number: u64, noun: &str) -> String {
@@ -270,7 +302,8 @@ mod tests {
                 "kind": {"type": "string", "enum": ["a", "b"]},
                 "name": {"type": "string", "minLength": 1, "maxLength": 3},
                 "map": {"type": "object", "minProperties": 1},
-                "items": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "string"}}}}
+                "items": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "string"}},
+                    "additionalProperties": false}}
             },
             "required": ["kind"],
             "additionalProperties": false
@@ -296,8 +329,22 @@ mod tests {
         let missing = contract().check(&JsonObject::new()).unwrap_err();
         assert_eq!(missing.details()["field"], "kind");
         assert_eq!(missing.hint_text(), Some("one of \"a\", \"b\""));
+        let nested = json!({"kind": "a", "items": [{"foo": 1}]});
+        let nested = contract().check(nested.as_object().unwrap()).unwrap_err();
+        assert_eq!(nested.hint_text(), Some("accepted: n"), "{nested}");
         assert_eq!(message(&json!({"kind": "a", "lim": 1})), "the arguments: unknown argument `lim`");
         assert!(message(&json!({"kind": "a", "items": [{"n": 1}]})).starts_with("`items[0].n`: 1 is not"));
+    }
+
+    #[test]
+    fn a_long_list_names_the_nearest_value_and_ends_between_two() {
+        let many: Vec<String> =
+            (0..60).map(|n| format!("sampler_number_{n}")).chain(["euler".into()]).collect();
+        let schema = json!({"type": "object", "properties": {"s": {"type": "string", "enum": many}}});
+        let contract = Contract::new("x", Class::Read, schema.as_object().unwrap().clone());
+        let error = contract.check(json!({"s": "eulr"}).as_object().unwrap()).unwrap_err();
+        assert!(error.message().contains("; did you mean `euler`?; they are sampler_number_0, "), "{error}");
+        assert!(error.message().ends_with("sampler_number_19 and 41 more"), "{error}");
     }
 
     #[test]

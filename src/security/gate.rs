@@ -153,6 +153,7 @@ impl Gate {
             return Err(may_not(caller, contract));
         }
         contract.drop_nulls(args);
+        contract.settle_numbers(args);
         contract.check(args)?;
         if resumed {
             return Ok(());

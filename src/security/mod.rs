@@ -9,6 +9,7 @@
 //! | [`price`], [`ledger`] | what paid nodes cost, and the daily budget |
 //! | [`audit`] | the chained log, its reader and its verifier |
 //! | [`redact`], [`display`], [`untrusted`] | secrets out, hidden characters shown, foreign text defused |
+//! | `withhold` | credentials that stay behind when a workflow is read back |
 //! | [`path`] | names that may reach a file system or a URL |
 //! | [`inspector`] | workflows: findings and the verdict |
 //! | [`node_audit`] | installed node classes: what a person should know of them |
@@ -43,6 +44,7 @@ pub mod strict_url;
 pub mod untrusted;
 pub mod upload;
 pub mod webhook;
+pub(crate) mod withhold;
 
 pub use audit::AuditLog;
 pub use contract::{Class, Contract};

@@ -164,6 +164,7 @@ impl ServerHandler for Mcp {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        self.app.settle_workflows().await;
         self.tools(request.as_ref(), &context)
     }
 

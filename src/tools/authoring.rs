@@ -201,7 +201,8 @@ struct Modified {
 
 async fn modify_workflow(call: Call, params: ModifyWorkflow) -> Handled<Modified> {
     let operations = Operation::read_list(&params.operations.0)?;
-    let readable = reading::read(&call, params.workflow).await?;
+    let from_server = params.workflow.is_reference();
+    let readable = reading::read_to_show(&call, params.workflow).await?;
     let mut warnings = readable.warnings();
     let mut workflow = readable.workflow;
     let object_info = call.comfy.object_info().await.ok();
@@ -210,7 +211,13 @@ async fn modify_workflow(call: Call, params: ModifyWorkflow) -> Handled<Modified
     }
     let changes = edit::apply(&mut workflow, &operations, object_info.as_deref())?;
     let workflow = whole(workflow.to_value())?;
-    Ok(Answer::from(Modified { workflow, changes, warnings }).verbatim())
+    Ok(as_it_is(Answer::from(Modified { workflow, changes, warnings }), from_server))
+}
+
+/// The workflow of an answer as it is. What a file on the server holds is not the caller's own: its hidden characters
+/// are shown.
+fn as_it_is<O>(answer: Answer<O>, from_server: bool) -> Answer<O> {
+    if from_server { answer.exact(&["workflow", "script", "changes"]) } else { answer.verbatim() }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -245,7 +252,7 @@ struct Conversion {
 
 async fn convert_workflow(call: Call, params: ConvertWorkflow) -> Handled<Conversion> {
     let from_server = params.workflow.is_reference();
-    let readable = reading::read(&call, params.workflow).await?;
+    let readable = reading::read_to_show(&call, params.workflow).await?;
     let format_found = readable.format.to_owned();
     let mut report = readable.report;
     let (mut workflow, mut text) = (None, None);
@@ -262,6 +269,5 @@ async fn convert_workflow(call: Call, params: ConvertWorkflow) -> Handled<Conver
         }
     }
     let answer = Answer::from(Conversion { format_found, workflow, script: text, report });
-    // What a file on the server holds is not the caller's own.
-    Ok(if from_server { answer } else { answer.verbatim() })
+    Ok(as_it_is(answer, from_server))
 }

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::assets::Made;
 use crate::{
-    comfy::{EndState, Ending, NodeFailure, OutputFile, PromptId},
+    comfy::{EndState, Ending, NodeFailure, PromptId},
     error::JsonObject,
 };
 
@@ -79,7 +80,7 @@ pub(crate) struct Envelope {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) outputs: Option<Vec<OutputFile>>,
+    pub(crate) outputs: Option<Vec<Made>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) elapsed_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

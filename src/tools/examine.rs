@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Handled, Hints, Tool, packs, params::WorkflowArg, reading};
+use super::{Answer, Call, Handled, Hints, Tool, packs, params::WorkflowArg, reading};
 use crate::{
     security::Class,
     workflow::{
@@ -93,7 +93,7 @@ const LONGEST_TEXT: usize = 7_500;
 const LONGEST_CHART: usize = 30_000;
 
 async fn summarize_workflow(call: Call, params: SummarizeWorkflow) -> Handled<Summary> {
-    let workflow = reading::read(&call, params.workflow).await?.workflow;
+    let workflow = reading::read_to_show(&call, params.workflow).await?.workflow;
     let object_info = call.comfy.object_info().await.ok();
     let (result, longest, why) = match params.output_format {
         SummaryFormat::Text => {
@@ -114,9 +114,9 @@ async fn summarize_workflow(call: Call, params: SummarizeWorkflow) -> Handled<Su
         }
     };
     if result.len() <= longest {
-        return Ok(Summary { result, note: None }.into());
+        return Ok(Answer::from(Summary { result, note: None }).exact(&["result"]));
     }
-    Ok(Summary { result: outline(&workflow, LONGEST_TEXT), note: Some(why) }.into())
+    Ok(Answer::from(Summary { result: outline(&workflow, LONGEST_TEXT), note: Some(why) }).exact(&["result"]))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -127,9 +127,10 @@ struct OneWorkflow {
 }
 
 async fn analyze_workflow(call: Call, params: OneWorkflow) -> Handled<Analysis> {
-    let workflow = reading::read(&call, params.workflow).await?.workflow;
+    let workflow = reading::read_to_show(&call, params.workflow).await?.workflow;
     let object_info = call.comfy.object_info().await.ok();
-    Ok(analyze::analyze(&workflow, object_info.as_deref()).into())
+    let analysis = analyze::analyze(&workflow, object_info.as_deref());
+    Ok(Answer::from(analysis).exact(&["flow", "models", "parameters"]))
 }
 
 /// What a run would come up against.
@@ -217,13 +218,14 @@ struct Difference {
 }
 
 async fn diff_workflows(call: Call, params: DiffWorkflows) -> Handled<Difference> {
-    let before = reading::read(&call, params.before).await?.workflow;
-    let after = reading::read(&call, params.after).await?.workflow;
+    let before = reading::read_to_show(&call, params.before).await?.workflow;
+    let after = reading::read_to_show(&call, params.after).await?.workflow;
     let found = diff::diff(&before, &after);
     let result = match params.output_format {
         DiffFormat::Json => None,
         DiffFormat::Text => Some(diff::text(&found)),
         DiffFormat::Mermaid => Some(diff::mermaid(&before, &after)),
     };
-    Ok(Difference { equal: found.is_empty(), result, diff: found }.into())
+    let difference = Difference { equal: found.is_empty(), result, diff: found };
+    Ok(Answer::from(difference).exact(&["result", "added", "removed", "changed", "rewired"]))
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     Call,
+    assets::Made,
     envelope::{Envelope, JobError, Status, StreamEvent},
     reply::{Block, Stop},
     resources,
@@ -67,8 +68,9 @@ pub(crate) async fn follow(
         };
         let Some(event) = event else { break };
         report(call, &event);
+        let is_gone = event.kind == EventKind::Unreachable;
         followed.see(event);
-        if followed.ending.is_some() {
+        if followed.ending.is_some() || is_gone {
             break;
         }
     }
@@ -159,14 +161,14 @@ impl Followed {
         outputs.filter(|output| !output.filename.is_empty()).map(output_link).collect()
     }
 
-    pub(crate) fn tell(self, envelope: &mut Envelope) {
+    pub(crate) fn tell(self, id: &PromptId, envelope: &mut Envelope) {
         envelope.elapsed_seconds = Some((self.elapsed.as_secs_f64() * 1000.0).round() / 1000.0);
         envelope.events = self.events;
         if let Some(ending) = self.ending {
             envelope.status = Status::of(ending.outcome);
             envelope.cached = ending.cached;
             envelope.error = JobError::of(&ending);
-            envelope.outputs = Some(ending.outputs);
+            envelope.outputs = Some(Made::all(ending.outputs, id));
             return;
         }
         envelope.status = Status::Running;
@@ -196,6 +198,7 @@ fn described(event: &Event) -> Option<(&'static str, Value)> {
         EventKind::Text { node_id, text } => ("progress_text", json!({ "node": node_id, "text": text })),
         EventKind::Stalled(stalled) => ("stalled", json!({ "stalled": stalled })),
         EventKind::FallbackPolling => ("fallback_polling", json!({})),
+        EventKind::Unreachable => ("unreachable", json!({})),
         EventKind::Ended(ending) => ("ended", json!({ "outcome": ending.outcome.as_str() })),
         EventKind::Preview(_) => return None,
     })

@@ -16,7 +16,7 @@ use crate::{
     workflow::{
         ObjectInfo,
         families::Family,
-        templates::{Model, Txt2Img, choose_model},
+        templates::{Model, Txt2Img, cell, choose_model},
     },
 };
 
@@ -77,13 +77,27 @@ impl Used {
     /// What the caller gave, else what the model's family wants, else ComfyUI's own defaults.
     fn choose(params: &GenerateImage, model: &Model, object_info: &ObjectInfo) -> Result<Self, Stop> {
         let (width, height) = model.preset().map_or((512, 512), |preset| (preset.width, preset.height));
+        let cell = cell(model.family());
+        let real = |side: u32| side / cell * cell;
         Ok(Self {
             family: model.family().map(Family::as_str),
-            width: params.width.unwrap_or(width),
-            height: params.height.unwrap_or(height),
+            width: real(params.width.unwrap_or(width)),
+            height: real(params.height.unwrap_or(height)),
             sampling: Sampling::choose(&params.manner.wishes(), model, object_info)?,
         })
     }
+}
+
+/// What the caller asked for and ComfyUI does not make.
+fn resized(params: &GenerateImage, used: &Used, cell: u32) -> Option<String> {
+    let differs = |wanted: Option<u32>, real: u32| wanted.is_some_and(|wanted| wanted != real);
+    let changed = differs(params.width, used.width) || differs(params.height, used.height);
+    changed.then(|| {
+        format!(
+            "The size is {}×{}, since this model makes pictures in steps of {cell} pixels",
+            used.width, used.height
+        )
+    })
 }
 
 async fn generate_image(call: Call, params: GenerateImage) -> Handled<Envelope> {
@@ -93,6 +107,7 @@ async fn generate_image(call: Call, params: GenerateImage) -> Handled<Envelope> 
     let loras = library.loras(&call, &params.manner.loras).await?;
     let vae = resolve(&library.vaes, &params.manner.vae, "VAE", "vae")?;
     let used = Used::choose(&params, &model, &object_info)?;
+    let resized = resized(&params, &used, cell(model.family()));
     let seed = Seed::resolve(params.manner.seed, call.resumed_seed());
     let clip_skip = model.preset().map_or(1, |preset| preset.clip_skip);
     let model_name = model.name().to_owned();
@@ -117,6 +132,7 @@ async fn generate_image(call: Call, params: GenerateImage) -> Handled<Envelope> 
     }
     .build();
     let mut answer = submit(&call, workflow, params.manner.submit(&call, seed)).await?;
+    answer.output.warnings.extend(resized);
     answer.output.seed = Some(seed);
     answer.output.model = Some(model_name);
     answer.output.settings = Some(as_object(&used));

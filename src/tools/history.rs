@@ -12,7 +12,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    Call, Handled, Hints, Stop, Tool, fitting::fitting, jobs::ShortError, ledger::Mark, params::Paging,
+    Call, Handled, Hints, Stop, Tool, assets::AssetId, fitting::fitting, jobs::ShortError, ledger::Mark,
+    params::Paging,
 };
 use crate::{
     comfy::{
@@ -84,6 +85,8 @@ struct Finished {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Output {
     node_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asset_id: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     filename: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -94,9 +97,10 @@ struct Output {
     text: Option<String>,
 }
 
-impl From<OutputFile> for Output {
-    fn from(file: OutputFile) -> Self {
+impl Output {
+    fn of(file: OutputFile, job: Option<&PromptId>) -> Self {
         Self {
+            asset_id: job.and_then(|job| AssetId::text_of(&file, job)),
             node_id: file.node_id,
             filename: file.filename,
             subfolder: file.subfolder,
@@ -113,6 +117,8 @@ impl From<OutputFile> for Output {
 impl From<HistoryEntry> for Finished {
     fn from(entry: HistoryEntry) -> Self {
         let all = entry.outputs.len();
+        let job = PromptId::parse(&entry.prompt_id).ok();
+        let output = |file| Output::of(file, job.as_ref());
         Self {
             prompt_id: entry.prompt_id,
             status: match entry.state {
@@ -123,7 +129,7 @@ impl From<HistoryEntry> for Finished {
             create_time: entry.create_time,
             start_time: entry.start_time,
             end_time: entry.end_time,
-            outputs: entry.outputs.into_iter().take(MOST_OUTPUTS).map(Output::from).collect(),
+            outputs: entry.outputs.into_iter().take(MOST_OUTPUTS).map(output).collect(),
             outputs_total: (all > MOST_OUTPUTS).then_some(all),
             cached: entry.cached,
             error: entry.failure.map(ShortError::from),

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, Call, Handled, Hints, Tool,
+    assets::Made,
     envelope::JobError,
     follow::{Manner, follow, output_link},
 };
 use crate::{
-    comfy::{Job, JobStatus, OutputFile, PromptId},
+    comfy::{Job, JobStatus, PromptId},
     security::Class,
 };
 
@@ -74,7 +75,7 @@ struct JobProgress {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stalled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outputs: Option<Vec<OutputFile>>,
+    outputs: Option<Vec<Made>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<JobError>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +109,7 @@ async fn get_progress(call: Call, params: ProgressParams) -> Handled<JobProgress
     progress.error = job.error.as_ref().map(JobError::of_failure);
     let links: Vec<_> = job.outputs.iter().filter(|o| !o.filename.is_empty()).map(output_link).collect();
     if progress.status == Standing::Completed {
-        progress.outputs = Some(job.outputs);
+        progress.outputs = Some(Made::all(job.outputs, &id));
     }
     Ok(links.into_iter().fold(Answer::from(progress).prompt(id.as_str()), Answer::block))
 }

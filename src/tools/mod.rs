@@ -65,7 +65,7 @@ mod workflows;
 pub use call::Call;
 pub use change::{Change, Changes};
 pub(crate) use consent::Consent;
-pub(crate) use defaults::Defaults;
+pub(crate) use defaults::{Defaults, blame};
 pub use fit::Fit;
 pub(crate) use ledger::Ledger;
 pub(crate) use ownership::{must_read, seen_by};

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Call, Stop, media::Pieces, params::WorkflowArg, resources};
 use crate::{
     error::Error,
+    security::withhold,
     workflow::{
         Workflow,
         convert::{Moment, Remark, Report, found_to_api},
@@ -39,6 +40,18 @@ pub(super) fn said(what: &str, remark: &Remark) -> String {
         Some(node) => format!("Conversion {what} in node {node}: {}", remark.message),
         None => format!("Conversion {what}: {}", remark.message),
     }
+}
+
+/// The same for an answer that shows the workflow: what a file on the server holds is not the caller's own, so its
+/// credentials stay behind, and the report says so.
+pub(crate) async fn read_to_show(call: &Call, argument: WorkflowArg) -> Result<Readable, Stop> {
+    let from_server = argument.is_reference();
+    let mut readable = read(call, argument).await?;
+    if from_server && let Some(sentence) = withhold::sentence(&withhold::withhold_in(&mut readable.workflow))
+    {
+        readable.report.dropped.push(Remark::general(sentence));
+    }
+    Ok(readable)
 }
 
 /// Reads the argument. Only the editor's format and a file on the server need ComfyUI to answer.

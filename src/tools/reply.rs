@@ -52,7 +52,19 @@ pub struct Answer<O> {
     pub(crate) output: O,
     pub(crate) blocks: Vec<Block>,
     pub(crate) prompt_id: Option<String>,
-    pub(crate) verbatim: bool,
+    pub(crate) exact: Exact,
+}
+
+/// What of a result comes back to the letter, though its words may look like a secret.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Exact {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// These fields at the top. Credentials in them were withheld by the tool, which also says so.
+    Fields(&'static [&'static str]),
+    /// Everything, also characters that are not shown: the caller sent it.
+    Everything,
 }
 
 impl<O> Answer<O> {
@@ -60,7 +72,15 @@ impl<O> Answer<O> {
     /// workflow must come back as they went in, or another workflow comes back.
     #[must_use]
     pub fn verbatim(mut self) -> Self {
-        self.verbatim = true;
+        self.exact = Exact::Everything;
+        self
+    }
+
+    /// Leaves these fields of the result as they are: they hold a workflow, or pieces of one, and a workflow that is
+    /// changed in silence makes another picture. Credentials are to be withheld before, and told.
+    #[must_use]
+    pub(crate) fn exact(mut self, fields: &'static [&'static str]) -> Self {
+        self.exact = Exact::Fields(fields);
         self
     }
 
@@ -81,7 +101,7 @@ impl<O> Answer<O> {
 
 impl<O> From<O> for Answer<O> {
     fn from(output: O) -> Self {
-        Self { output, blocks: Vec::new(), prompt_id: None, verbatim: false }
+        Self { output, blocks: Vec::new(), prompt_id: None, exact: Exact::Nothing }
     }
 }
 

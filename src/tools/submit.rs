@@ -15,6 +15,7 @@ use super::{
 use crate::{
     comfy::{self, SubmitOptions, Submitted},
     error::Error,
+    security::withhold,
     workflow::{
         Workflow,
         check::{ProblemKind, check},
@@ -37,6 +38,7 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Vets and submits `workflow`, and follows it when asked to.
 pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Result<Answer<Envelope>, Stop> {
+    withhold::refuse_withheld(&workflow)?;
     let missing = missing_models(call, &workflow).await;
     let vetted = match call.vet(workflow, how.seed).await {
         Err(Stop::Failed(error)) => return Err(Stop::Failed(remembered(call, error, Vec::new()))),
@@ -71,7 +73,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
         let manner = if how.keep_events { Manner::Streams } else { Manner::Owns };
         let followed = follow(call, &id, wait, manner).await?;
         links = followed.links();
-        followed.tell(&mut envelope);
+        followed.tell(&id, &mut envelope);
         let action = if how.keep_events { "stream_completed" } else { "completed" };
         call.trail.event(action, prompt_field(&id)).await?;
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     Call,
     clamp::clamp,
-    reply::{Answer, Block, Handled, Question, Stop},
+    reply::{Answer, Block, Exact, Handled, Question, Stop},
     schema,
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(crate) enum Ended {
         structured: Value,
         blocks: Vec<Block>,
         prompt_id: Option<String>,
-        verbatim: bool,
+        exact: Exact,
         /// The whole JSON, where `structured` had to be shortened.
         whole: Option<String>,
     },
@@ -102,8 +102,8 @@ impl Tool {
                     let answer = handler(call, params).await?;
                     let structured = serde_json::to_value(&answer.output)
                         .map_err(|e| Error::internal("the result cannot be written as JSON").source(e))?;
-                    let Answer { blocks, prompt_id, verbatim, .. } = answer;
-                    Ok(Ended::Done { structured, blocks, prompt_id, verbatim, whole: None })
+                    let Answer { blocks, prompt_id, exact, .. } = answer;
+                    Ok(Ended::Done { structured, blocks, prompt_id, exact, whole: None })
                 })
             }),
         }
@@ -208,15 +208,12 @@ impl Tool {
             () = async { cancel.cancelled().await; tokio::time::sleep(GRACE).await } => Err(Stop::Cancelled),
         };
         match ended {
-            Ok(Ended::Done { mut structured, blocks, prompt_id, verbatim, .. }) => {
-                if !verbatim {
-                    redact::redact(&mut structured);
-                    untrusted::defuse_value(&mut structured);
-                }
+            Ok(Ended::Done { mut structured, blocks, prompt_id, exact, .. }) => {
+                made_safe(&mut structured, exact);
                 let whole = clamp(&mut structured, fit.text);
                 permit.finish(&Outcome::Completed { prompt_id: prompt_id.clone() }).await?;
                 let blocks = blocks.into_iter().map(named_safely).collect();
-                Ok(Ended::Done { structured, blocks, prompt_id, verbatim, whole })
+                Ok(Ended::Done { structured, blocks, prompt_id, exact, whole })
             }
             Ok(Ended::Ask(mut question)) | Err(Stop::Ask(mut question)) => {
                 question.text = untrusted::defuse(&question.text).into_owned();
@@ -232,6 +229,28 @@ impl Tool {
             Err(Stop::Cancelled) => Err(Error::new(Kind::Conflict, "the call was cancelled")),
         }
     }
+}
+
+/// A result without secrets and with its characters shown, save what is to come back to the letter.
+fn made_safe(structured: &mut Value, exact: Exact) {
+    let fields = match exact {
+        Exact::Everything => return,
+        Exact::Fields(fields) => fields,
+        Exact::Nothing => &[],
+    };
+    let mut kept = Vec::new();
+    for &field in fields {
+        if let Some(value) = structured.get_mut(field) {
+            kept.push((field, value.take()));
+        }
+    }
+    redact::redact(structured);
+    for (field, value) in kept {
+        if let Some(slot) = structured.get_mut(field) {
+            *slot = value;
+        }
+    }
+    untrusted::defuse_value(structured);
 }
 
 /// A link shows a name that somebody else chose.

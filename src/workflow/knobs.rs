@@ -128,6 +128,9 @@ pub struct Dropped {
     pub name: String,
     /// Why it was not used.
     pub reason: String,
+    /// True when nothing in the workflow has that name; else it is there and cannot be set so.
+    #[serde(skip)]
+    pub unknown: bool,
 }
 
 /// Sets values by name (`steps`) or by place (`3.steps`). A value of another kind than the one it replaces is an
@@ -137,8 +140,8 @@ pub fn set(workflow: &mut Workflow, values: &JsonObject) -> Result<(Vec<Applied>
     for (name, value) in values {
         let found = match find(workflow, name) {
             Ok(found) => found,
-            Err(reason) => {
-                dropped.push(Dropped { name: name.clone(), reason });
+            Err((reason, unknown)) => {
+                dropped.push(Dropped { name: name.clone(), reason, unknown });
                 continue;
             }
         };
@@ -147,6 +150,17 @@ pub fn set(workflow: &mut Workflow, values: &JsonObject) -> Result<(Vec<Applied>
         }
     }
     Ok((applied, dropped))
+}
+
+/// The names that [`set`] takes here: those that people use, then every input that holds a value.
+pub fn accepted(workflow: &Workflow) -> Vec<String> {
+    let spoken = ["prompt", "negative_prompt", "seed", "model", "vae", "width", "height", "batch_size"];
+    let known = spoken.iter().chain(&SAMPLING).filter(|name| find(workflow, name).is_ok());
+    let inputs = workflow.iter().flat_map(|(id, node)| {
+        let plain = node.inputs.iter().filter(|(_, value)| !value.is_array() && !value.is_object());
+        plain.map(move |(input, _)| format!("{id}.{input}"))
+    });
+    known.map(|name| (*name).to_owned()).chain(inputs).collect()
 }
 
 fn put(workflow: &mut Workflow, name: &str, place: &Place, value: &Value) -> Result<Applied> {
@@ -182,18 +196,18 @@ fn put(workflow: &mut Workflow, name: &str, place: &Place, value: &Value) -> Res
 }
 
 /// The places that a name means, or why it means none.
-fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<Place>, String> {
+fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<Place>, (String, bool)> {
     if let Some((id, input)) = name.split_once('.')
         && let Some(node) = workflow.get(id)
     {
         if !node.inputs.contains_key(input) {
             let near = nearest::did_you_mean(input, node.inputs.keys().map(String::as_str));
             let near = near.map(|near| format!("; {near}")).unwrap_or_default();
-            return Err(format!("node {id} ({}) has no input `{input}`{near}", node.class_type));
+            return Err((format!("node {id} ({}) has no input `{input}`{near}", node.class_type), true));
         }
         return match holder(workflow, id, input) {
             Some(place) => Ok(vec![place]),
-            None => Err(format!("`{input}` of node {id} is fed by another node, not by a value")),
+            None => Err((format!("`{input}` of node {id} is fed by another node, not by a value"), false)),
         };
     }
     let found = places(workflow, name);
@@ -206,7 +220,7 @@ fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<Place>, Stri
             let inputs = workflow.iter().flat_map(|(_, node)| node.inputs.keys().map(String::as_str));
             let near =
                 nearest::did_you_mean(name, inputs).map(|near| format!("; {near}")).unwrap_or_default();
-            Err(format!("no node has a value of that name{near}"))
+            Err((format!("no node has a value of that name{near}"), true))
         }
         [_] => Ok(found),
         // Two text nodes are two parts of what is wanted, and only the caller knows which; the texts of one node
@@ -220,7 +234,7 @@ fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<Place>, Stri
         several => {
             let all: Vec<String> =
                 several.iter().take(6).map(|place| format!("{}.{}", place.node_id, place.input)).collect();
-            Err(format!("several nodes have it; name one: {}", all.join(", ")))
+            Err((format!("several nodes have it; name one: {}", all.join(", ")), false))
         }
     }
 }

@@ -333,3 +333,21 @@ async fn a_result_is_there_soon_after_the_last_event() -> TestResult {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_comfyui_that_is_gone_is_told_once_and_the_watch_goes_on() -> TestResult {
+    let sim = sim().await?;
+    let client = client(&sim.url(), |config| config.pace.gone_after = std::time::Duration::from_millis(50))?;
+    let gate = sim.hold("SaveImage");
+    let submitted = submit(&client, &picture(nonce())).await?;
+    let mut events = client.watch(&submitted.prompt_id);
+    gate.reached().await;
+    sim.faults().down(true);
+    until(&mut events, |event| *event == EventKind::Unreachable).await?;
+    sim.faults().down(false);
+    gate.release();
+    let (later, ending) = all_events(events).await?;
+    assert_eq!(ending.outcome, EndState::Succeeded);
+    assert!(!later.contains(&EventKind::Unreachable), "{later:?}");
+    Ok(())
+}

@@ -178,7 +178,7 @@ async fn the_same_again_with_changes_by_name() {
     let asset = newest(&app).await;
     let args = json!({
         "asset_id": asset["asset_id"], "wait": true,
-        "overrides": {"seed": -1, "prompt": "a blue kite", "steps": 3, "no_such_name": 1},
+        "overrides": {"seed": -1, "prompt": "a blue kite", "steps": 3, "5.model": 1},
     });
     let again = app.call("comfyui_regenerate", args).await;
     assert_eq!((&again["status"], &again["read_from"]), (&json!("completed"), &json!("history")), "{again}");
@@ -190,7 +190,7 @@ async fn the_same_again_with_changes_by_name() {
         .collect();
     assert_eq!(applied, ["seed", "prompt", "steps"], "{again}");
     assert_ne!(again["seed"], 42);
-    assert_eq!(again["overrides_dropped"][0]["name"], "no_such_name");
+    assert_eq!(again["overrides_dropped"][0]["name"], "5.model", "{again}");
     let made =
         app.call("comfyui_get_asset_metadata", json!({"asset_id": newest(&app).await["asset_id"]})).await;
     assert_eq!(
@@ -203,6 +203,10 @@ async fn the_same_again_with_changes_by_name() {
     app.sim.restart();
     let same = app.call("comfyui_regenerate", json!({"asset_id": asset["asset_id"], "wait": true})).await;
     assert_eq!((&same["read_from"], &same["seed"]), (&json!("file"), &json!(42)), "{same}");
+    assert!(same.get("warnings").is_none() && same.get("cached").is_none(), "it was made anew: {same}");
+    let asset = newest(&app).await;
+    let same = app.call("comfyui_regenerate", json!({"asset_id": asset["asset_id"], "wait": true})).await;
+    assert_eq!(same["cached"], true, "{same}");
     assert!(same["warnings"][0].as_str().unwrap().contains("cache"), "{same}");
 }
 

@@ -51,7 +51,7 @@ pub(super) static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(S
 pub(super) static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r#"(?ix)
-        (?P<name> \b (?: (?:api|access|secret|private|session|auth|client) \x20 (?:key|token|id|secret)
+        (?P<path> / )? (?P<name> \b (?: (?:api|access|secret|private|session|auth|client) \x20 (?:key|token|id|secret)
                        | [a-z%] [a-z0-9_.%\-\u{200b}-\u{200d}\u{2060}\u{feff}]{1,63} ) )
         (?P<between> \\{0,3} ["']? \s{0,4} [=:] \s{0,4} \\{0,3} )
         (?P<value> (?: (?:bearer|basic|token|digest|apikey) \x20+ )? (?: "[^"]*" | '[^']*' | [^\s&;,"'<>]+ ) )

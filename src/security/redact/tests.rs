@@ -113,6 +113,7 @@ fn text_inside_text_is_opened() {
     assert_eq!(redact_text("user=bob&password=v1&x=1"), "user=bob&password=[redacted]&x=1");
     assert_eq!(redact_text("model: sdxl\napi_key: v1\n"), "model: sdxl\napi_key: [redacted]\n");
     assert_eq!(redact_text("note: token=v1 end"), "note: token=[redacted] end");
+    assert_eq!(redact_text("/login?x/password=v1"), "/login?x/password=[redacted]");
     assert_eq!(redact_text("<password>v1x2</password>"), "<password>[redacted]</password>");
     assert_eq!(redact_text("my password is hunter22"), "my password is [redacted]");
     assert_eq!(redact_text(r#"said {\"token\":\"v1\"} and"#), r#"said {\"token\":\[redacted]} and"#);
@@ -144,6 +145,7 @@ fn ordinary_words_stay() {
         "authorization office, 1950s",
         "a basic composition, sketch-like",
         "token ring museum",
+        "ComfyUI knows no job ../../etc/passwd: it was deleted",
         "steps: 20, cfg: 7",
     ] {
         assert_eq!(redact_text(text), text);

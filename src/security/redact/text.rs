@@ -41,7 +41,7 @@ pub(super) fn redact_at(text: &str, nesting: usize) -> Cow<'_, str> {
         let name = found.name("name")?.as_str();
         let value = found.name("value")?.as_str();
         let decoded = if name.contains('%') { urls::percent_decoded(name) } else { name.to_owned() };
-        keep_name(found, is_secret_key(&decoded) && !is_harmless(value))
+        keep_name(found, !ends_path(found) && is_secret_key(&decoded) && !is_harmless(value))
     });
     let text = replace(text, clues.spoken.then_some(&SPOKEN), |found| {
         let value = found.name("value")?.as_str();
@@ -55,6 +55,12 @@ pub(super) fn redact_at(text: &str, nesting: usize) -> Cow<'_, str> {
     })
 }
 
+/// `/etc/passwd: …`: the end of a path in a sentence is no name of a secret.
+fn ends_path(found: &Captures<'_>) -> bool {
+    let between = found.name("between").map_or("", |between| between.as_str());
+    found.name("path").is_some() && between.starts_with(": ")
+}
+
 /// `true`, `false`, `null` and what is already gone are no secrets.
 fn is_harmless(value: &str) -> bool {
     matches!(value, "true" | "false" | "null" | "none" | "None" | REDACTED) || value.starts_with("[redacted")
@@ -64,7 +70,8 @@ fn keep_name(found: &Captures<'_>, secret: bool) -> Option<String> {
     if !secret {
         return None;
     }
-    Some(format!("{}{}{REDACTED}", found.name("name")?.as_str(), found.name("between")?.as_str()))
+    let path = found.name("path").map_or("", |path| path.as_str());
+    Some(format!("{path}{}{}{REDACTED}", found.name("name")?.as_str(), found.name("between")?.as_str()))
 }
 
 fn keep_name_of_scheme(found: &Captures<'_>) -> Option<String> {

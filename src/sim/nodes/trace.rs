@@ -75,7 +75,8 @@ impl Trace {
     }
 
     fn size(&self) -> (u32, u32) {
-        let side = |side: u32| if side == 0 { 512 } else { side.clamp(8, 8192) };
+        // A latent has no half cells, so what is decoded from it is a multiple of 8.
+        let side = |side: u32| if side == 0 { 512 } else { side.clamp(8, 8192) / 8 * 8 };
         (side(self.width), side(self.height))
     }
 
@@ -147,12 +148,13 @@ fn is_base(class: &str, input: &str) -> bool {
 /// What the node's own values say.
 fn own(call: &Call) -> Trace {
     let number = |name: &str| call.inputs.get(name).map_or(0, |_| call.size(name));
+    let cell = if call.class.contains("Flux2") { 16 } else { 1 };
     let seed = ["seed", "noise_seed"].into_iter().find(|name| call.inputs.contains_key(*name));
     Trace {
         text: if call.class.contains("TextEncode") { texts(call) } else { String::new() },
         seed: seed.map_or(0, |name| call.whole(name)),
-        width: number("width"),
-        height: number("height"),
+        width: number("width") / cell * cell,
+        height: number("height") / cell * cell,
         batch: number("batch_size"),
         frames: if call.class.contains("Audio") { 0 } else { number("length").min(256) },
         steps: call.inputs.contains_key("steps").then(|| call.whole("steps")),

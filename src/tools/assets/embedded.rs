@@ -1,12 +1,17 @@
 //! The workflow that a file carries.
 
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     comfy::{FileType, OutputRef},
-    security::path::{OutputName, Subfolder},
+    security::{
+        path::{OutputName, Subfolder},
+        withhold,
+    },
     tools::{Answer, Call, Handled, media::Pieces, resources::output_uri},
     workflow::read,
 };
@@ -52,8 +57,14 @@ pub(super) async fn get_workflow(call: Call, params: GetWorkflow) -> Handled<Emb
         message.push_str("; ");
         message.push_str(&note.message);
     }
-    let prompt = found.prompt.map(|prompt| prompt.to_value());
-    let workflow = found.workflow.map(|workflow| Value::Object(workflow.as_json().clone()));
+    let mut prompt = found.prompt.map(|prompt| prompt.to_value());
+    let mut workflow = found.workflow.map(|workflow| Value::Object(workflow.as_json().clone()));
+    for (name, graph) in [("prompt", &mut prompt), ("workflow", &mut workflow)] {
+        let places = graph.as_mut().map(withhold::withhold).unwrap_or_default();
+        if let Some(sentence) = withhold::sentence(&places) {
+            let _ = write!(message, "; `{name}`: {sentence}");
+        }
+    }
     let length = |value: &Option<Value>| value.as_ref().map_or(0, |value| value.to_string().len());
     let (of_prompt, of_workflow) = (length(&prompt), length(&workflow));
     let (keep_prompt, keep_workflow) = (of_prompt <= MOST, of_prompt + of_workflow <= MOST);
@@ -75,5 +86,5 @@ pub(super) async fn get_workflow(call: Call, params: GetWorkflow) -> Handled<Emb
         prompt: prompt.filter(|_| keep_prompt),
         message,
     };
-    Ok(Answer::from(embedded))
+    Ok(Answer::from(embedded).exact(&["workflow", "prompt"]))
 }

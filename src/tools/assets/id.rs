@@ -55,6 +55,12 @@ impl AssetId {
         Ok(Self::new(output.file_type, subfolder, filename, Some(prompt_id.clone())))
     }
 
+    /// The id of a job's output as text; nothing for what has none.
+    pub(crate) fn text_of(output: &OutputFile, prompt_id: &PromptId) -> Option<String> {
+        let is_file = !output.filename.is_empty();
+        Self::of(output, prompt_id).ok().filter(|_| is_file).map(|id| id.to_string())
+    }
+
     /// Reads an id. One that is cut, mistyped or made up is refused, and so is one that names a dangerous path.
     pub fn parse(text: &str) -> Result<Self> {
         let not_whole = |why: &str| {

@@ -9,7 +9,7 @@ use super::{AssetId, list::time, origin};
 use crate::{
     comfy::{FileType, OutputKind, media_kind, media_type},
     error::{JsonObject, Kind},
-    security::display,
+    security::{display, withhold},
     tools::{
         Answer, Call, Handled, Stop,
         media::{Pieces, measure},
@@ -142,7 +142,7 @@ pub(super) async fn get_asset_metadata(call: Call, params: GetAssetMetadata) -> 
         making,
         notes,
     };
-    let answer = Answer::from(metadata);
+    let answer = Answer::from(metadata).exact(&["prompts", "negative_prompts", "workflow"]);
     Ok(match asset.prompt_id() {
         Some(id) => answer.prompt(id.as_str()),
         None => answer,
@@ -154,8 +154,10 @@ fn modified(text: &str) -> Option<String> {
     Some(time.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
-fn making(found: origin::Origin, with_workflow: bool, notes: &mut Vec<String>) -> Making {
-    notes.extend(found.notes);
+fn making(mut found: origin::Origin, with_workflow: bool, notes: &mut Vec<String>) -> Making {
+    notes.append(&mut found.notes);
+    let withheld = withhold::withhold_in(&mut found.workflow);
+    notes.extend(withhold::sentence(&withheld).filter(|_| with_workflow));
     let workflow = &found.workflow;
     let value =
         |name: &str| knobs::places(workflow, name).first().and_then(|place| place.value(workflow)).cloned();

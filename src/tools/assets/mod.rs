@@ -4,6 +4,7 @@ mod catalogue;
 mod embedded;
 mod id;
 mod list;
+mod made;
 mod manifest;
 mod metadata;
 mod origin;
@@ -14,3 +15,4 @@ mod render;
 
 pub(super) use catalogue::tools;
 pub use id::AssetId;
+pub(super) use made::Made;

@@ -47,6 +47,10 @@ pub(super) struct PublishAsset {
     #[serde(default)]
     #[schemars(range(min = 256, max = 1_073_741_824))]
     max_bytes: Option<u64>,
+    /// Of a JPEG; PNG and WebP are written without loss
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 95))]
+    quality: Option<u8>,
     /// Replace a file, after asking
     #[serde(default)]
     overwrite: bool,
@@ -68,6 +72,8 @@ pub(super) struct Published {
     replaced: bool,
     sha256: String,
     manifest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
 }
 
 pub(super) async fn publish_asset(call: Call, params: PublishAsset) -> Handled<Published> {
@@ -112,9 +118,9 @@ fn plan(call: &Call, params: &PublishAsset) -> Result<(Place, Option<Wish>)> {
     let place = Place::find(params.target.as_deref(), &default, &call.config.files.publish_roots)?;
     let extension = place.extension().unwrap_or_default();
     if !is_picture {
-        if params.format.is_some() || params.max_width.is_some() {
+        if params.format.is_some() || params.max_width.is_some() || params.quality.is_some() {
             return Err(Error::invalid_input(format!("`{name}` is no picture: it is copied as it is"))
-                .hint("leave format and max_width out"));
+                .hint("leave format, max_width and quality out"));
         }
         if !extension.eq_ignore_ascii_case(own) {
             return Err(Error::invalid_input(format!(
@@ -143,7 +149,16 @@ fn plan(call: &Call, params: &PublishAsset) -> Result<(Place, Option<Wish>)> {
                 .hint("accepted: .png, .jpg, .jpeg, .webp"));
         }
     };
-    Ok((place, Some(Wish { format, max_width: params.max_width, max_bytes: params.max_bytes })))
+    if params.quality.is_some() && format != Format::Jpeg {
+        return Err(Error::invalid_input(
+            "`quality` is for JPEG: PNG and WebP are written without loss here",
+        )
+        .hint("use format jpeg, or a smaller max_width")
+        .detail("field", "quality"));
+    }
+    let wish =
+        Wish { format, max_width: params.max_width, max_bytes: params.max_bytes, quality: params.quality };
+    Ok((place, Some(wish)))
 }
 
 async fn picture(
@@ -171,6 +186,9 @@ async fn picture(
             replaced: replace,
             sha256: hex(&Sha256::digest(&bytes)),
             manifest: String::new(),
+            note: (wish.format == Format::Webp).then_some(
+                "WebP is written without loss here: format jpeg with `quality` makes smaller files",
+            ),
         })
     });
     Ok(written.await.map_err(|error| Error::internal("the picture was not written").source(error))??)
@@ -198,6 +216,7 @@ async fn copy(call: &Call, asset: &AssetId, place: &Place, replace: bool) -> Res
         replaced: replace,
         sha256,
         manifest: String::new(),
+        note: None,
     })
 }
 

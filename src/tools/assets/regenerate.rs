@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{AssetId, origin};
 use crate::{
     error::{Error, JsonObject},
+    security::withhold,
     tools::{
         Answer, Call, Handled,
         envelope::Envelope,
@@ -14,11 +15,17 @@ use crate::{
         submit::{Submit, submit},
         workflows::wait_time,
     },
-    workflow::knobs::{self, Applied, Dropped},
+    workflow::{
+        Workflow,
+        knobs::{self, Applied, Dropped},
+        nearest,
+    },
 };
 
 /// The most overrides of one call.
 const MAX_OVERRIDES: usize = 64;
+/// The most accepted names that a refusal lists.
+const MOST_NAMES: usize = 60;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +68,13 @@ pub(super) async fn regenerate(call: Call, params: Regenerate) -> Handled<Regene
     let found = origin::origin(&call, &params.asset_id).await?;
     let read_from = found.read_from();
     let mut workflow = found.workflow;
-    let (applied, dropped) = knobs::set(&mut workflow, &overrides)?;
+    let (mut applied, dropped) = knobs::set(&mut workflow, &overrides)?;
+    refuse_useless(&workflow, &applied, &dropped)?;
+    for change in &mut applied {
+        if change.before.as_str().is_some_and(|text| withhold::is_credential(Some(&change.input), text)) {
+            change.before = withhold::WITHHELD.into();
+        }
+    }
     let plain =
         |name: &str| knobs::places(&workflow, name).first().and_then(|at| at.value(&workflow)).cloned();
     let (seed, model) = (plain("seed"), plain("model"));
@@ -69,9 +82,9 @@ pub(super) async fn regenerate(call: Call, params: Regenerate) -> Handled<Regene
     let submitted = submit(&call, workflow, Submit { wait, seed: drawn, ..Submit::default() }).await?;
     let Answer { output: mut envelope, blocks, prompt_id, .. } = submitted;
     let mut warnings = found.notes;
-    if applied.is_empty() {
+    if applied.is_empty() && envelope.cached {
         warnings.push(
-            "Nothing was changed, so ComfyUI answers from its cache with the same file; override `seed` with -1 for \
+            "Nothing was changed, so ComfyUI answered from its cache with the same file; override `seed` with -1 for \
              another result"
                 .to_owned(),
         );
@@ -81,11 +94,25 @@ pub(super) async fn regenerate(call: Call, params: Regenerate) -> Handled<Regene
     envelope.seed = seed.as_ref().and_then(Value::as_u64);
     envelope.model = model.as_ref().and_then(Value::as_str).map(str::to_owned);
     let output = Regenerated { envelope, overrides_applied: applied, overrides_dropped: dropped, read_from };
-    let answer = blocks.into_iter().fold(Answer::from(output), Answer::block);
+    let answer = blocks.into_iter().fold(Answer::from(output).exact(&["overrides_applied"]), Answer::block);
     Ok(match prompt_id {
         Some(id) => answer.prompt(id),
         None => answer,
     })
+}
+
+/// Refuses overrides that fit nothing before anything is run: the caller wanted another picture than would be made.
+fn refuse_useless(workflow: &Workflow, applied: &[Applied], dropped: &[Dropped]) -> Result<(), Error> {
+    let useless = |one: &&Dropped| one.unknown || applied.is_empty();
+    let wrong: Vec<String> = dropped
+        .iter()
+        .filter(useless)
+        .map(|one| format!("`overrides.{}`: {}", one.name, one.reason))
+        .collect();
+    let Some(first) = dropped.iter().find(useless) else { return Ok(()) };
+    Err(Error::invalid_input(wrong.join("; "))
+        .hint(format!("accepted: {}", nearest::list(&knobs::accepted(workflow), MOST_NAMES)))
+        .detail("field", first.name.as_str()))
 }
 
 /// Puts a number in the place of every -1 seed; the number survives a question to the user.

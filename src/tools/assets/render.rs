@@ -58,6 +58,8 @@ pub(super) struct Wish {
     pub(super) format: Format,
     pub(super) max_width: Option<u32>,
     pub(super) max_bytes: Option<u64>,
+    /// The best quality of a JPEG.
+    pub(super) quality: Option<u8>,
 }
 
 /// A picture as it will be written.
@@ -75,26 +77,29 @@ pub(super) struct Rendered {
 pub(super) fn render(original: Vec<u8>, wish: Wish) -> Result<Rendered> {
     let (_, width, height) = preview::measure(&original)?;
     let fits = Format::of_content(&original) == Some(wish.format)
+        && wish.quality.is_none()
         && wish.max_width.is_none_or(|most| width <= most)
         && wish.max_bytes.is_none_or(|most| original.len() as u64 <= most);
     if fits {
         return Ok(Rendered { bytes: original, width, height, quality: None });
     }
     let mut picture = preview::decode(&original)?;
+    let own_size = (Format::of_content(&original) == Some(wish.format)).then_some(original.len());
     drop(original);
     if let Some(most) = wish.max_width.filter(|most| width > *most) {
         let scaled = (u64::from(height) * u64::from(most)).div_ceil(u64::from(width));
         let height = u32::try_from(scaled).unwrap_or(u32::MAX).max(1);
         picture = picture.resize_exact(most, height, FilterType::Lanczos3);
     }
+    let own_size = own_size.filter(|_| width == picture.width());
     let (width, height) = (picture.width(), picture.height());
     let (bytes, quality) = match wish.format {
         Format::Jpeg => {
-            let (bytes, quality) = jpeg(&picture, wish.max_bytes)?;
+            let (bytes, quality) = jpeg(&picture, wish.quality, wish.max_bytes)?;
             (bytes, Some(quality))
         }
-        Format::Png => (lossless(&picture, ImageFormat::Png, wish.max_bytes)?, None),
-        Format::Webp => (lossless(&picture, ImageFormat::WebP, wish.max_bytes)?, None),
+        Format::Png => (lossless(&picture, ImageFormat::Png, own_size, wish.max_bytes)?, None),
+        Format::Webp => (lossless(&picture, ImageFormat::WebP, own_size, wish.max_bytes)?, None),
     };
     Ok(Rendered { bytes, width, height, quality })
 }
@@ -106,8 +111,9 @@ fn too_large(smallest: usize, most: u64, hint: &str) -> Error {
 }
 
 /// The best quality within the budget, found by halving.
-fn jpeg(picture: &DynamicImage, most: Option<u64>) -> Result<(Vec<u8>, u8)> {
-    let (mut high, mut low) = QUALITIES;
+fn jpeg(picture: &DynamicImage, wanted: Option<u8>, most: Option<u64>) -> Result<(Vec<u8>, u8)> {
+    let mut high = wanted.unwrap_or(QUALITIES.0);
+    let mut low = QUALITIES.1.min(high);
     let best = preview::encode(picture, high)?;
     let Some(most) = most.filter(|most| best.len() as u64 > *most) else { return Ok((best, high)) };
     let smallest = preview::encode(picture, low)?;
@@ -127,7 +133,12 @@ fn jpeg(picture: &DynamicImage, most: Option<u64>) -> Result<(Vec<u8>, u8)> {
     Ok((found, low))
 }
 
-fn lossless(picture: &DynamicImage, format: ImageFormat, most: Option<u64>) -> Result<Vec<u8>> {
+fn lossless(
+    picture: &DynamicImage,
+    format: ImageFormat,
+    own_size: Option<usize>,
+    most: Option<u64>,
+) -> Result<Vec<u8>> {
     // WebP is written in eight bits a channel only.
     let plain = match (format, picture.color().has_alpha()) {
         (ImageFormat::WebP, true) => &DynamicImage::ImageRgba8(picture.to_rgba8()),
@@ -141,7 +152,7 @@ fn lossless(picture: &DynamicImage, format: ImageFormat, most: Option<u64>) -> R
     let bytes = bytes.into_inner();
     match most {
         Some(most) if bytes.len() as u64 > most => Err(too_large(
-            bytes.len(),
+            own_size.map_or(bytes.len(), |own| own.min(bytes.len())),
             most,
             "png and webp are written without loss here: use jpeg, or a smaller max_width",
         )),
@@ -164,7 +175,7 @@ mod tests {
     }
 
     fn wish(format: Format, max_width: Option<u32>, max_bytes: Option<u64>) -> Wish {
-        Wish { format, max_width, max_bytes }
+        Wish { format, max_width, max_bytes, quality: None }
     }
 
     #[test]
@@ -186,7 +197,23 @@ mod tests {
         assert!(preview::encode(&decoded, quality + 1).unwrap().len() as u64 > budget);
         let error = render(noise(300, 200), wish(Format::Jpeg, None, Some(500))).unwrap_err();
         assert!(error.message().contains("more than 500"), "{error}");
-        assert!(render(noise(300, 200), wish(Format::Png, None, Some(500))).is_err());
+        let original = noise(300, 200);
+        let size = original.len();
+        let error = render(original, wish(Format::Png, None, Some(500))).unwrap_err();
+        assert!(error.details()["smallest_bytes"].as_u64().unwrap() <= size as u64, "{error}");
+    }
+
+    #[test]
+    fn a_quality_that_was_asked_for_is_the_best_that_is_used() {
+        let rendered = |quality, max_bytes| {
+            render(noise(300, 200), Wish { format: Format::Jpeg, max_width: None, max_bytes, quality })
+        };
+        let (fine, coarse) = (rendered(Some(95), None).unwrap(), rendered(Some(20), None).unwrap());
+        assert_eq!((fine.quality, coarse.quality), (Some(95), Some(20)));
+        assert!(coarse.bytes.len() < fine.bytes.len());
+        let budget = fine.bytes.len() as u64 / 2;
+        let fitting = rendered(Some(95), Some(budget)).unwrap();
+        assert!(fitting.bytes.len() as u64 <= budget && fitting.quality.unwrap() < 95);
     }
 
     #[test]

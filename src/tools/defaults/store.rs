@@ -27,6 +27,46 @@ pub(super) enum Source {
     Configuration,
 }
 
+/// An argument that a call left out and a default gave.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    argument: String,
+    value: Value,
+    source: Source,
+}
+
+impl Filled {
+    /// True when this error is about the argument, as far as its words tell.
+    fn is_cause_of(&self, error: &Error) -> bool {
+        let field = error.details().get("field").and_then(Value::as_str);
+        let named = field.is_some_and(|field| field.split(['/', '.']).next() == Some(self.argument.as_str()));
+        let quoted = match &self.value {
+            Value::String(text) if text.is_empty() => return named,
+            Value::String(text) => format!("`{text}`"),
+            other => other.to_string(),
+        };
+        named || (self.value.is_string() && error.message().contains(&quoted))
+    }
+}
+
+/// Says in an error which default caused it: the caller never gave that value.
+pub(crate) fn blame(error: Error, filled: &[Filled]) -> Error {
+    let Some(cause) = filled.iter().find(|filled| filled.is_cause_of(&error)) else { return error };
+    let argument = &cause.argument;
+    let own = match cause.source {
+        Source::User => format!(
+            "`{argument}` is your default, not part of this call: give it with the call, or change it with \
+             comfyui_set_defaults (null removes it)"
+        ),
+        Source::Configuration => format!(
+            "`{argument}` is a default of the configuration (`tools.defaults`), not part of this call: give it with the \
+             call"
+        ),
+    };
+    let hint = error.hint_text().map_or_else(|| own.clone(), |hint| format!("{own}; {hint}"));
+    error.hint(hint)
+}
+
 /// Defaults of all tools and callers.
 #[derive(Debug)]
 pub(crate) struct Defaults {
@@ -83,8 +123,9 @@ impl Defaults {
 
     /// Adds what the caller left open: the caller's own defaults, then those of the configuration. A default that no
     /// longer fits the tool is left out; it is no fault of this call.
-    pub(crate) fn apply(&self, caller: &Caller, contract: &Contract, args: &mut JsonObject) {
-        for (argument, value, _) in self.of(caller, contract.name()) {
+    pub(crate) fn apply(&self, caller: &Caller, contract: &Contract, args: &mut JsonObject) -> Vec<Filled> {
+        let mut filled = Vec::new();
+        for (argument, value, source) in self.of(caller, contract.name()) {
             let open = args.get(&argument).is_none_or(Value::is_null);
             if !open || !contract.takes(&argument) {
                 continue;
@@ -92,6 +133,7 @@ impl Defaults {
             let alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
             match contract.check_partial(&alone) {
                 Ok(()) => {
+                    filled.push(Filled { argument: argument.clone(), value: value.clone(), source });
                     args.insert(argument, value);
                 }
                 Err(error) => {
@@ -99,6 +141,7 @@ impl Defaults {
                 }
             }
         }
+        filled
     }
 
     /// The defaults of one tool, the stronger of two, each with its source.

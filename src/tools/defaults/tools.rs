@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::store::{Defaults, Source};
 use crate::{
+    config,
     error::{Error, JsonObject},
     security::{Caller, Class},
     tools::{Call, Handled, Hints, Tool},
@@ -66,7 +67,7 @@ struct OfTool {
 #[derive(Debug, Serialize, JsonSchema)]
 struct OfArgument {
     argument: String,
-    /// Absent: the model decides when it is chosen
+    /// Absent: decided when the tool runs
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Value>,
     source: Layer,
@@ -125,20 +126,35 @@ fn rest(tool: &Tool, set: &[OfArgument], wait_seconds: u64) -> Vec<OfArgument> {
     let model =
         set.iter().find(|known| known.argument == "model").and_then(|known| known.value.as_ref()?.as_str());
     let preset = model.and_then(Preset::of_file);
+    let required = tool.contract().schema().get("required").and_then(Value::as_array);
+    let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = tool.contract().schema().get("properties").and_then(Value::as_object);
     let mut found = Vec::new();
     for (name, spec) in properties.into_iter().flatten().filter(|(name, _)| !is_set(name)) {
         let (value, source) = match spec.get("default") {
-            _ if name == "wait_seconds" => (Some(wait_seconds.into()), Layer::Configuration),
+            _ if name == "wait_seconds" => {
+                let is_ours = wait_seconds == config::Tools::default().wait_seconds;
+                (Some(wait_seconds.into()), if is_ours { Layer::BuiltIn } else { Layer::Configuration })
+            }
             Some(default) => (Some(default.clone()), Layer::BuiltIn),
             None if tool.class() == Class::Generation && BY_FAMILY.contains(&name.as_str()) => {
                 (preset.as_ref().and_then(|preset| of_family(preset, name)), Layer::Family)
             }
-            None => continue,
+            None if required.contains(&name.as_str()) => continue,
+            None => (empty(spec), Layer::BuiltIn),
         };
         found.push(OfArgument { argument: name.clone(), value, source, ignored: None });
     }
     found
+}
+
+/// What an argument is when nobody says anything: off, or nothing; what is drawn or chosen has no value yet.
+fn empty(spec: &Value) -> Option<Value> {
+    match spec.get("type").and_then(Value::as_str) {
+        Some("boolean") => Some(false.into()),
+        Some("array") => Some(Value::Array(Vec::new())),
+        _ => None,
+    }
 }
 
 fn of_family(preset: &Preset, name: &str) -> Option<Value> {

@@ -43,6 +43,13 @@ const CAUSES: &[Cause] = &[
         ],
     },
     Cause {
+        signs: &["overflow when unpacking long long", "seed must be between"],
+        meaning: "the seed is too large for this sampler, which counts on from it",
+        steps: &[
+            "run it again with a smaller seed: one below 9007199254740992 suits every sampler and client",
+        ],
+    },
+    Cause {
         signs: &[
             "headertoolarge",
             "invalidheader",
@@ -217,6 +224,7 @@ mod tests {
             ("OSError", "[Errno 28] No space left on device", "full"),
             ("RuntimeError", "CUDA error: device-side assert triggered", "driver"),
             ("ValueError", "output is NaN", "numbers that are none"),
+            ("RuntimeError", "Overflow when unpacking long long", "seed"),
         ] {
             assert!(meaning(exception_type, message).is_some_and(|text| text.contains(word)), "{message}");
         }

@@ -172,8 +172,8 @@ fn cancelled(call: &Call, job: &Job) -> Diagnosis {
     let told = if by_us {
         "the job was interrupted while it ran, as it was asked to through comfywarden"
     } else {
-        "the job was interrupted while it ran, and not by you through comfywarden since it started: by another \
-         client, by the user in ComfyUI's own page, or before a restart"
+        "the job was interrupted while it ran, and not through this session of comfywarden: by another session or \
+         client, by the user in ComfyUI's own page, or by a session before this one"
     };
     Diagnosis::new(Verdict::Interrupted, told)
         .step("submit the workflow again; finished steps come from ComfyUI's cache where they can")

@@ -10,7 +10,7 @@ use crate::{
         convert::{Moment, Report, to_api_at},
         json,
         parameters::Sidecar,
-        read::{self, Found},
+        read::{self, Found, Source},
         script,
         templates::{self, Template},
     },
@@ -59,9 +59,16 @@ impl Unusable {
         Self { file: file.to_owned(), reason: reason.into(), hint: None }
     }
 
+    fn hint(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+
     pub(super) fn of(file: &str, error: &Error) -> Self {
-        let hint = error.hint_text().map(str::to_owned);
-        Self { file: file.to_owned(), reason: error.to_string(), hint }
+        let hint = error
+            .hint_text()
+            .unwrap_or("save it again with ComfyUI's “Export (API)”, or see docs/workflows-as-tools.md");
+        Self { file: file.to_owned(), reason: error.to_string(), hint: Some(hint.to_owned()) }
     }
 }
 
@@ -116,7 +123,9 @@ pub(super) fn read_group(folder: &Path, stem: &str, group: &Group) -> (Option<En
             },
             // A picture beside a workflow shows what it makes; nobody expects a workflow in it.
             Ok(None) if has_text => {}
-            Ok(None) => wrong.push(Unusable::new(&file.name, "holds no workflow")),
+            Ok(None) => wrong.push(Unusable::new(&file.name, "holds no workflow").hint(
+                "use the file as ComfyUI saved it: messengers, editors and web sites remove the workflow",
+            )),
             Err(_) if has_text && file.role == Role::Media => {}
             Err(unusable) => wrong.push(unusable),
         }
@@ -134,7 +143,15 @@ type Read = (&'static str, Graph, Vec<String>);
 
 fn read_file(folder: &Path, file: &FileSeen) -> Result<Option<Read>, Unusable> {
     let bytes = folder::read(folder, file).map_err(|reason| Unusable::new(&file.name, reason))?;
-    let script = file.role == Role::Text && !starts_as_json(&bytes);
+    let is_json = file.name.to_ascii_lowercase().ends_with(".json");
+    let script = file.role == Role::Text && !is_json && !starts_as_json(&bytes);
+    if file.role == Role::Media && Source::detect(&bytes).is_none() {
+        return Err(Unusable::new(
+            &file.name,
+            "is no picture, video or sound of a kind that holds workflows",
+        )
+        .hint("save it again as PNG, WebP, MP4, WebM, FLAC, Ogg or MP3 with ComfyUI"));
+    }
     if script {
         let text = std::str::from_utf8(&bytes).map_err(|_| Unusable::new(&file.name, "is not UTF-8"))?;
         let parsed = script::parse(text, None).map_err(|error| Unusable::of(&file.name, &error.into()))?;
@@ -174,7 +191,9 @@ fn read_sidecar(folder: &Path, group: &Group) -> Result<Option<(Sidecar, String)
     if let Some(second) = group.of(Role::Sidecar).nth(1) {
         return Err(Unusable::new(&second.name, format!("is a second sidecar beside {}", file.name)));
     }
-    let wrong = |reason: String| Unusable::new(&file.name, reason);
+    let wrong = |reason: String| {
+        Unusable::new(&file.name, reason).hint("docs/workflows-as-tools.md shows what may stand in a sidecar")
+    };
     let bytes = folder::read(folder, file).map_err(wrong)?;
     let sidecar = if file.role == Role::Sidecar {
         let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8".to_owned()))?;

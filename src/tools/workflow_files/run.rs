@@ -21,7 +21,9 @@ use crate::{
         workflows::wait_time,
     },
     workflow::{
-        self, ObjectInfo, Workflow, analyze, nearest,
+        self, ObjectInfo, Workflow, analyze,
+        check::{Problem, ProblemKind, examine},
+        nearest,
         parameters::{Parameters, find},
         templates::refuse_absent,
     },
@@ -53,6 +55,7 @@ pub(super) fn offer(
                 if let Some(catalogue) = object_info {
                     let classes = workflow.iter().map(|(_, node)| node.class_type.as_str());
                     refuse_absent("", classes, catalogue)?;
+                    refuse_broken(&workflow, catalogue)?;
                 }
                 let parameters = find(&workflow, &entry.sidecar, object_info)?;
                 let room = VISIBLE.saturating_sub(WAITING + entry.tool.len() + LONGEST_DESCRIPTION);
@@ -86,7 +89,13 @@ pub(super) fn offer(
         parameters: names,
         problem: None,
         hint: None,
-        notes: entry.notes.iter().chain(&facts.notes).map(|note| sanitize(note).into_owned()).collect(),
+        notes: entry
+            .notes
+            .iter()
+            .chain(&entry.sidecar.notes())
+            .chain(&facts.notes)
+            .map(|note| sanitize(note).into_owned())
+            .collect(),
     };
     Ok((if everyday { tool.everyday() } else { tool }, listed))
 }
@@ -158,6 +167,28 @@ fn refuse_unknown(parameters: &Parameters, given: &JsonObject) -> Result<(), Err
     Err(Error::invalid_input(format!("the arguments: unknown argument `{shown}`{near}"))
         .hint(format!("accepted: {}, wait, wait_seconds", known.join(", ")))
         .detail("field", shown))
+}
+
+/// A graph that ComfyUI would refuse whatever its parameters are is no tool.
+fn refuse_broken(workflow: &Workflow, catalogue: &ObjectInfo) -> Result<(), workflow::Error> {
+    let report = examine(workflow, Some(catalogue));
+    let of_the_graph = |problem: &&Problem| {
+        matches!(
+            problem.kind,
+            ProblemKind::PromptNoOutputs
+                | ProblemKind::MissingNode
+                | ProblemKind::SlotOutOfRange
+                | ProblemKind::ReturnTypeMismatch
+                | ProblemKind::BadLinkedInput
+                | ProblemKind::DependencyCycle
+                | ProblemKind::LinkExpected
+        )
+    };
+    let Some(first) = report.errors().find(of_the_graph) else { return Ok(()) };
+    let others = report.errors().filter(of_the_graph).count() - 1;
+    let more = if others == 0 { String::new() } else { format!(" (and {others} more)") };
+    Err(workflow::Error::new(format!("ComfyUI would refuse it: {}{more}", first.message))
+        .hint("mend it in ComfyUI's editor and save it again; comfyui_validate_workflow names everything"))
 }
 
 /// What is offered while the parameters cannot be known. The run checks the arguments itself.

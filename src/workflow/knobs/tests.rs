@@ -63,6 +63,14 @@ fn names_that_fit_nowhere_or_too_often_are_dropped_with_a_reason() {
     assert!(reasons[2].starts_with("node 3 (KSampler) has no input `stps`"), "{reasons:?}");
     assert_eq!(reasons[3], "`model` of node 3 is fed by another node, not by a value");
     assert_eq!(reasons.len(), 5);
+    let unknown: Vec<bool> = dropped.iter().map(|one| one.unknown).collect();
+    assert_eq!(unknown, [false, true, true, false, true]);
+    let accepted = accepted(&workflow);
+    assert!(accepted.starts_with(&["prompt".to_owned(), "negative_prompt".to_owned(), "seed".to_owned()]));
+    assert!(
+        accepted.contains(&"3.steps".to_owned()) && !accepted.contains(&"3.model".to_owned()),
+        "{accepted:?}"
+    );
     assert_eq!(workflow, before);
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Draft {
     pub(super) name: String,
     pub(super) origin: Origin,
     pub(super) word: Option<Word>,
+    /// The type that each `PARAM_` mark names, by node and pointer.
+    pub(super) marks: Vec<(String, String, Option<Word>)>,
     pub(super) required: Option<bool>,
     pub(super) description: String,
     pub(super) places: Vec<Place>,
@@ -60,6 +62,7 @@ fn add<'d>(drafts: &'d mut Vec<Draft>, name: &str, origin: Origin, place: Place)
             name: name.to_owned(),
             origin,
             word: None,
+            marks: Vec::new(),
             required: None,
             description: String::new(),
             places: Vec::new(),
@@ -144,8 +147,9 @@ fn from_text(drafts: &mut Vec<Draft>, node: &str, pointer: String, text: &str) -
         return Ok(());
     }
     if let Some(Mark { name, word }) = param(text) {
-        let place = Place { node: node.into(), pointer, form: Form::Value };
+        let place = Place { node: node.into(), pointer: pointer.clone(), form: Form::Value };
         let draft = add(drafts, &name, Origin::Param, place)?;
+        draft.marks.push((node.to_owned(), pointer, word));
         draft.word = draft.word.or(word);
         return Ok(());
     }

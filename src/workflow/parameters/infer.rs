@@ -125,6 +125,7 @@ impl Found<'_> {
             name: unique,
             origin: Origin::Inferred,
             word: None,
+            marks: Vec::new(),
             required: None,
             description: line.to_owned(),
             places,

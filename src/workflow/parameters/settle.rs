@@ -38,6 +38,9 @@ pub(super) fn settle(
     for place in &draft.places {
         known.push(look(workflow, &draft, place, object_info)?);
     }
+    if adjustment.word.is_none() {
+        refuse_contradiction(&draft, &known)?;
+    }
     let kind = kind_of_all(&draft, &known, adjustment)?;
     for (place, known) in draft.places.iter_mut().zip(&known) {
         let takes_text = matches!(known.kind, Some(Kind::Text { .. }));
@@ -70,6 +73,38 @@ pub(super) fn settle(
         parameter.default = None;
     }
     Ok(parameter)
+}
+
+/// One name under two marks of different types is two parameters that share a name by accident. A mark without a type
+/// has that of its place.
+fn refuse_contradiction(draft: &Draft, known: &[Known<'_>]) -> Result<()> {
+    let mut first: Option<(&Place, Word)> = None;
+    for (place, known) in draft.places.iter().zip(known) {
+        let is_here =
+            |mark: &&(String, String, Option<Word>)| mark.0 == place.node.as_str() && mark.1 == place.pointer;
+        let Some((.., word)) = draft.marks.iter().find(is_here) else { continue };
+        let takes_text = matches!(known.kind, Some(Kind::Text { .. }));
+        let Some(word) = word.or(takes_text.then_some(Word::Text)) else { continue };
+        match first {
+            Some((other, before)) if before != word => {
+                return Err(Error::new(format!(
+                    "parameter `{}` is {} at input `{}` of node {}, but {} at input `{}` of node {}",
+                    draft.name,
+                    Kind::of_word(before).noun(),
+                    other.input(),
+                    other.node,
+                    Kind::of_word(word).noun(),
+                    place.input(),
+                    place.node,
+                ))
+                .node(place.node.as_str())
+                .hint("give the marks names of their own, or say the `type` in a sidecar"));
+            }
+            Some(_) => {}
+            None => first = Some((place, word)),
+        }
+    }
+    Ok(())
 }
 
 /// Looks at one place: what the catalogue says of it, and what the file has there.

@@ -28,6 +28,8 @@ pub struct Sidecar {
     pub parameters: Vec<(String, Adjustment)>,
     /// True for another program's file, which may talk about more than there is.
     pub foreign: bool,
+    /// Keys of another program's file that say nothing to us.
+    pub unread: Vec<String>,
 }
 
 /// What a sidecar says about one parameter.
@@ -65,6 +67,20 @@ pub struct Spot {
 }
 
 const KEYS: [&str; 6] = ["title", "name", "description", "template", "profiles", "parameters"];
+/// Keys of other programs' files that are understood.
+const FOREIGN_KEYS: [&str; 9] = [
+    "title",
+    "name",
+    "description",
+    "parameters",
+    "inputSchema",
+    "constraints",
+    "defaults",
+    "defaultParams",
+    "override_mappings",
+];
+/// The most unread keys that are told.
+const MOST_UNREAD: usize = 8;
 const PARAMETER_KEYS: [&str; 15] = [
     "name",
     "at",
@@ -102,7 +118,16 @@ impl Sidecar {
     /// (`inputSchema.fields`, `defaultParams`), or `parameters` with node id and widget name.
     pub fn from_foreign(value: &Value) -> Result<Self> {
         let map = object(value, "the sidecar")?;
-        let mut sidecar = Self { foreign: true, ..Self::words(map)? };
+        let unread: Vec<String> = map
+            .keys()
+            .filter(|key| !FOREIGN_KEYS.contains(&key.as_str()))
+            .take(MOST_UNREAD)
+            .map(|key| key.chars().take(64).collect())
+            .collect();
+        if !map.is_empty() && unread.len() == map.len() {
+            refuse_unknown(map, &FOREIGN_KEYS, "the sidecar")?;
+        }
+        let mut sidecar = Self { foreign: true, unread, ..Self::words(map)? };
         sidecar.add_parameters(map.get("parameters"), false)?;
         let fields = map
             .get("inputSchema")
@@ -119,6 +144,16 @@ impl Sidecar {
             sidecar.entry(name)?.spots = found;
         }
         Ok(sidecar)
+    }
+
+    /// What its author should know: keys that have no effect, with the one that may have been meant.
+    pub fn notes(&self) -> Vec<String> {
+        let note = |key: &String| {
+            let near = nearest::did_you_mean(key, FOREIGN_KEYS);
+            let near = near.map(|text| format!("; {text}")).unwrap_or_default();
+            format!("`{key}` of the sidecar has no effect here{near}")
+        };
+        self.unread.iter().map(note).collect()
     }
 
     /// What it says about the parameter `name`.

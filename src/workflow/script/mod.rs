@@ -34,6 +34,12 @@ pub use parse::parse;
 pub use print::print;
 pub use resolve::{Parsed, parse_checked};
 
+/// The longest message: what was found may be as long as the script.
+const LONGEST_MESSAGE: usize = 240;
+/// What to give instead of a text that is no script.
+const ACCEPTED: &str = "a workflow is JSON (API or editor's format), a script of lines `name = ClassName(input=value)`, \
+                        or the comfyui:// address of a file";
+
 /// What is wrong with a script, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
@@ -50,7 +56,12 @@ pub struct ScriptError {
 
 impl ScriptError {
     fn new(at: lexer::Position, message: impl Into<String>) -> Self {
-        Self { line: at.line, column: at.column, message: message.into(), hint: None }
+        let mut message: String = message.into();
+        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { line: at.line, column: at.column, message, hint: None }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -62,10 +73,7 @@ impl ScriptError {
 impl From<ScriptError> for super::Error {
     fn from(error: ScriptError) -> Self {
         let outer = Self::new(error.to_string());
-        match error.hint {
-            Some(hint) => outer.hint(hint),
-            None => outer,
-        }
+        outer.hint(error.hint.unwrap_or_else(|| ACCEPTED.to_owned()))
     }
 }
 

@@ -14,7 +14,7 @@ mod video;
 pub use catalogue::{Built, Template, build, catalogue, pack_of, refuse_absent};
 pub use choose::{Installed, Model, choose_model};
 pub use parameter::Parameter;
-pub use txt2img::Txt2Img;
+pub use txt2img::{Txt2Img, cell};
 pub use values::installed;
 
 #[cfg(test)]

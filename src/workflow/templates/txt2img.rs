@@ -232,5 +232,10 @@ pub(crate) fn empty_latent(family: Option<Family>) -> &'static str {
     }
 }
 
+/// How many pixels one cell of a latent stands for, in each direction. There are no half cells.
+pub fn cell(family: Option<Family>) -> u32 {
+    if family == Some(Family::Flux2) { 16 } else { 8 }
+}
+
 #[cfg(test)]
 mod tests;

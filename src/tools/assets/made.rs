@@ -1,0 +1,24 @@
+//! What a job made, with the ids under which other tools know it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::AssetId;
+use crate::comfy::{OutputFile, PromptId};
+
+/// An output of a job.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Made {
+    #[serde(flatten)]
+    file: OutputFile,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asset_id: Option<String>,
+}
+
+impl Made {
+    /// The outputs of this job. Texts are no assets.
+    pub(crate) fn all(outputs: Vec<OutputFile>, id: &PromptId) -> Vec<Self> {
+        let made = |file: OutputFile| Self { asset_id: AssetId::text_of(&file, id), file };
+        outputs.into_iter().map(made).collect()
+    }
+}
