@@ -27,6 +27,8 @@ use crate::{
 const AT_ONCE: usize = 6;
 /// The most outputs of one entry that are told.
 const MOST_OUTPUTS: usize = 8;
+/// The size of a default page without what stands beside its items.
+const DEFAULT_PAGE: usize = 7_800;
 /// The most characters of a text output that are told.
 const SHORT_TEXT: usize = 200;
 /// How many callers can be in the middle of a listing.
@@ -154,7 +156,10 @@ async fn get_history(call: Call, paging: Paging) -> Handled<History> {
     // What was deleted from history since the listing began is left out.
     let (places, entries): (Vec<usize>, Vec<HistoryEntry>) =
         asked.into_iter().filter_map(|(at, entry)| Some((at, entry?))).unzip();
-    let items = fitting(entries.into_iter().map(Finished::from));
+    let mut items = fitting(entries.into_iter().map(Finished::from));
+    if params.limit <= default_limit() {
+        leave_room(&mut items);
+    }
     // The first that did not fit begins the next page, and `limit` says so: offset + limit is always the next one.
     let unfit = places.get(items.len()).copied();
     let next = unfit.unwrap_or(end);
@@ -169,6 +174,19 @@ async fn get_history(call: Call, paging: Paging) -> Handled<History> {
         total,
     }
     .into())
+}
+
+/// Takes asset ids from the oldest jobs of a default page until it has the size of a default answer;
+/// `comfyui_list_assets` has them all.
+fn leave_room(items: &mut [Finished]) {
+    let mut size = serde_json::to_string(&items).map_or(0, |text| text.len());
+    for output in items.iter_mut().rev().flat_map(|item| item.outputs.iter_mut().rev()) {
+        if size <= DEFAULT_PAGE {
+            return;
+        }
+        // The key, two quotes, a colon and a comma go too.
+        size -= output.asset_id.take().map_or(0, |id| id.len() + 14);
+    }
 }
 
 /// The ids of the finished jobs that this caller may see, newest first.

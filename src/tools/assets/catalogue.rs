@@ -31,8 +31,7 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_get_asset_metadata",
             Class::File,
             "Asset metadata",
-            "Tells how an asset was made: size, duration, seed, model, LoRAs, prompts, times. Read from \
-             ComfyUI's history, or from the file.",
+            "Tells how an asset was made: size, duration, seed, model, LoRAs, prompts, times.",
             metadata::get_asset_metadata,
         )
         .hints(LOOK),
@@ -48,8 +47,8 @@ pub(in crate::tools) fn tools() -> Vec<Tool> {
             "comfyui_publish_asset",
             Class::File,
             "Publish an asset",
-            "Writes an asset into a project folder on this machine, converted and shrunk if wanted, and notes \
-             it in the manifest. Asks before it replaces a file.",
+            "Writes an asset into a project folder, converted and shrunk if wanted, and notes it in the \
+             manifest. Asks before it replaces a file.",
             publish::publish_asset,
         )
         .hints(Hints { read_only: false, destructive: true, idempotent: false, open_world: true }),

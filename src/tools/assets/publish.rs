@@ -39,7 +39,7 @@ pub(super) struct PublishAsset {
     /// Default: by the target's extension
     #[serde(default)]
     format: Option<Format>,
-    /// Pixels; wider pictures are scaled down
+    /// Pixels; wider ones are scaled down
     #[serde(default)]
     #[schemars(range(min = 1, max = 16384))]
     max_width: Option<u32>,
@@ -47,7 +47,7 @@ pub(super) struct PublishAsset {
     #[serde(default)]
     #[schemars(range(min = 256, max = 1_073_741_824))]
     max_bytes: Option<u64>,
-    /// Of a JPEG; PNG and WebP are written without loss
+    /// JPEG only; others lossless
     #[serde(default)]
     #[schemars(range(min = 1, max = 95))]
     quality: Option<u8>,

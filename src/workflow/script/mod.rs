@@ -56,24 +56,29 @@ pub struct ScriptError {
 
 impl ScriptError {
     fn new(at: lexer::Position, message: impl Into<String>) -> Self {
-        let mut message: String = message.into();
-        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
-            message.truncate(end);
-            message.push('…');
-        }
-        Self { line: at.line, column: at.column, message, hint: None }
+        Self { line: at.line, column: at.column, message: shortened(message.into()), hint: None }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(shortened(hint.into()));
         self
     }
+}
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_MESSAGE) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl From<ScriptError> for super::Error {
     fn from(error: ScriptError) -> Self {
         let outer = Self::new(error.to_string());
-        outer.hint(error.hint.unwrap_or_else(|| ACCEPTED.to_owned()))
+        // A hint that had to be cut quotes a name of no sensible length: this was no script.
+        let own = error.hint.filter(|hint| !hint.ends_with('…'));
+        outer.hint(own.unwrap_or_else(|| ACCEPTED.to_owned()))
     }
 }
 

@@ -68,12 +68,12 @@ async fn get_asset_metadata(show: Show) {
 
 async fn regenerate(show: Show) {
     let (app, id) = with_drawing().await;
-    let args = json!({"asset_id": id, "overrides": {"prompt": "a blue kite", "nothing": 1}, "wait": true});
+    let args = json!({"asset_id": id, "overrides": {"prompt": "a blue kite", "5.model": 1}, "wait": true});
     let means = [
         ("/status", json!("completed")),
         ("/seed", json!(42)),
         ("/overrides_applied/0/name", json!("prompt")),
-        ("/overrides_dropped/0/name", json!("nothing")),
+        ("/overrides_dropped/0/name", json!("5.model")),
     ];
     show.success(&app, args, &means).await;
     let sent = app.sim.requests("POST", "/prompt").pop().unwrap().json.unwrap();

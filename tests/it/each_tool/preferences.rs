@@ -28,7 +28,7 @@ async fn get_defaults(show: Show) {
         let arguments = told["tools"][0]["arguments"].as_array().unwrap();
         arguments.iter().find(|argument| argument["argument"] == name).unwrap()["source"].clone()
     };
-    assert_eq!((of("wait_seconds"), of("cfg")), (json!("configuration"), json!("family")), "{told}");
+    assert_eq!((of("wait_seconds"), of("cfg")), (json!("built-in"), json!("family")), "{told}");
     let args = json!({"tool": "comfyui_generate_imag"});
     let says = ["comfyui_generate_imag"];
     show.failure(&app, args, Kind::NotFound, &says, &["comfyui_generate_image"]).await;
