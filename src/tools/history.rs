@@ -12,8 +12,12 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    Call, Handled, Hints, Stop, Tool, assets::AssetId, fitting::fitting, jobs::ShortError, ledger::Mark,
-    params::Paging,
+    Call, Handled, Hints, Stop, Tool,
+    assets::AssetId,
+    fitting::fitting,
+    jobs::ShortError,
+    ledger::Mark,
+    params::{Paging, default_limit},
 };
 use crate::{
     comfy::{
@@ -157,7 +161,7 @@ async fn get_history(call: Call, paging: Paging) -> Handled<History> {
     let (places, entries): (Vec<usize>, Vec<HistoryEntry>) =
         asked.into_iter().filter_map(|(at, entry)| Some((at, entry?))).unzip();
     let mut items = fitting(entries.into_iter().map(Finished::from));
-    if params.limit <= default_limit() {
+    if paging.limit <= default_limit() {
         leave_room(&mut items);
     }
     // The first that did not fit begins the next page, and `limit` says so: offset + limit is always the next one.

@@ -177,7 +177,7 @@ pub(super) struct Names {
 }
 
 /// The page size when none is given.
-fn default_limit() -> u32 {
+pub(crate) fn default_limit() -> u32 {
     25
 }
 
