@@ -241,7 +241,9 @@ mod tests {
 
     #[test]
     fn every_variable_of_every_template_has_values() {
-        for document in DOCUMENTS.iter().filter(|document| !document.is_single()) {
+        // What an answer had to leave out is named by that answer and by nothing else.
+        let guessed = |uri: &str| !uri.starts_with("comfyui://results/");
+        for document in DOCUMENTS.iter().filter(|document| !document.is_single() && guessed(document.uri)) {
             for part in document.uri.split('{').skip(1) {
                 let variable = part.split('}').next().unwrap().trim_start_matches('+');
                 let found = source(&Reference::Template(document.uri.to_owned()), variable).unwrap();

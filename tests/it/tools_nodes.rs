@@ -107,12 +107,14 @@ async fn a_catalogue_that_cannot_be_read_is_the_servers_fault() {
 
 #[tokio::test]
 async fn hostile_names_of_classes_do_not_flood_or_act() {
-    let classes: serde_json::Map<String, Value> =
+    let good = json!({"input": {"required": {}}, "output": []});
+    let mut classes: serde_json::Map<String, Value> =
         (0..200).map(|n| (format!("{n}\u{202e}{}", "x".repeat(20_000)), json!(7))).collect();
+    classes.insert("Good".to_owned(), good.clone());
     let app = with_catalogue(&classes.into()).await;
     let page = app.call("comfyui_list_nodes", json!({})).await;
     assert!(page.to_string().len() < 8_000 && !page.to_string().contains('\u{202e}'));
-    let app = with_catalogue(&json!({"Odd": 7})).await;
+    let app = with_catalogue(&json!({"Odd": 7, "Good": good})).await;
     let error = app.refused("comfyui_get_node_info", json!({"node_class": "Odd"})).await;
     assert_eq!(error.kind(), Kind::Upstream);
 }

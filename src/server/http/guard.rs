@@ -14,7 +14,7 @@ use axum::{
 use serde_json::json;
 
 use super::errors;
-use crate::app::Remote;
+use crate::{app::Remote, security::redact::redact_text};
 
 /// What every answer tells browsers: show nothing of it, frame it nowhere, and guess nothing about it.
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
@@ -132,9 +132,10 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-/// At most 80 printable characters of something a stranger sent.
+/// At most 80 printable characters of something a stranger sent, without secrets: people paste tokens into the wrong field.
 fn shown(value: &str) -> String {
-    value.chars().filter(char::is_ascii_graphic).take(80).collect()
+    let plain: String = value.chars().filter(char::is_ascii_graphic).collect();
+    redact_text(&plain).chars().take(80).collect()
 }
 
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {

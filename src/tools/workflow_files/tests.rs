@@ -62,7 +62,7 @@ fn wrong_files_are_listed_with_their_reason_and_break_nothing() {
         ("typo.json", API),
         ("typo.yaml", b"titel: Typo"),
         ("nonsense.yaml", b"template: txt2imgg"),
-        ("wait.json", br#"{"1": {"class_type": "EmptyImage", "inputs": {"width": "{{wait}}"}}}"#),
+        ("wait.json", br#"{"1": {"class_type": "PreviewAny", "inputs": {"source": "{{wait}}"}}}"#),
         ("\u{6f22}.json", API),
     ]);
     let (tools, listed) = read(folder.path());
