@@ -34,6 +34,7 @@ pub use crate::{
         jwt::{
             Expected, Holder, KeySet, Refusal, looks_like_one as looks_like_token, verify as verify_token,
         },
+        redact::redact_text,
         seal::now_unix,
     },
     tools::{

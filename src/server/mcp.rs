@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use super::encode;
 use crate::{
-    app::{App, Caller, View},
+    app::{App, Caller, View, redact_text},
     error::{Error, Kind},
     telemetry::trace,
 };
@@ -130,7 +130,7 @@ fn unreadable(method: &str) -> ErrorData {
         let message = format!("the params of {method} are missing or do not fit: it takes {wanted}");
         return ErrorData::invalid_params(message, None);
     }
-    let shown: String = method.chars().take(100).collect();
+    let shown: String = redact_text(method).chars().take(100).collect();
     ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("there is no method `{shown}`"), None)
 }
 

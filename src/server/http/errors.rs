@@ -6,10 +6,15 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use rmcp::model::ProtocolVersion;
 use serde_json::json;
+
+use crate::app::redact_text;
 
 /// JSON-RPC's code for a message that cannot be read.
 const PARSE_ERROR: i32 = -32_700;
+/// How rmcp refuses a revision. It repeats the header, which may be anything.
+const UNKNOWN_REVISION: &str = "Unsupported MCP-Protocol-Version";
 /// The longest text of a refusal that is passed on.
 const MOST_TEXT: usize = 4_096;
 
@@ -25,7 +30,12 @@ pub(super) async fn readable(request: Request, next: Next) -> Response {
     (StatusCode::BAD_REQUEST, axum::Json(error)).into_response()
 }
 
-/// The same refusal as JSON, unless it is JSON already.
+fn revisions() -> String {
+    let known: Vec<String> = ProtocolVersion::KNOWN_VERSIONS.iter().map(ToString::to_string).collect();
+    known.join(", ")
+}
+
+/// The same refusal as JSON, unless it is JSON already, without secrets: it may name what the client sent.
 pub(super) async fn shaped(response: Response) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     if !response.status().is_client_error() || kind.is_some_and(|kind| !kind.starts_with(b"text/plain")) {
@@ -39,7 +49,14 @@ pub(super) async fn shaped(response: Response) -> Response {
         StatusCode::METHOD_NOT_ALLOWED => ("invalid_input", "this address does not take that method"),
         _ => ("invalid_input", "the request cannot be used"),
     };
-    let message = if said.trim().is_empty() { otherwise } else { said.trim() };
+    let said = redact_text(said.trim());
+    let message = if said.contains(UNKNOWN_REVISION) {
+        format!("{UNKNOWN_REVISION}; spoken here are {}", revisions())
+    } else if said.is_empty() {
+        otherwise.to_owned()
+    } else {
+        said.into_owned()
+    };
     let mut told = axum::Json(json!({ "kind": kind, "message": message })).into_response();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.remove(header::CONTENT_TYPE);

@@ -14,7 +14,7 @@ use axum::{
 use serde_json::json;
 
 use super::errors;
-use crate::{app::Remote, security::redact::redact_text};
+use crate::app::{Remote, redact_text};
 
 /// What every answer tells browsers: show nothing of it, frame it nowhere, and guess nothing about it.
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
@@ -132,10 +132,14 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-/// At most 80 printable characters of something a stranger sent, without secrets: people paste tokens into the wrong field.
+/// At most 80 characters of a name that a stranger sent, if it is written like one: people paste tokens into the
+/// wrong field, and nothing else of a refusal would hide them.
 fn shown(value: &str) -> String {
-    let plain: String = value.chars().filter(char::is_ascii_graphic).collect();
-    redact_text(&plain).chars().take(80).collect()
+    let of_a_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-:/[]".contains(c);
+    if !value.chars().all(of_a_name) {
+        return "(not shown)".to_owned();
+    }
+    redact_text(value).chars().take(80).collect()
 }
 
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
