@@ -26,6 +26,12 @@ pub(crate) fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().stream_safe().nfkc()
 }
 
+/// A pattern whose word boundaries are those of ASCII: a letter of another script before a word hides nothing, and the
+/// fast engine reads such text too.
+pub(crate) fn ascii_boundaries(pattern: &str) -> String {
+    pattern.replace(r"\b", r"(?-u:\b)")
+}
+
 /// Makes hidden characters visible: `ESC` becomes `\x1b`, a right-to-left override `\u{202e}`.
 ///
 /// Line breaks and tabs stay; a joiner between two letters that are not ASCII stays (emoji, Indic scripts).

@@ -23,7 +23,7 @@ static TOKENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 /// Anything with a scheme and two slashes of either kind.
 static URLS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"(?i)\b[a-z][a-z0-9+.\-]{1,20}:[/\\]{2}[^\s"'<>`|]*"#).ok());
+    LazyLock::new(|| Regex::new(r#"(?i)(?-u:\b)[a-z][a-z0-9+.\-]{1,20}:[/\\]{2}[^\s"'<>`|]*"#).ok());
 /// Absolute places that no workflow has a reason to name.
 static ABSOLUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"^(?:/(?:etc|root|home|proc|var|usr|tmp|dev|sys|opt|mnt|boot|srv|run|bin|lib|private|users|volumes|library)(?:/|$)|~[a-z0-9_-]*/|[a-z]:/|//[^/])")

@@ -145,10 +145,11 @@ fn escape(text: &str) -> Option<(char, usize)> {
 
 static JOIN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"'\s*\+?\s*'|"\s*\+?\s*""#).ok());
 static CHR: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:chr|char|fromcharcode|unichr)\(\s*(\d{1,3}|0x[0-9a-f]{2})\s*\)\s*[+.]?\s*").ok()
+    Regex::new(r"(?i)(?-u:\b)(?:chr|char|fromcharcode|unichr)\(\s*(\d{1,3}|0x[0-9a-f]{2})\s*\)\s*[+.]?\s*")
+        .ok()
 });
 static NUMBERS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?:\b\d{1,3}(?:\s*,\s*|\s+)){3,}\d{1,3}\b").ok());
+    LazyLock::new(|| Regex::new(r"(?:(?-u:\b)\d{1,3}(?:\s*,\s*|\s+)){3,}\d{1,3}(?-u:\b)").ok());
 static COMMENT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"#[^\n]*\n").ok());
 
 /// `'ex' + 'ec'` and `chr(101)` put together; `None` when there is nothing to put together.

@@ -26,7 +26,7 @@ pub(super) fn node_fault(id: &str, node: &Value, parts: Parts<'_>) -> Option<Fin
     if !node.is_object() {
         return Some(malformed(Some(id), "it is not an object with class_type and inputs"));
     }
-    if node.as_object().is_some_and(|node| node.keys().any(|key| is_disguised_key(key))) {
+    if parts.others && node.as_object().is_some_and(|node| node.keys().any(|key| is_disguised_key(key))) {
         return Some(malformed(Some(id), "it has a key that only looks like class_type or inputs"));
     }
     match parts.class {
@@ -53,6 +53,8 @@ pub(super) fn node_fault(id: &str, node: &Value, parts: Parts<'_>) -> Option<Fin
 pub(super) struct Parts<'n> {
     pub(super) class: Option<&'n Value>,
     pub(super) inputs: Option<&'n Value>,
+    /// There are keys that make no node.
+    others: bool,
 }
 
 impl<'n> Parts<'n> {
@@ -60,7 +62,7 @@ impl<'n> Parts<'n> {
     pub(super) fn of(node: &'n Value) -> Self {
         let Value::Object(node) = node else { return Self::default() };
         if node.len() > 8 {
-            return Self { class: node.get("class_type"), inputs: node.get("inputs") };
+            return Self { class: node.get("class_type"), inputs: node.get("inputs"), others: true };
         }
         // A node has three keys, and comparing those costs less than hashing two.
         let mut parts = Self::default();
@@ -68,7 +70,8 @@ impl<'n> Parts<'n> {
             match key.as_str() {
                 "class_type" => parts.class = Some(value),
                 "inputs" => parts.inputs = Some(value),
-                _ => {}
+                "_meta" => {}
+                _ => parts.others = true,
             }
         }
         parts

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::security::display;
+
 /// No alternative of [`SHAPES`] without a colon matches less than this without a blank or a comma; a key block
 /// begins with such a run.
 const SHORTEST_TOKEN: usize = 10;
@@ -45,7 +47,8 @@ const SHAPES: &str = r"(?x)
 ";
 
 /// The compiled [`SHAPES`].
-pub(super) static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHAPES).ok());
+pub(super) static TOKEN: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(&display::ascii_boundaries(SHAPES)).ok());
 
 /// `name=value`, `name: value`, `"name": "value"`; the code decides by the name.
 pub(super) static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
