@@ -76,7 +76,7 @@ impl HttpServer {
         self.address
     }
 
-    /// Every path that is served; what is below [`MCP`] belongs to it.
+    /// Every path that is served; what is below `/mcp` belongs to it.
     pub fn paths(&self) -> Vec<String> {
         let open = open_routes(&self.app).into_iter().map(|(path, _)| path);
         std::iter::once(MCP.to_owned()).chain(open).collect()
