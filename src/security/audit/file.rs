@@ -122,8 +122,7 @@ impl LogFile {
 
     fn rotate(&mut self) -> io::Result<()> {
         self.file.sync_all()?;
-        let now = chrono::Utc::now().format("%Y%m%dT%H%M%S%3fZ");
-        let old = place::with_infix(&self.path, &format!(".{now}"));
+        let old = self.free_name(chrono::Utc::now())?;
         fs::rename(&self.path, &old)?;
         let file = place::create(&self.path)?;
         sync_folder(&self.path)?;
@@ -132,6 +131,17 @@ impl LogFile {
         self.born = SystemTime::now();
         let name = old.file_name().unwrap_or_default().to_string_lossy().into_owned();
         self.write(&[Record::new("audit", "anchor").field("continues", name).into_open_line()])
+    }
+
+    /// A dated name that no file has: two rotations within a millisecond must not write over each other.
+    fn free_name(&self, mut moment: chrono::DateTime<chrono::Utc>) -> io::Result<PathBuf> {
+        loop {
+            let name = place::with_infix(&self.path, &format!(".{}", moment.format("%Y%m%dT%H%M%S%3fZ")));
+            if !name.try_exists()? {
+                return Ok(name);
+            }
+            moment += chrono::TimeDelta::milliseconds(1);
+        }
     }
 
     /// Where the log ends, beside it: without this note a cut at the end could not be seen.
