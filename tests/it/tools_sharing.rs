@@ -1,39 +1,20 @@
 //! Files of two callers at one ComfyUI: neither reads what the other's jobs made, by whatever address.
 
 use comfywarden::{
-    app::{CallContext, Reference, Reply, View},
+    app::{Reference, View},
     comfy::{FileType, PromptId},
-    config::Config,
-    error::{Error, Kind},
-    security::{
-        Caller, Class,
-        path::{OutputName, Subfolder},
-    },
+    error::Kind,
+    security::path::{OutputName, Subfolder},
     tools::assets::AssetId,
 };
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, bounded, object, picture::png, tiny_workflow};
-
-fn two_tokens(config: &mut Config) {
-    config.transport.remote.tokens =
-        ["a".repeat(20), "b".repeat(20)].into_iter().map(|token| token.as_str().into()).collect();
-}
-
-fn caller(name: &str) -> Caller {
-    Caller::with_classes(name, Class::ALL)
-}
-
-async fn reply(app: &TestApp, who: &str, tool: &str, args: Value) -> Result<Reply, Error> {
-    bounded(app.app.call(CallContext::plain(caller(who)), tool, object(args))).await
-}
-
-async fn call(app: &TestApp, who: &str, tool: &str, args: Value) -> Value {
-    match reply(app, who, tool, args).await {
-        Ok(Reply::Done { structured, .. }) => structured,
-        other => panic!("{tool} for {who}: {other:?}"),
-    }
-}
+use crate::support::{
+    TestApp, bounded,
+    callers::{call, caller, reply, two_tokens},
+    picture::png,
+    tiny_workflow,
+};
 
 fn asset(filename: &str, prompt_id: Option<&str>) -> String {
     let id = prompt_id.map(|id| PromptId::parse(id).unwrap());

@@ -6,36 +6,19 @@ use std::{
 };
 
 use comfywarden::{
-    app::{CallContext, Reference, Reply, View},
+    app::{Reference, View},
     config::{Config, Limits, Logging, RateLimits, Security},
-    error::{Error, Kind},
-    security::{AuditLog, CallId, Caller, Class, Contract, Gate},
+    error::Kind,
+    security::{AuditLog, CallId, Class, Contract, Gate},
     sim::SimHandle,
 };
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, bounded, object, sleeping_workflow, tiny_workflow};
-
-/// Tokens for two callers, so that no caller is alone.
-fn two_tokens(config: &mut Config) {
-    config.transport.remote.tokens =
-        ["a".repeat(20), "b".repeat(20)].into_iter().map(|token| token.as_str().into()).collect();
-}
-
-fn caller(name: &str) -> Caller {
-    Caller::with_classes(name, Class::ALL)
-}
-
-async fn reply(app: &TestApp, who: &str, tool: &str, args: Value) -> Result<Reply, Error> {
-    bounded(app.app.call(CallContext::plain(caller(who)), tool, object(args))).await
-}
-
-async fn call(app: &TestApp, who: &str, tool: &str, args: Value) -> Value {
-    match reply(app, who, tool, args).await {
-        Ok(Reply::Done { structured, .. }) => structured,
-        other => panic!("{tool} for {who}: {other:?}"),
-    }
-}
+use crate::support::{
+    TestApp, bounded,
+    callers::{call, caller, reply, two_tokens},
+    object, sleeping_workflow, tiny_workflow,
+};
 
 /// Anna's job runs and is held, Ben's waits behind it.
 struct Scene {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a broken set-up must stop the test")]
 
+pub(crate) mod callers;
 pub(crate) mod hub;
 pub(crate) mod person;
 pub(crate) mod picture;
