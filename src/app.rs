@@ -18,12 +18,8 @@ use crate::{
     comfy::{self, Client},
     config::{self, Config},
     error::{JsonObject, Result},
-    security::{
-        AuditLog, CallId, Gate, Inspector, Outcome, Seal, SealedState, Trail, seal::args_digest, untrusted,
-    },
-    tools::{
-        self, Call, Changes, Defaults, blame, compact, reply::Question, tool::Ended, workflow_files::Library,
-    },
+    security::{AuditLog, CallId, Gate, Inspector, Outcome, Seal, SealedState, untrusted},
+    tools::{self, Call, Changes, Defaults, blame, compact, tool::Ended, workflow_files::Library},
     web::Fetcher,
     workflow::ObjectInfo,
 };
@@ -49,9 +45,6 @@ pub use crate::{
 pub use catalogue::Catalogue;
 pub use pulse::Watch;
 pub use reading::{Completion, is_resource};
-
-/// How long a question to the user stays answerable.
-const QUESTION_LIFE_SECONDS: u64 = 600;
 
 /// How long calls in flight may take to end when the application stops; the whole stop stays below 2 s.
 const LAST_MOMENTS: Duration = Duration::from_millis(1200);
@@ -232,6 +225,8 @@ impl App {
 
     /// Lets calls in flight come to their end for a moment, then stops.
     pub async fn finish(&self) {
+        // An answer would come too late for what it allows.
+        self.questions.close();
         self.calls.close();
         tokio::time::timeout(A_MOMENT, self.calls.wait()).await.ok();
         self.stop().await;
@@ -240,6 +235,7 @@ impl App {
     /// Stops: calls in flight are cancelled on ComfyUI as if their callers had left, and the audit log is written
     /// to its end.
     pub async fn stop(&self) {
+        self.questions.close();
         self.stopping.cancel();
         self.calls.close();
         if tokio::time::timeout(LAST_MOMENTS, self.calls.wait()).await.is_err() {
@@ -348,26 +344,6 @@ impl App {
             }
             None => (None, view),
         }
-    }
-
-    fn ask(&self, question: Question, caller: &Caller, trail: Trail, tool: &str, args: &JsonObject) -> Reply {
-        let state = SealedState {
-            call_id: trail.call_id(),
-            tool: tool.to_owned(),
-            caller: caller.id().to_owned(),
-            args_digest: args_digest(args),
-            subject_hash: question.subject_hash,
-            approved: question.approved,
-            seed: question.seed,
-            nonce: CallId::new(),
-            expires_unix: now_unix() + QUESTION_LIFE_SECONDS,
-        };
-        let life = Duration::from_secs(QUESTION_LIFE_SECONDS);
-        // Another replica may have the answer, and this one would never hear of it.
-        if !self.config.transport.remote.is_replica() {
-            self.questions.ask(state.nonce, trail, life, self.stopping.child_token());
-        }
-        Reply::Ask { question: question.text, sealed_state: self.seal.seal(&state) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Questions that wait for an answer. Each comes to an end in the log: answered, or expired.
+//! Questions that wait for an answer. Each comes to an end in the log: answered, expired, or cancelled.
 
 use std::{
     collections::HashMap,
@@ -9,46 +9,66 @@ use std::{
 use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::App;
 use crate::{
     error::JsonObject,
-    security::{CallId, Trail},
+    security::{CallId, Caller, SealedState, Trail, seal::args_digest, seal::now_unix},
+    tools::{Reply, reply::Question},
 };
 
+/// How long a question to the user stays answerable.
+const LIFE_SECONDS: u64 = 600;
 /// The most questions that are watched at once. Beyond, a question still expires, without a record.
 const MOST_OPEN: usize = 10_000;
 
 /// The open questions, by what tells them apart.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
-    open: Arc<Mutex<HashMap<CallId, CancellationToken>>>,
+    open: Arc<Mutex<HashMap<CallId, Open>>>,
     watches: TaskTracker,
+    /// Fires when nobody is left, or has time left, to answer.
+    closed: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Open {
+    trail: Trail,
+    over: CancellationToken,
+}
+
+/// A question with somebody waiting for its answer. Dropped without one, its call ends as cancelled.
+struct Held<'a> {
+    questions: &'a Questions,
+    nonce: Option<CallId>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(nonce) = self.nonce {
+            end(&self.questions.open, nonce, "cancelled", "cancelled");
+        }
+    }
 }
 
 impl Questions {
-    /// Watches a question. Without an answer within `life`, or until `stopping` fires, it ends as expired.
-    pub(super) fn ask(&self, nonce: CallId, trail: Trail, life: Duration, stopping: CancellationToken) {
-        let answered = CancellationToken::new();
+    /// Watches a question. Without an answer within `life` it ends as expired; when `stopping` fires, as cancelled.
+    fn ask(&self, nonce: CallId, trail: Trail, life: Duration, stopping: CancellationToken) {
+        let over = CancellationToken::new();
         {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             if open.len() >= MOST_OPEN {
                 tracing::warn!(questions = MOST_OPEN, "Too many questions are open to watch another one.");
                 return;
             }
-            open.insert(nonce, answered.clone());
+            open.insert(nonce, Open { trail, over: over.clone() });
         }
         let open = Arc::clone(&self.open);
         self.watches.spawn(async move {
             tokio::select! {
                 biased;
-                () = answered.cancelled() => return,
-                () = tokio::time::sleep(life) => {}
-                () = stopping.cancelled() => {}
-            }
-            if open.lock().unwrap_or_else(PoisonError::into_inner).remove(&nonce).is_some() {
-                trail.note(
-                    "elicitation_expired",
-                    JsonObject::from_iter([("status".into(), json!("expired"))]),
-                );
+                () = over.cancelled() => {}
+                () = stopping.cancelled() => end(&open, nonce, "cancelled", "cancelled"),
+                () = tokio::time::sleep(life) => end(&open, nonce, "elicitation_expired", "expired"),
             }
         });
     }
@@ -56,14 +76,79 @@ impl Questions {
     /// The answer is there, whatever it is.
     pub(super) fn answered(&self, nonce: CallId) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&nonce);
-        if let Some(answered) = open {
-            answered.cancel();
+        if let Some(open) = open {
+            open.over.cancel();
         }
+    }
+
+    /// Nobody waits for an answer from now on.
+    pub(super) fn close(&self) {
+        self.closed.cancel();
     }
 
     /// Waits until the last record is on its way. To be called when `stopping` has fired.
     pub(super) async fn end(&self) {
         self.watches.close();
         self.watches.wait().await;
+    }
+}
+
+/// The last record of a call whose question nobody will answer.
+fn end(open: &Mutex<HashMap<CallId, Open>>, nonce: CallId, action: &'static str, status: &str) {
+    let ended = open.lock().unwrap_or_else(PoisonError::into_inner).remove(&nonce);
+    if let Some(Open { trail, over }) = ended {
+        trail.note(action, JsonObject::from_iter([("status".into(), json!(status))]));
+        over.cancel();
+    }
+}
+
+impl App {
+    /// Waits for the user's word on behalf of a call that ended in a question. Without one, since `caller_leaves`,
+    /// the application stops, or there will be none, the call is over and its log says so.
+    pub async fn hold<T>(
+        &self,
+        sealed_state: &str,
+        caller_leaves: impl Future<Output = ()>,
+        answer: impl Future<Output = Option<T>>,
+    ) -> Option<T> {
+        let _in_flight = self.calls.token();
+        let mut held = Held { questions: &self.questions, nonce: self.seal.nonce(sealed_state) };
+        let said = tokio::select! {
+            biased;
+            () = caller_leaves => None,
+            () = self.questions.closed.cancelled() => None,
+            said = answer => said,
+        };
+        if said.is_some() {
+            held.nonce = None;
+        }
+        said
+    }
+
+    pub(super) fn ask(
+        &self,
+        question: Question,
+        caller: &Caller,
+        trail: Trail,
+        tool: &str,
+        args: &JsonObject,
+    ) -> Reply {
+        let state = SealedState {
+            call_id: trail.call_id(),
+            tool: tool.to_owned(),
+            caller: caller.id().to_owned(),
+            args_digest: args_digest(args),
+            subject_hash: question.subject_hash,
+            approved: question.approved,
+            seed: question.seed,
+            nonce: CallId::new(),
+            expires_unix: now_unix() + LIFE_SECONDS,
+        };
+        // Another replica may have the answer, and this one would never hear of it.
+        if !self.config.transport.remote.is_replica() {
+            let life = Duration::from_secs(LIFE_SECONDS);
+            self.questions.ask(state.nonce, trail, life, self.stopping.child_token());
+        }
+        Reply::Ask { question: question.text, sealed_state: self.seal.seal(&state) }
     }
 }

@@ -29,6 +29,20 @@ pub(super) async fn run(
     let can_ask = std::io::stdin().is_terminal() && wanted.arguments != "-";
     let app = App::new(config)?;
     app.load_workflows(wanted.tool.starts_with("workflow_")).await?;
+    let ended = converse(&app, wanted, arguments, can_ask, &stop).await;
+    // A question that was left open has its end in the log, too.
+    app.stop().await;
+    ended
+}
+
+/// The call, and the questions about it.
+async fn converse(
+    app: &App,
+    wanted: &Call,
+    arguments: JsonObject,
+    can_ask: bool,
+    stop: &CancellationToken,
+) -> std::result::Result<(), Failure> {
     let mut answer = None;
     let mut sealed_state = None;
     loop {
@@ -51,7 +65,7 @@ pub(super) async fn run(
                 return if ended_badly(&structured) { Err(Failure::Answered(FAILED)) } else { Ok(()) };
             }
             Ok(Reply::Ask { question, sealed_state: state }) => {
-                answer = Some(patiently(&stop, move || ask(&question)).await??);
+                answer = Some(patiently(stop, move || ask(&question)).await??);
                 sealed_state = Some(state);
             }
             Err(_) if stop.is_cancelled() => return Err(Failure::Answered(INTERRUPTED)),

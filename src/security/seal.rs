@@ -96,6 +96,11 @@ impl Seal {
         Ok(state)
     }
 
+    /// What tells a question of ours from others.
+    pub(crate) fn nonce(&self, sealed: &str) -> Option<CallId> {
+        self.verified(sealed).map(|state| state.nonce)
+    }
+
     /// Marks a question as answered. A second answer to it is refused, whoever brings it.
     pub fn spend(&self, state: &SealedState) -> Result<()> {
         let now = now_unix();

@@ -24,8 +24,8 @@ pub(crate) struct Door {
     pub(crate) base: String,
     /// Every path that the server says it serves.
     pub(crate) paths: Vec<String>,
-    stop: CancellationToken,
-    serving: tokio::task::JoinHandle<Result<(), comfywarden::error::Error>>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) serving: tokio::task::JoinHandle<Result<(), comfywarden::error::Error>>,
 }
 
 pub(crate) async fn door(change: impl FnOnce(&mut comfywarden::config::Config)) -> Door {

@@ -73,6 +73,7 @@ mod tools_settings;
 mod tools_sharing;
 mod tools_workflows;
 mod two_callers;
+mod unanswered;
 mod watch;
 mod web;
 mod wire;

@@ -52,6 +52,12 @@ pub(super) fn unanswered(error: Error, why: Option<&str>) -> Error {
         .hint("ask the user, then make the call again")
 }
 
+/// The error of a call that came to its end with its question open.
+pub(super) fn left_open() -> Error {
+    let message = "the call was cancelled while its question to the user was open: nothing was done";
+    Error::new(Kind::Conflict, message).hint("make the call again")
+}
+
 /// The answer that asks a client of the newer era to come back with the user's word.
 pub(super) fn input_required(question: &str, state: String) -> Result<InputRequiredResult, ErrorData> {
     Ok(InputRequiredResult::new(Some(BTreeMap::from([request(question)?])), Some(state)))

@@ -54,7 +54,10 @@ impl Mcp {
                     return Ok(asking::input_required(&question, state)?.into());
                 }
                 Ok(Reply::Ask { question, sealed_state: state }) => {
-                    let said = asking::ask_now(&context.peer, &question).await;
+                    let asking = async { Some(asking::ask_now(&context.peer, &question).await) };
+                    let Some(said) = self.app.hold(&state, context.ct.cancelled(), asking).await else {
+                        return Ok(encode::failed(&asking::left_open()).into());
+                    };
                     answer = Some(*said.as_ref().unwrap_or(&false));
                     silence = said.err();
                     sealed_state = Some(state);

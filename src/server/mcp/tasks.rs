@@ -162,7 +162,9 @@ impl Mcp {
                 Ok(Reply::Ask { question, sealed_state: state }) => {
                     // A key may be used once in the life of a task.
                     let (key, request) = asking::request(&question)?;
-                    let response = task.request_input(format!("{key}_{round}"), request).await?;
+                    let asking = async { task.request_input(format!("{key}_{round}"), request).await.ok() };
+                    let said = self.app.hold(&state, task.cancelled(), asking).await;
+                    let Some(response) = said else { return Err(TaskExit::Cancelled) };
                     answer = Some(asking::is_yes(&response));
                     sealed_state = Some(state);
                 }
