@@ -146,7 +146,7 @@ fn judge(inspector: &Inspector, file: &str, kind: &str, bytes: &[u8]) -> Result<
     match kind {
         "workflow_json" => {
             let value = json::parse(bytes).map_err(|error| text(&error))?;
-            let workflow = Workflow::from_value(&value).map_err(|error| text(&error))?;
+            let workflow = Workflow::from_owned(value).map_err(|error| text(&error))?;
             let findings = inspector.inspect(&workflow, &Knowledge::default());
             match findings.into_iter().find(|finding| finding.severity == Severity::Refused) {
                 Some(finding) => Err(finding.message),

@@ -30,7 +30,7 @@ pub(crate) fn withhold_in(workflow: &mut Workflow) -> Vec<String> {
     let mut graph = workflow.to_value();
     let places = withhold(&mut graph);
     if !places.is_empty()
-        && let Ok(without) = Workflow::from_value(&graph)
+        && let Ok(without) = Workflow::from_owned(graph)
     {
         *workflow = without;
     }

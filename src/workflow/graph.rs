@@ -114,8 +114,13 @@ impl Workflow {
 
     /// Reads the API format. Anything that is not a map of nodes is an error that names the place.
     pub fn from_value(value: &Value) -> Result<Self> {
+        Self::from_owned(value.clone())
+    }
+
+    /// The same for a value that nobody else needs: its parts are moved, so that a large graph is not held twice.
+    pub fn from_owned(value: Value) -> Result<Self> {
         let Value::Object(map) = value else {
-            return Err(Error::new(format!("the workflow is {}, not an object of nodes", kind_of(value)))
+            return Err(Error::new(format!("the workflow is {}, not an object of nodes", kind_of(&value)))
                 .hint("give the API format: {\"1\": {\"class_type\": …, \"inputs\": {…}}}"));
         };
         if map.len() > MAX_NODES {
@@ -126,8 +131,8 @@ impl Workflow {
         }
         let mut workflow = Self::new();
         for (id, value) in map {
-            let node = read_node(id, value)?;
-            workflow.insert(id.as_str(), node);
+            let node = read_node(&id, value)?;
+            workflow.insert(id, node);
         }
         Ok(workflow)
     }
@@ -212,11 +217,11 @@ pub(crate) fn is_disguised_key(key: &str) -> bool {
     matches!(plain.as_str(), "class_type" | "inputs")
 }
 
-fn read_node(id: &str, value: &Value) -> Result<Node> {
+fn read_node(id: &str, value: Value) -> Result<Node> {
     let wrong = |what: String, hint: &str| Err(Error::new(what).node(id).hint(hint));
-    let Value::Object(node) = value else {
+    let Value::Object(mut node) = value else {
         return wrong(
-            format!("node `{id}` is {}, not an object with class_type and inputs", kind_of(value)),
+            format!("node `{id}` is {}, not an object with class_type and inputs", kind_of(&value)),
             "every entry of a workflow in API format is a node; save with “Export (API)” in ComfyUI",
         );
     };
@@ -226,11 +231,11 @@ fn read_node(id: &str, value: &Value) -> Result<Node> {
             "a node has the keys class_type, inputs and _meta, spelled exactly so",
         );
     }
-    let class_type = match node.get("class_type") {
-        Some(Value::String(class_type)) => class_type.clone(),
+    let class_type = match node.get_mut("class_type").map(Value::take) {
+        Some(Value::String(class_type)) => class_type,
         Some(other) => {
             return wrong(
-                format!("class_type of node `{id}` is {}, not a string", kind_of(other)),
+                format!("class_type of node `{id}` is {}, not a string", kind_of(&other)),
                 "name one node class, such as \"KSampler\"",
             );
         }
@@ -241,11 +246,11 @@ fn read_node(id: &str, value: &Value) -> Result<Node> {
             );
         }
     };
-    let inputs = match node.get("inputs") {
-        Some(Value::Object(inputs)) => inputs.clone(),
+    let inputs = match node.get_mut("inputs").map(Value::take) {
+        Some(Value::Object(inputs)) => inputs,
         Some(other) => {
             return wrong(
-                format!("inputs of node `{id}` is {}, not an object", kind_of(other)),
+                format!("inputs of node `{id}` is {}, not an object", kind_of(&other)),
                 "give {} for a node without inputs",
             );
         }
@@ -259,8 +264,8 @@ fn read_node(id: &str, value: &Value) -> Result<Node> {
             "split the node",
         );
     }
-    let meta = match node.get("_meta") {
-        Some(Value::Object(meta)) => Some(meta.clone()),
+    let meta = match node.get_mut("_meta").map(Value::take) {
+        Some(Value::Object(meta)) => Some(meta),
         _ => None,
     };
     Ok(Node { class_type, inputs, meta })

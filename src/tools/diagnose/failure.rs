@@ -13,7 +13,7 @@ use crate::{
 /// The diagnosis of a job that failed.
 pub(super) async fn of_job(call: &Call, id: &PromptId, job: Job) -> Result<Diagnosis, Stop> {
     let graph = call.comfy.history_workflow(id).await?;
-    let workflow = graph.and_then(|graph| Workflow::from_value(&graph).ok());
+    let workflow = graph.and_then(|graph| Workflow::from_owned(graph).ok());
     let Some(failure) = job.error else {
         return Ok(Diagnosis::new(
             Verdict::NodeError,

@@ -130,7 +130,7 @@ fn from_texts(format: Source, texts: &Texts<'_>) -> Result<Found> {
         return Err(Error::new(format!("the {format} file holds no workflow"))
             .hint("use the original file: messengers, editors and web sites remove the metadata"));
     }
-    let prompt = texts.prompt.as_deref().map(|text| Workflow::from_value(&embedded(text)?));
+    let prompt = texts.prompt.as_deref().map(|text| Workflow::from_owned(embedded(text)?));
     let workflow = texts.workflow.as_deref().map(|text| UiWorkflow::from_value(embedded(text)?));
     let mut found = Found { format, prompt: None, workflow: None, notes: Vec::new() };
     let mut failed = None;
@@ -180,7 +180,7 @@ pub fn read_value(value: Value) -> Result<Found> {
         return Ok(found(Source::Envelope, None, Some(UiWorkflow::from_value(workflow)?)));
     }
     if !map.get("prompt").is_some_and(is_graph) {
-        return Ok(found(Source::Api, Some(Workflow::from_value(&Value::Object(map))?), None));
+        return Ok(found(Source::Api, Some(Workflow::from_owned(Value::Object(map))?), None));
     }
     let prompt = map.shift_remove("prompt").unwrap_or_default();
     if UiWorkflow::looks_like(&prompt) {
@@ -191,7 +191,7 @@ pub fn read_value(value: Value) -> Result<Found> {
         .and_then(|mut extra| extra.get_mut("extra_pnginfo")?.get_mut("workflow").map(Value::take))
         .filter(UiWorkflow::looks_like);
     let workflow = embedded.map(UiWorkflow::from_value).transpose()?;
-    Ok(found(Source::Envelope, Some(Workflow::from_value(&prompt)?), workflow))
+    Ok(found(Source::Envelope, Some(Workflow::from_owned(prompt)?), workflow))
 }
 
 /// An object that is not itself a node: a node may well have the id `prompt`.
