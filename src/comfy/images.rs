@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::{Client, Error, FileType, OutputRef, Result, endpoint::Endpoint};
-use crate::security::path::{Subfolder, UploadName};
+use crate::security::{
+    display,
+    path::{Subfolder, UploadName},
+};
 
 /// The only service whose `/view` may answer with a redirect.
 const CLOUD: &str = "cloud.comfy.org";
@@ -162,8 +165,13 @@ const LOOK_FOR_IT: &str =
 
 /// The word for a file that is not there.
 pub(crate) fn missing(file: &OutputRef) -> Error {
-    let (name, root) = (file.filename.as_str(), file.kind.as_str());
-    let message = match file.subfolder.as_str() {
+    missing_name(file.subfolder.as_str(), file.filename.as_str(), file.kind)
+}
+
+/// The same for a name that no checked one can be made of.
+pub(crate) fn missing_name(folder: &str, name: &str, kind: FileType) -> Error {
+    let (name, root) = (display::sanitize(name), kind.as_str());
+    let message = match folder {
         "" => format!("no file `{name}` in ComfyUI's {root} folder"),
         folder => format!("no file `{name}` in `{folder}` of ComfyUI's {root} folder"),
     };

@@ -61,8 +61,8 @@ pub use event::{Blocked, EndState, Ending, Event, EventKind, NodeFailure, Previe
 pub use feed::FeedStats;
 pub use frames::read_frame;
 pub use ids::{ClientId, PromptId};
-pub(crate) use images::missing as missing_file;
 pub use images::{PreviewFormat, UploadRequest, Uploaded, ViewOptions, Viewed};
+pub(crate) use images::{missing as missing_file, missing_name};
 pub use library::{Subgraph, SubgraphInfo};
 pub use manager::{
     Dialect, InstalledPack, Manager, ManagerTask, Pack, PackIndex, QueueCounts, QueuedTask, Restarted,

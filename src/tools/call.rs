@@ -76,7 +76,8 @@ impl Call {
         Policy { warnings, refusal }
     }
 
-    /// Inspects the workflow and applies the operator's policy. Only its answer reaches `POST /prompt`.
+    /// Inspects the workflow and applies the operator's policy. Only its answer reaches `POST /prompt`, so this is
+    /// where the files that it reads are looked up too: after every default and replacement of ours.
     ///
     /// Ends with a question when the policy wants the user's word first, and with a refusal when a rule or the
     /// user says no.
@@ -84,6 +85,7 @@ impl Call {
         let (object_info, replacements) =
             tokio::join!(self.comfy.object_info(), self.comfy.node_replacements());
         let (object_info, replacements) = (object_info?, replacements?);
+        self.must_read_named(&workflow, &object_info, replacements.as_ref()).await?;
         let knowledge = Knowledge { object_info: Some(&object_info), replacements: replacements.as_ref() };
         let findings = self.inspector.inspect(&workflow, &knowledge);
         self.trail.event("inspected", inspected(&workflow, &findings, &object_info)).await?;

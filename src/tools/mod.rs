@@ -42,6 +42,7 @@ mod ledger;
 mod library;
 mod media;
 mod models;
+mod named_files;
 mod node_entry;
 mod nodes;
 mod ownership;

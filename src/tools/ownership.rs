@@ -2,18 +2,22 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use super::{
     Call, Ledger,
     ledger::{Mark, Owner},
+    named_files::{self, File},
 };
 use crate::{
     comfy::{
         Client, FileType, HistoryEntry, Job, OutputRef, Produced, PromptId, QueueItem, QueueSnapshot,
-        missing_file,
+        missing_file, missing_name,
     },
     config::Config,
     error::Error,
-    security::Caller,
+    security::{Caller, display::sanitize},
+    workflow::{ObjectInfo, Workflow},
 };
 
 /// True when no second caller can come in: over stdio, on an open loopback door, or with a single token.
@@ -30,6 +34,8 @@ pub(crate) fn seen_by(caller: &Caller, config: &Config) -> impl Fn(&HistoryEntry
 
 /// How many of the newest finished jobs are searched for the one that made a file.
 const MOST_SEARCHED: u32 = 1_000;
+/// How much of a name is repeated.
+const MOST_SHOWN: usize = 200;
 
 /// Refuses a file that no job of this caller made, with the words for one that is not there: names like
 /// `ComfyUI_00001_.png` can be guessed. The input folder is everybody's: every loader node lists it.
@@ -170,6 +176,40 @@ impl Call {
     /// Refuses a file that no job of this caller made.
     pub(crate) async fn must_read(&self, file: &OutputRef) -> Result<(), Error> {
         must_read(&self.caller, &self.config, &self.comfy, &self.ledger, file).await
+    }
+
+    /// Refuses a workflow that reads a file which no job of this caller made, by whatever node and spelling.
+    pub(crate) async fn must_read_named(
+        &self,
+        workflow: &Workflow,
+        object_info: &ObjectInfo,
+        replacements: Option<&Value>,
+    ) -> Result<(), Error> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        for named in named_files::named(workflow, object_info, replacements) {
+            let refused = match &named.file {
+                File::Plain(file) => match self.must_read(file).await {
+                    Ok(()) => continue,
+                    Err(error) => error,
+                },
+                File::Odd { name, folder } => {
+                    let name: String = name.chars().take(MOST_SHOWN).collect();
+                    missing_name("", &name, *folder).into()
+                }
+                File::Linked => Error::denied(format!(
+                    "node {} ({}), input `{}`: the name of its file comes over a link, so whose file it is cannot be \
+                     told before it runs",
+                    sanitize(&named.node),
+                    sanitize(&named.class),
+                    sanitize(&named.input)
+                ))
+                .hint("this server has several callers: write the name into the node itself"),
+            };
+            return Err(refused.detail("field", format!("{}.{}", named.node, named.input)));
+        }
+        Ok(())
     }
 
     /// The jobs of this caller among finished ones.

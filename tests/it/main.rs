@@ -64,6 +64,7 @@ mod tools_history;
 mod tools_hubs;
 mod tools_images;
 mod tools_media;
+mod tools_named_files;
 mod tools_nodes;
 mod tools_packs;
 mod tools_publish;

@@ -272,9 +272,10 @@ impl Check<'_> {
     /// Checks a plain value and writes its converted form back.
     fn value(&mut self, id: &str, class: &str, spec: &Spec, mut value: Value) -> Option<Value> {
         // The loaders look for the file themselves instead of at the list.
-        let own_check =
-            matches!(class, "LoadImage" | "LoadImageMask" | "LoadAudio" | "LoadVideo" | "LoadLatent")
-                && matches!(spec.name.as_str(), "image" | "audio" | "file" | "latent");
+        let own_check = matches!(
+            class,
+            "LoadImage" | "LoadImageMask" | "LoadImageOutput" | "LoadAudio" | "LoadVideo" | "LoadLatent"
+        ) && matches!(spec.name.as_str(), "image" | "audio" | "file" | "latent");
         let found = spec.check(&mut value, !own_check);
         if found.is_none()
             && let Some(inputs) = self.prompt.get_mut(id).and_then(|node| node.get_mut("inputs"))
@@ -288,7 +289,7 @@ impl Check<'_> {
     /// The checks that a class brings along.
     fn custom(&self, class: &str, id: &str) -> Option<Value> {
         let (input, what) = match class {
-            "LoadImage" | "LoadImageMask" => ("image", "image"),
+            "LoadImage" | "LoadImageMask" | "LoadImageOutput" => ("image", "image"),
             "LoadAudio" => ("audio", "audio"),
             "LoadVideo" => ("file", "video"),
             "LoadLatent" => ("latent", "latent"),
