@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use rmcp::{
     ErrorData, RoleServer,
     model::{
-        ElicitRequest, ElicitRequestParams, ElicitationAction, ElicitationSchema, InputRequest,
-        InputRequiredResult, InputResponses,
+        BooleanSchema, ElicitRequest, ElicitRequestParams, ElicitationAction, ElicitationSchema,
+        InputRequest, InputRequiredResult, InputResponses,
     },
     service::{Peer, RequestContext, ServiceError},
 };
@@ -16,6 +16,11 @@ use crate::error::{Error, Kind};
 
 /// The key of our one question in a multi-round-trip request.
 const QUESTION: &str = "confirm";
+/// The one field of its form, and what it says to the user.
+const QUESTION_FIELD: &str = "value";
+const TITLE: &str = "Let it happen";
+const MEANING: &str = "Yes lets exactly what the question describes happen, once and now. \
+                       No, declining and closing the form change nothing.";
 /// How long a user may think, where the server must hold the request meanwhile.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -82,7 +87,9 @@ pub(super) fn is_yes(response: &Value) -> bool {
 }
 
 fn form(question: &str) -> Option<ElicitRequestParams> {
-    let requested_schema = ElicitationSchema::builder().required_bool("value").build().ok()?;
+    let field = |field: BooleanSchema| field.title(TITLE).description(MEANING);
+    let requested_schema =
+        ElicitationSchema::builder().required_bool_with(QUESTION_FIELD, field).build().ok()?;
     Some(ElicitRequestParams::FormElicitationParams {
         meta: None,
         message: question.to_owned(),
@@ -91,5 +98,5 @@ fn form(question: &str) -> Option<ElicitRequestParams> {
 }
 
 fn says_yes(content: &Value) -> bool {
-    content.get("value") == Some(&Value::Bool(true))
+    content.get(QUESTION_FIELD) == Some(&Value::Bool(true))
 }

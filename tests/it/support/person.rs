@@ -11,7 +11,7 @@ use rmcp::{
     },
     service::{NotificationContext, RequestContext},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 /// How the person answers.
@@ -44,6 +44,7 @@ pub(crate) struct Person {
 #[derive(Debug, Default)]
 struct Seen {
     questions: Mutex<Vec<String>>,
+    forms: Mutex<Vec<Value>>,
     progress: Mutex<Vec<(f64, String)>>,
     changes: Mutex<Vec<String>>,
     news: Notify,
@@ -78,6 +79,11 @@ impl Person {
     /// The questions so far.
     pub(crate) fn questions(&self) -> Vec<String> {
         self.seen.questions.lock().map(|seen| seen.clone()).unwrap_or_default()
+    }
+
+    /// The schemas of the forms so far.
+    pub(crate) fn forms(&self) -> Vec<Value> {
+        self.seen.forms.lock().map(|seen| seen.clone()).unwrap_or_default()
     }
 
     /// The progress so far: percent and message.
@@ -136,10 +142,11 @@ impl ClientHandler for Person {
         request: ElicitRequestParams,
         _: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        if let (ElicitRequestParams::FormElicitationParams { message, .. }, Ok(mut seen)) =
-            (request, self.seen.questions.lock())
+        if let ElicitRequestParams::FormElicitationParams { message, requested_schema, .. } = request
+            && let (Ok(mut questions), Ok(mut forms)) = (self.seen.questions.lock(), self.seen.forms.lock())
         {
-            seen.push(message);
+            forms.push(serde_json::to_value(requested_schema).unwrap_or_default());
+            questions.push(message);
         }
         let accept = ElicitResult::new(ElicitationAction::Accept);
         Ok(match self.answer {
