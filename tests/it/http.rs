@@ -1,5 +1,7 @@
 //! The HTTP door: who gets in, who does not, and real MCP clients of both eras inside.
 
+use std::time::Duration;
+
 use comfywarden::server::http::HttpServer;
 use reqwest::{Method, StatusCode, header};
 use rmcp::{
@@ -12,9 +14,12 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{
-    TestApp, bounded, object,
-    person::{Answer, Person},
+use crate::{
+    oauth::later,
+    support::{
+        TestApp, bounded, object,
+        person::{Answer, Person},
+    },
 };
 
 const TOKEN: &str = "correct horse battery staple";
@@ -63,6 +68,7 @@ async fn health_needs_no_comfyui_and_readiness_does() {
     assert_eq!(send(get("/healthz")).await.status(), StatusCode::OK);
     assert_eq!(send(get("/readyz")).await.status(), StatusCode::OK);
     door.app.sim.faults().down(true);
+    later(Duration::from_secs(4)).await;
     assert_eq!(send(get("/healthz")).await.status(), StatusCode::OK);
     assert_eq!(send(get("/readyz")).await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }

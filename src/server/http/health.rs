@@ -1,6 +1,6 @@
 //! `/healthz`: we run. `/readyz`: ComfyUI answers too.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -9,20 +9,51 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use serde_json::{Value, json};
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::app::App;
 
+/// How long an answer of ComfyUI holds. Anybody may ask us, and nobody shall make us ask it more often.
+const MEMORY: Duration = Duration::from_secs(3);
+
 pub(super) fn routes(app: &Arc<App>) -> Vec<(String, MethodRouter)> {
-    let ready = get(ready).with_state(Arc::clone(app));
+    let readiness = Readiness { app: Arc::clone(app), known: Arc::default() };
+    let ready = get(ready).with_state(readiness);
     vec![("/healthz".to_owned(), get(alive)), ("/readyz".to_owned(), ready)]
+}
+
+/// Whether ComfyUI answers, and when we asked.
+#[derive(Debug, Clone)]
+struct Readiness {
+    app: Arc<App>,
+    known: Arc<Mutex<Option<(Instant, bool)>>>,
+}
+
+impl Readiness {
+    /// Whoever comes while ComfyUI is being asked waits for the same answer.
+    async fn reachable(self) -> bool {
+        let mut known = self.known.lock_owned().await;
+        if let Some((asked, reachable)) = *known
+            && asked.elapsed() < MEMORY
+        {
+            return reachable;
+        }
+        // On its own, so that a stranger who hangs up does not make the next one ask anew.
+        let asking = tokio::spawn(async move {
+            let reachable = self.app.comfyui_answers().await;
+            *known = Some((Instant::now(), reachable));
+            reachable
+        });
+        asking.await.unwrap_or(false)
+    }
 }
 
 async fn alive() -> Json<Value> {
     Json(json!({ "ok": true, "version": env!("CARGO_PKG_VERSION") }))
 }
 
-async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
-    let reachable = app.comfyui_answers().await;
+async fn ready(State(readiness): State<Readiness>) -> (StatusCode, Json<Value>) {
+    let reachable = readiness.reachable().await;
     let status = if reachable { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ok": reachable, "comfyui": { "reachable": reachable } })))
 }
