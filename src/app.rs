@@ -24,7 +24,7 @@ use crate::{
     workflow::ObjectInfo,
 };
 pub use crate::{
-    config::{OAuth, Remote},
+    config::{Limits, OAuth, Remote},
     security::{
         Caller, Class,
         jwt::{
@@ -32,6 +32,7 @@ pub use crate::{
         },
         redact::redact_text,
         seal::now_unix,
+        shares::{Full, Share, Shares},
     },
     tools::{
         Block, Change, Fit, Reply, Tool, View, all as built_in_tools,

@@ -31,13 +31,33 @@ pub struct Limits {
     /// Open HTTP requests of one caller, streams included.
     #[schemars(range(min = 1, max = 100_000))]
     pub requests_per_caller: usize,
+    /// Bodies of one caller's HTTP requests in memory at the same time, in megabytes; one message always fits.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub bodies_per_caller_mb: usize,
+    /// Bodies of all HTTP requests in memory at the same time, in megabytes; one message always fits.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub bodies_in_total_mb: usize,
 }
 
 impl Limits {
     /// [`Self::max_message_mb`] in bytes.
     pub fn max_message_bytes(&self) -> usize {
-        self.max_message_mb.saturating_mul(1024 * 1024)
+        bytes(self.max_message_mb)
     }
+
+    /// [`Self::bodies_per_caller_mb`] in bytes, and never less than one message.
+    pub fn body_bytes_per_caller(&self) -> usize {
+        bytes(self.bodies_per_caller_mb.max(self.max_message_mb))
+    }
+
+    /// [`Self::bodies_in_total_mb`] in bytes, and never less than one message.
+    pub fn body_bytes_in_total(&self) -> usize {
+        bytes(self.bodies_in_total_mb.max(self.max_message_mb))
+    }
+}
+
+fn bytes(megabytes: usize) -> usize {
+    megabytes.saturating_mul(1024 * 1024)
 }
 
 impl Default for Limits {
@@ -51,6 +71,8 @@ impl Default for Limits {
             connections: 512,
             connections_per_address: 128,
             requests_per_caller: 128,
+            bodies_per_caller_mb: 192,
+            bodies_in_total_mb: 512,
         }
     }
 }

@@ -33,7 +33,7 @@ const MOST_DEPTH: usize = 64;
 #[derive(Debug)]
 pub struct Gate {
     limiter: Limiter,
-    seats: Arc<Seats>,
+    seats: Seats,
     entering: Arc<Entering>,
     ledger: Ledger,
     audit: AuditLog,

@@ -32,7 +32,8 @@ impl Caller {
         &self.id
     }
 
-    pub(super) fn shared_id(&self) -> Arc<str> {
+    /// The same name, to be kept.
+    pub(crate) fn shared_id(&self) -> Arc<str> {
         Arc::clone(&self.id)
     }
 

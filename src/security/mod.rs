@@ -6,6 +6,7 @@
 //! | [`permit`] | the proof of admission, the trail of a call, its outcome |
 //! | [`contract`], [`identity`] | what a tool promises, who calls |
 //! | [`limiter`], [`cost`], [`seats`], [`entering`] | token buckets, what work weighs, how many calls and jobs wait |
+//! | [`shares`] | so much for each caller, so much for all |
 //! | [`price`], [`ledger`] | what paid nodes cost, and the daily budget |
 //! | [`audit`] | the chained log, its reader and its verifier |
 //! | [`redact`], [`display`], [`untrusted`] | secrets out, hidden characters shown, foreign text defused |
@@ -40,6 +41,7 @@ pub mod price;
 pub mod redact;
 pub mod seal;
 pub mod seats;
+pub mod shares;
 pub mod strict_url;
 pub mod untrusted;
 pub mod upload;

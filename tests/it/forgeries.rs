@@ -113,7 +113,7 @@ async fn every_refusal_has_one_shape() {
                 }
                 let text = bounded(answer.text()).await.unwrap();
                 let told: Value = serde_json::from_str(&text).unwrap_or_default();
-                let plain = told["kind"].is_string() && told["message"].is_string();
+                let plain = ["kind", "message", "hint"].iter().all(|part| told[part].is_string());
                 assert!(plain || told["error"]["message"].is_string(), "{method} {path}: {text}");
             }
         }

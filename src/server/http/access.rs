@@ -12,14 +12,14 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use rmcp::transport::streamable_http_server::session::{SessionManager as _, local::LocalSessionManager};
 use secrecy::ExposeSecret;
-use serde_json::json;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::{
+    errors::{refusal, refusal_for_now},
     failures::Failures,
     jwks::Keys,
     metadata,
@@ -31,7 +31,7 @@ use crate::{
         Caller, Class, Expected, Holder, OAuth, Refusal, Remote, View, looks_like_token, now_unix,
         verify_token,
     },
-    error::Result,
+    error::{Error, Kind, Result},
     server::mcp::TokenView,
 };
 
@@ -178,6 +178,19 @@ impl Access {
         self.challenge(Some("insufficient_scope"), &scopes)
     }
 
+    /// Where a token comes from and where it goes. Tells nothing of the tokens that there are.
+    fn next_step(&self) -> String {
+        let mut ways = Vec::new();
+        if !self.tokens.is_empty() {
+            ways.push("one that the operator set in `transport.remote.tokens`".to_owned());
+        }
+        if let Some(door) = &self.oauth {
+            let url = metadata::address(&door.settings).unwrap_or_else(|| metadata::WELL_KNOWN.to_owned());
+            ways.push(format!("an access token of the server that {url} names"));
+        }
+        format!("send one header `Authorization: Bearer TOKEN` with {}", ways.join(", or "))
+    }
+
     /// The challenge of RFC 6750, with the pointer of RFC 9728 where there is an OAuth server.
     fn challenge(&self, error: Option<&str>, scopes: &[String]) -> HeaderValue {
         let mut parts = vec!["Bearer realm=\"comfywarden\"".to_owned()];
@@ -254,12 +267,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && sent.next().is_none()).then(|| token.trim())
 }
 
-fn refuse(status: StatusCode, challenge: Option<HeaderValue>, message: &str) -> Response {
-    let kind = if status == StatusCode::UNAUTHORIZED { "unauthenticated" } else { "denied" };
-    let mut response = (status, axum::Json(json!({ "kind": kind, "message": message }))).into_response();
-    if let Some(challenge) = challenge {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-    }
+fn challenged(status: StatusCode, challenge: HeaderValue, error: &Error) -> Response {
+    let mut response = refusal(status, error);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
 }
 
@@ -276,10 +286,9 @@ async fn admit(
         && let Some(wait) = access.failures.wait(address)
         && !access.was_good(token)
     {
-        let mut response =
-            refuse(StatusCode::TOO_MANY_REQUESTS, None, "too many wrong tokens from this address");
-        response.headers_mut().insert(header::RETRY_AFTER, (wait.as_secs() + 1).into());
-        return Err(response);
+        let error = Error::new(Kind::RateLimited, "too many wrong tokens from this address")
+            .hint("wait, then send a good token; those that were good before go on");
+        return Err(refusal_for_now(StatusCode::TOO_MANY_REQUESTS, error, wait.as_secs() + 1));
     }
     let admitted = match access.judge(token).await {
         Judged::Known(admitted) => admitted,
@@ -288,22 +297,20 @@ async fn admit(
                 access.failures.count(address);
             }
             let challenge = access.challenge(sent.then_some("invalid_token"), &[]);
-            return Err(refuse(
-                StatusCode::UNAUTHORIZED,
-                Some(challenge),
-                "a valid bearer token is required",
-            ));
+            let error = Error::new(Kind::Unauthenticated, "a valid bearer token is required")
+                .hint(access.next_step());
+            return Err(challenged(StatusCode::UNAUTHORIZED, challenge, &error));
         }
         Judged::Narrow(missing) => {
             let challenge = access.challenge(Some("insufficient_scope"), &missing);
-            let message = format!("the token lacks the scope {}", missing.join(" "));
-            return Err(refuse(StatusCode::FORBIDDEN, Some(challenge), &message));
+            let error = Error::denied(format!("the token lacks the scope {}", missing.join(" ")))
+                .hint("ask the authorization server for a token with this scope");
+            return Err(challenged(StatusCode::FORBIDDEN, challenge, &error));
         }
         Judged::Unsure => {
-            let mut response =
-                refuse(StatusCode::SERVICE_UNAVAILABLE, None, "the issuer of tokens does not answer");
-            response.headers_mut().insert(header::RETRY_AFTER, 30.into());
-            return Err(response);
+            let error = Error::new(Kind::Unavailable, "the issuer of tokens does not answer")
+                .hint("try again later; the operator looks at `transport.remote.oauth.jwks_url`");
+            return Err(refusal_for_now(StatusCode::SERVICE_UNAVAILABLE, error, 30));
         }
     };
     if let Some(token) = tried {
@@ -340,7 +347,8 @@ pub(super) async fn identify(
         Err(refusal) => return refusal,
     };
     if !access.sessions.admits(request.headers(), caller.id()) {
-        return refuse(StatusCode::NOT_FOUND, None, "no such session");
+        let error = Error::not_found("no such session").hint("begin a new one with initialize");
+        return refusal(StatusCode::NOT_FOUND, &error);
     }
     let ended = (request.method() == Method::DELETE).then(|| request.headers().clone());
     request.extensions_mut().insert(caller.clone());

@@ -1,11 +1,6 @@
 //! Accepting connections: how many, how long their headers may take, and their orderly end.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Extension, Router, extract::ConnectInfo};
 use hyper::server::conn::http1;
@@ -20,6 +15,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::patience::Patient;
+use crate::app::Shares;
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(15);
@@ -40,7 +36,7 @@ pub(super) struct Most {
 /// Serves until `stop` fires, then waits for the answers that are being written.
 pub(super) async fn serve(listener: TcpListener, router: Router, most: Most, stop: CancellationToken) {
     let seats = Arc::new(Semaphore::new(most.in_total));
-    let addresses = Arc::new(Addresses { most: most.per_address, open: Mutex::default() });
+    let addresses = Shares::new(most.per_address, usize::MAX);
     let connections = TaskTracker::new();
     loop {
         // A free seat first: beyond the limit clients wait in the system's queue instead of in our memory.
@@ -60,7 +56,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, most: Most, sto
                 continue;
             }
         };
-        let Some(place) = addresses.enter(peer.ip()) else {
+        let Ok(place) = addresses.take(peer.ip().to_canonical(), 1) else {
             tracing::debug!(%peer, "Too many connections from one address.");
             continue;
         };
@@ -94,42 +90,5 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: C
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "A connection ended badly.");
-    }
-}
-
-/// Open connections by address.
-#[derive(Debug)]
-struct Addresses {
-    most: usize,
-    open: Mutex<HashMap<IpAddr, usize>>,
-}
-
-/// One connection's place among those of its address.
-#[derive(Debug)]
-struct Place {
-    addresses: Arc<Addresses>,
-    address: IpAddr,
-}
-
-impl Addresses {
-    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = address.to_canonical();
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(address).or_default();
-        if *count >= self.most {
-            return None;
-        }
-        *count += 1;
-        Some(Place { addresses: Arc::clone(self), address })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.addresses.open.lock().unwrap_or_else(PoisonError::into_inner);
-        match open.get_mut(&self.address) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(open.remove(&self.address)),
-        }
     }
 }

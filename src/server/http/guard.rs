@@ -9,12 +9,14 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, uri::Authority},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use serde_json::json;
 
-use super::errors;
-use crate::app::{Remote, redact_text};
+use super::errors::{refusal, shaped};
+use crate::{
+    app::{Remote, redact_text},
+    error::Error,
+};
 
 /// What every answer tells browsers: show nothing of it, frame it nowhere, and guess nothing about it.
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
@@ -24,6 +26,9 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+
+/// What is said to a request that breaks a rule.
+type Refusal = (StatusCode, Error);
 
 /// The names we answer to and the web origins we talk to.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ impl Guard {
     }
 
     /// The rule a request breaks, if it breaks one.
-    fn refusal(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<(StatusCode, String)> {
+    fn refusal(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Refusal> {
         let host = match self.named(uri, headers) {
             Ok(host) => host,
             Err(refusal) => return Some(refusal),
@@ -54,32 +59,35 @@ impl Guard {
     }
 
     /// The one name by which the request calls us: in `Host`, and in its target where that holds one too.
-    fn named(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, (StatusCode, String)> {
+    fn named(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(Ok(host)), None) = (hosts.next().map(HeaderValue::to_str), hosts.next()) else {
-            return Err((StatusCode::BAD_REQUEST, "send one Host header".into()));
+            let error = Error::invalid_input("the request has no Host header, or several of them");
+            return Err((StatusCode::BAD_REQUEST, error.hint("send one Host header")));
         };
         // Behind a proxy the two may differ; a name that is not ours is none in either place.
         for name in std::iter::once(host).chain(uri.authority().map(Authority::as_str)) {
             if !self.is_ours(name) {
-                let message = format!(
-                    "`{}` is not a name of this server; add it to transport.remote.allowed_hosts",
-                    shown(name)
-                );
-                return Err((StatusCode::FORBIDDEN, message));
+                let error = Error::denied(format!("`{}` is not a name of this server", shown(name)))
+                    .hint("the operator adds names to `transport.remote.allowed_hosts`");
+                return Err((StatusCode::FORBIDDEN, error));
             }
         }
         Ok(host.to_ascii_lowercase())
     }
 
     /// The rule that a request from a foreign web page breaks.
-    fn foreign(&self, host: &str, headers: &HeaderMap) -> Option<(StatusCode, String)> {
+    fn foreign(&self, host: &str, headers: &HeaderMap) -> Option<Refusal> {
         let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
         if origins.peek().is_none() {
             let mut sites = headers.get_all("sec-fetch-site").iter();
+            let error = || {
+                Error::denied("requests from other web sites are refused")
+                    .hint("send the request from a program, or from an origin in `transport.remote.allowed_origins`")
+            };
             return sites
                 .any(|site| site.as_bytes().trim_ascii().eq_ignore_ascii_case(b"cross-site"))
-                .then(|| (StatusCode::FORBIDDEN, "cross-site requests are refused".into()));
+                .then(|| (StatusCode::FORBIDDEN, error()));
         }
         let mut texts = origins.map(|origin| origin.to_str().unwrap_or_default().to_ascii_lowercase());
         let stranger = texts.find(|origin| {
@@ -87,11 +95,9 @@ impl Guard {
             let ours = origin.strip_prefix("http://").is_some_and(|rest| rest == host);
             !ours && !self.origins.contains(origin)
         })?;
-        let message = format!(
-            "requests from the web origin `{}` are refused; add it to transport.remote.allowed_origins",
-            shown(&stranger)
-        );
-        Some((StatusCode::FORBIDDEN, message))
+        let error = Error::denied(format!("requests from the web origin `{}` are refused", shown(&stranger)))
+            .hint("the operator adds origins to `transport.remote.allowed_origins`");
+        Some((StatusCode::FORBIDDEN, error))
     }
 
     /// True for our names, with any port.
@@ -106,19 +112,23 @@ impl Guard {
 }
 
 /// What is wrong with the form of a body: everything but plain JSON.
-fn unreadable(method: &Method, headers: &HeaderMap) -> Option<(StatusCode, String)> {
+fn unreadable(method: &Method, headers: &HeaderMap) -> Option<Refusal> {
     let coded = |name: HeaderName, plain: &[u8]| {
         headers.get_all(name).iter().any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(plain))
     };
     if coded(header::TRANSFER_ENCODING, b"chunked") {
-        return Some((StatusCode::NOT_IMPLEMENTED, "the only transfer coding is chunked".into()));
+        let error = Error::invalid_input("the only transfer coding that is read is chunked")
+            .hint("send the body with Content-Length");
+        return Some((StatusCode::NOT_IMPLEMENTED, error));
     }
     if coded(header::CONTENT_ENCODING, b"identity") {
-        let message = "send the body as it is, without Content-Encoding".into();
-        return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        let error = Error::invalid_input("a body with a Content-Encoding is not read")
+            .hint("send the body as it is, without Content-Encoding");
+        return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, error));
     }
     (method == Method::POST && !is_json(headers)).then(|| {
-        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body as Content-Type: application/json".into())
+        let error = Error::invalid_input("the Content-Type of the body is not application/json");
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, error.hint("send JSON as Content-Type: application/json"))
     })
 }
 
@@ -144,8 +154,8 @@ fn shown(value: &str) -> String {
 
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let mut response = match guard.refusal(request.method(), request.uri(), request.headers()) {
-        Some((status, message)) => refusal(status, &message),
-        None => errors::shaped(next.run(request).await).await,
+        Some((status, error)) => refusal(status, &error),
+        None => shaped(next.run(request).await).await,
     };
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
@@ -153,9 +163,4 @@ pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-/// An answer that says no.
-pub(super) fn refusal(status: StatusCode, message: &str) -> Response {
-    (status, axum::Json(json!({ "kind": "denied", "message": message }))).into_response()
 }

@@ -11,7 +11,7 @@ use super::access::SCOPES;
 use crate::app::OAuth;
 
 /// The path of RFC 9728.
-const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+pub(super) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// The two addresses of the document: at the root, and with the path of the resource after it.
 pub(super) fn routes(oauth: &OAuth) -> Vec<(String, MethodRouter)> {

@@ -130,14 +130,14 @@ fn router<H: ServerHandler>(
 ) -> Router {
     let remote = &app.config().transport.remote;
     let guard = Arc::new(guard::Guard::new(remote, address));
-    let body_limit = app.config().limits.max_message_bytes();
+    let limits = app.config().limits;
     // The guard in front checks Host and Origin on every route; rmcp's own checks would only repeat them.
     let settings = StreamableHttpServerConfig::default()
         .disable_allowed_hosts()
         // A session of an older client would live in one of several processes, and the next request reach another.
         .with_legacy_session_mode(!remote.is_replica())
         .with_sse_keep_alive(Some(KEEP_ALIVE))
-        .with_max_request_body_bytes(body_limit)
+        .with_max_request_body_bytes(limits.max_message_bytes())
         .with_cancellation_token(closing.child_token());
     let access = Arc::new(access);
     let mcp = {
@@ -145,14 +145,14 @@ fn router<H: ServerHandler>(
         StreamableHttpService::new(move || Ok(handler(Arc::clone(&app))), access.session_manager(), settings)
     };
     let watch = step_up::Watch { app: Arc::clone(app), access: Arc::clone(&access) };
-    let streams = streams::Streams::new(app.config().limits.requests_per_caller);
+    let streams = streams::Streams::new(limits.requests_per_caller);
     // The last one comes first: nothing of a stranger's body is read.
     let mcp = Router::new()
         .fallback_service(mcp)
         .layer(axum::middleware::from_fn(errors::readable))
         .layer(from_fn_with_state(watch, step_up::demand))
         .layer(axum::middleware::from_fn(profile::choose))
-        .layer(from_fn_with_state(body::Limit(body_limit), body::read))
+        .layer(from_fn_with_state(body::Room::new(limits), body::read))
         .layer(from_fn_with_state(streams, streams::count))
         .layer(from_fn_with_state(Arc::clone(&access), access::identify));
     // The only place where a path is given to a handler: `paths` tells them all.

@@ -1,14 +1,9 @@
 //! `/mcp/x/core`, `/mcp/x/readonly`, `/mcp/x/core/readonly` …: the same server with fewer tools, by address.
 
-use axum::{
-    extract::Request,
-    http::StatusCode,
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
-use serde_json::json;
+use axum::{extract::Request, http::StatusCode, middleware::Next, response::Response};
 
-use crate::app::View;
+use super::errors::refusal;
+use crate::{app::View, error::Error};
 
 /// Attaches the view that the path names; `/mcp` itself names none.
 pub(super) async fn choose(mut request: Request, next: Next) -> Response {
@@ -17,9 +12,9 @@ pub(super) async fn choose(mut request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let Some(view) = path.strip_prefix("x/").and_then(View::parse) else {
-        let message = "there is nothing at this address; use /mcp, or /mcp/x/ and a profile: full, core, readonly, compact";
-        return (StatusCode::NOT_FOUND, axum::Json(json!({ "kind": "not_found", "message": message })))
-            .into_response();
+        let error = Error::not_found("there is nothing at this address")
+            .hint("use /mcp, or /mcp/x/ and a profile: full, core, readonly, compact");
+        return refusal(StatusCode::NOT_FOUND, &error);
     };
     request.extensions_mut().insert(view);
     next.run(request).await
