@@ -1,7 +1,7 @@
 //! How much of requests' bodies is in memory at once: of one caller, and of all.
 
 use reqwest::{Method, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -10,7 +10,7 @@ use tokio::{
 use crate::{
     http::{Door, door},
     oauth::{hashed, hello, request},
-    support::bounded,
+    support::{bounded, sleeping_workflow},
 };
 
 const MEGABYTE: usize = 1 << 20;
@@ -89,6 +89,45 @@ async fn room_is_free_again_when_a_request_was_read() {
         let sent = request(&door, Method::POST, "/mcp").bearer_auth(CALLERS[0]).body(large);
         assert_eq!(bounded(sent.send()).await.unwrap().status(), StatusCode::OK);
     }
+}
+
+/// A call of the newer era in so many bytes: a job that waits.
+fn call(length: usize) -> String {
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "comfyui_run_workflow",
+        "arguments": {"workflow": sleeping_workflow(5), "wait": true},
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    }})
+    .to_string();
+    format!("{call}{}", " ".repeat(length - call.len()))
+}
+
+#[tokio::test]
+async fn a_body_takes_its_room_as_long_as_its_call_runs() {
+    let door = narrow_door().await;
+    let held = door.app.sim.hold("RigSleep");
+    let sent = request(&door, Method::POST, "/mcp")
+        .bearer_auth(CALLERS[0])
+        .header("MCP-Protocol-Version", "2026-07-28")
+        .header("Mcp-Method", "tools/call")
+        .header("Mcp-Name", "comfyui_run_workflow")
+        .body(call(MEGABYTE));
+    let calling = tokio::spawn(async move { sent.send().await.unwrap().text().await.unwrap() });
+    bounded(held.reached()).await;
+    let (second, said) = announced(&door, CALLERS[0], MEGABYTE).await;
+    assert_eq!(said, "HTTP/1.1 100");
+    let (_, said) = announced(&door, CALLERS[0], MEGABYTE).await;
+    names(&said, "429", "rate_limited", "`limits.bodies_per_caller_mb` is 2");
+
+    held.release();
+    let answer = bounded(calling).await.unwrap();
+    assert!(answer.contains("completed"), "{answer}");
+    bounded(async { while announced(&door, CALLERS[0], MEGABYTE).await.1 != "HTTP/1.1 100" {} }).await;
+    drop(second);
 }
 
 #[tokio::test]

@@ -231,6 +231,20 @@ async fn a_call_that_is_cancelled_over_http_ends_in_the_log() {
     end_of(&door.app).await;
 }
 
+/// The end of a session is the end of what it waits for, too.
+#[tokio::test]
+async fn a_session_that_is_ended_over_http_leaves_no_question_open() {
+    let door = door(|_| {}).await;
+    let person = Person::who(Answer::Never);
+    let client = over_http(&door.base, &person).await;
+    let peer = client.peer().clone();
+    let running = tokio::spawn(async move { peer.call_tool_once(call()).await });
+    until_asked(&person).await;
+    bounded(client.cancel()).await.unwrap();
+    assert!(bounded(running).await.unwrap().is_err());
+    end_of(&door.app).await;
+}
+
 #[tokio::test]
 async fn a_task_that_is_stopped_or_whose_server_ends_leaves_no_question_open() {
     for stops in [true, false] {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     errors::{refusal, refusal_for_now},
-    streams::sender,
+    streams::{keep, sender},
 };
 use crate::{
     app::{Full, Limits, Share, Shares},
@@ -57,8 +57,8 @@ enum Broken {
     NoRoom(Full),
 }
 
-/// Reads the whole body before anything else runs: one that drips in holds a connection and nothing more. Its part of
-/// the room is free again when the request is taken apart.
+/// Reads the whole body before anything else runs: one that drips in holds a connection and nothing more. What was in
+/// it stays in memory as long as its call runs, so its part of the room is free again when the answer is.
 pub(super) async fn read(State(room): State<Room>, request: Request, next: Next) -> Response {
     let sender = sender(&request);
     let (parts, body) = request.into_parts();
@@ -73,7 +73,9 @@ pub(super) async fn read(State(room): State<Room>, request: Request, next: Next)
         },
     };
     let mut response = match read {
-        Ok((bytes, _share)) => return next.run(Request::from_parts(parts, bytes.into())).await,
+        Ok((bytes, share)) => {
+            return keep(next.run(Request::from_parts(parts, bytes.into())).await, share);
+        }
         Err(broken) => broken.response(&room.limits),
     };
     // What is left of the body must not be taken for the next request.

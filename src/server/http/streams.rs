@@ -51,19 +51,23 @@ pub(super) async fn count(State(streams): State<Streams>, request: Request, next
             .detail("limit", most);
         return refusal_for_now(StatusCode::TOO_MANY_REQUESTS, error, LOOK_AGAIN);
     };
-    let response = next.run(request).await;
+    keep(next.run(request).await, place)
+}
+
+/// The same answer. An event stream keeps the share until it ends; everything else is made already.
+pub(super) fn keep(response: Response, share: Share<Arc<str>>) -> Response {
     let is_stream = response
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    if is_stream { response.map(|body| held(body, place)) } else { response }
+    if is_stream { response.map(|body| held(body, share)) } else { response }
 }
 
-/// The same stream, which holds a place and has an end.
-fn held(body: Body, place: Share<Arc<str>>) -> Body {
+/// The same stream, which holds a share and has an end.
+fn held(body: Body, share: Share<Arc<str>>) -> Body {
     let stream = body.into_data_stream().take_until(tokio::time::sleep(LIFE));
     Body::from_stream(stream.map(move |chunk| {
-        let _held = &place;
+        let _held = &share;
         chunk
     }))
 }
