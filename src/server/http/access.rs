@@ -182,13 +182,13 @@ impl Access {
     fn next_step(&self) -> String {
         let mut ways = Vec::new();
         if !self.tokens.is_empty() {
-            ways.push("one that the operator set in `transport.remote.tokens`".to_owned());
+            ways.push("a token that the operator set in `transport.remote.tokens`".to_owned());
         }
         if let Some(door) = &self.oauth {
             let url = metadata::address(&door.settings).unwrap_or_else(|| metadata::WELL_KNOWN.to_owned());
             ways.push(format!("an access token of the server that {url} names"));
         }
-        format!("send one header `Authorization: Bearer TOKEN` with {}", ways.join(", or "))
+        format!("send one header `Authorization: Bearer …` with {}", ways.join(", or "))
     }
 
     /// The challenge of RFC 6750, with the pointer of RFC 9728 where there is an OAuth server.
