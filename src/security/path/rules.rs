@@ -1,6 +1,9 @@
 //! What a path component may be.
 
-use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
+use unicode_normalization::{
+    UnicodeNormalization as _,
+    char::{compose, is_combining_mark},
+};
 
 use super::views::{View, hides_path_in_backslashes, views};
 use crate::security::display;
@@ -36,7 +39,7 @@ pub(super) fn check_component(raw: &str, kind: Kind) -> Result<(), Refusal> {
     for view in views(raw)? {
         check_view(&view, kind)?;
     }
-    if kind == Kind::Name { check_literal_name(raw) } else { Ok(()) }
+    Ok(())
 }
 
 /// Checks a relative path of folders, and returns its components. `\` counts as `/`.
@@ -94,7 +97,8 @@ fn check_view(view: &View, kind: Kind) -> Result<(), Refusal> {
             Err(Refusal("it has a character that Windows refuses (`<>:\"|?*`)"))
         }
         Kind::Name if text.ends_with('.') => Err(Refusal("it ends with a dot, which Windows strips")),
-        _ => Ok(()),
+        Kind::Name => check_literal_name(text),
+        Kind::Segment => Ok(()),
     }
 }
 
@@ -152,11 +156,29 @@ fn check_text(raw: &str) -> Result<(), Refusal> {
             return Err(Refusal("it piles up combining marks"));
         }
     }
-    let composed = raw.chars().eq(raw.nfc());
-    if !composed && !raw.chars().eq(raw.nfd()) {
+    if has_composed(raw) && has_uncomposed(raw) {
         return Err(Refusal("it mixes composed and decomposed characters, so two names would look the same"));
     }
     Ok(())
+}
+
+/// True where a character stands for a base and its marks that could be written apart, as keyboards write it.
+fn has_composed(raw: &str) -> bool {
+    raw.chars().any(|character| {
+        let apart = std::iter::once(character).nfd().count() > 1;
+        apart && std::iter::once(character).nfc().eq(std::iter::once(character))
+    })
+}
+
+/// True where a base and a mark stand apart that have a character of their own. Marks in another order than the
+/// canonical one, and characters that are always written apart, are no such pair.
+fn has_uncomposed(raw: &str) -> bool {
+    let mut before = None;
+    raw.chars().any(|character| {
+        let pair = before.is_some_and(|before| compose(before, character).is_some());
+        before = Some(character);
+        pair && is_combining_mark(character)
+    })
 }
 
 /// What a shell, `expanduser` or an option parser downstream would act upon.
@@ -181,13 +203,40 @@ fn check_literal_name(raw: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// True for `%TEMP%` and the like.
+/// Variables that every Windows has. Other names in small letters may stand between two percent signs by chance.
+const WINDOWS_VARIABLES: [&str; 16] = [
+    "systemroot",
+    "systemdrive",
+    "windir",
+    "temp",
+    "tmp",
+    "path",
+    "comspec",
+    "username",
+    "userprofile",
+    "homepath",
+    "homedrive",
+    "appdata",
+    "localappdata",
+    "programdata",
+    "programfiles",
+    "public",
+];
+
+/// True for `%TEMP%` and the like. A sign that two hexadecimal digits follow is an escape and ends no name.
 fn names_windows_variable(raw: &str) -> bool {
-    let parts: Vec<&str> = raw.split('%').collect();
-    let inner = parts.len().saturating_sub(2);
-    parts.iter().skip(1).take(inner).any(|name| {
-        name.len() > 1
+    let escapes = |rest: &str| rest.get(..2).is_some_and(|code| code.bytes().all(|b| b.is_ascii_hexdigit()));
+    let signs: Vec<usize> = raw
+        .match_indices('%')
+        .filter(|(at, _)| !escapes(raw.get(at + 1..).unwrap_or_default()))
+        .map(|(at, _)| at)
+        .collect();
+    signs.windows(2).any(|pair| {
+        let [start, end] = pair else { return false };
+        let name = raw.get(start + 1..*end).unwrap_or_default();
+        let capitals = name.len() > 1
             && name.starts_with(|c: char| c.is_ascii_uppercase())
-            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        capitals || WINDOWS_VARIABLES.iter().any(|known| name.eq_ignore_ascii_case(known))
     })
 }

@@ -18,6 +18,14 @@ fn accepts_ordinary_names_unchanged() {
         "rev#3.jpg",
         "caf\u{e9}.webp",
         "[wip] x.gif",
+        "caf%C3%A9.png",
+        "%D0%9A%D0%BE%D1%82.png",
+        // typed as their scripts are: no mixture, though not normalized
+        "\u{9ac}\u{9be}\u{9dc}\u{9bf}.png",
+        "\u{5de}\u{5b9}\u{5e9}\u{5c1}\u{5b6}\u{5d4}.png",
+        "\u{fa19}\u{793e}.png",
+        "10 \u{212b}.png",
+        "50%off 20%x.png",
     ] {
         assert_eq!(UploadName::parse(name).unwrap().as_str(), name);
     }
@@ -46,6 +54,12 @@ fn refuses_paths_in_every_encoding() {
 fn names_the_rule() {
     assert_eq!(reason(UploadName::parse("con.png")), "it is a device name on Windows");
     assert_eq!(reason(UploadName::parse("x.png\n")), "it has control characters");
+    for name in ["%SystemRoot%.png", "%TEMP%.png", "a%windir%.png"] {
+        assert_eq!(reason(UploadName::parse(name)), "it has an environment variable", "{name}");
+    }
+    for name in ["%7ebob.png", "%24(id).png", "%60id%60.png", "%2drf.png"] {
+        assert!(UploadName::parse(name).is_err(), "{name}");
+    }
     assert_eq!(reason(UploadName::parse("x.svg")), "its extension is not on the list");
     assert_eq!(
         reason(UploadName::parse("a\u{e9}e\u{301}.png")).split(',').next().unwrap(),
