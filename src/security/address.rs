@@ -32,6 +32,10 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     if let Some(inner) = embedded_v4(address) {
         return is_public_v4(inner);
     }
+    // Tunnels through relays that anybody may run.
+    if matches!(address.segments(), [0x2002, ..] | [0x2001, 0, ..]) {
+        return false;
+    }
     let [first, second, ..] = address.segments();
     // Global unicast is 2000::/3; documentation, benchmarking and ORCHID lie inside it.
     (0x2000..0x4000).contains(&first)
@@ -39,7 +43,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         && !(first == 0x3fff && second < 0x1000)
 }
 
-/// The IPv4 address inside a mapped, compatible, NAT64, 6to4 or Teredo address.
+/// The IPv4 address inside a mapped, compatible or NAT64 address.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let from = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
@@ -48,10 +52,8 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..] => from(high, low),
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => from(high, low),
         [0x64, 0xff9b, 1, ..] => Some(Ipv4Addr::LOCALHOST),
-        [0x2001, 0, .., high, low] => from(!high, !low),
         _ => None,
     }
 }
@@ -66,7 +68,7 @@ const INTERNAL_ENDINGS: [&str; 16] = [
     "corp",
     "intranet",
     "private",
-    "home.arpa",
+    "arpa",
     "localdomain",
     "test",
     "invalid",
@@ -117,6 +119,8 @@ mod tests {
             "64:ff9b::7f00:1",
             "2002:7f00:1::",
             "2001:0:4136:e378:8000:63bf:80ff:fffe",
+            "2002:808:808::1",
+            "2001:0:808:808:0:fb:f7f7:f7f7",
             "2001:db8::1",
             "ff02::1",
             "::127.0.0.1",

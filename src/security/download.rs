@@ -73,7 +73,7 @@ impl DownloadRules {
                     self.hosts.join(", ")
                 )));
         }
-        let from_url = self.check_path(&url)?;
+        let from_url = self.check_path(&url, false)?;
         let secret = url.as_url().query_pairs().find(|(key, _)| is_secret_key(key));
         if let Some((key, _)) = secret {
             return Err(refuse(&format!("its query carries a credential (`{key}`)")).hint(
@@ -109,7 +109,7 @@ impl DownloadRules {
             return Err(refuse("a redirect leads to another port"));
         }
         if next.host() == first.host() {
-            self.check_path(&next)?;
+            self.check_path(&next, true)?;
             return Ok(next);
         }
         if delivers_for(first.host(), next.host()) {
@@ -122,8 +122,8 @@ impl DownloadRules {
         )))
     }
 
-    /// What the path must look like on known hosts. Returns the file name in it.
-    fn check_path(&self, url: &StrictUrl) -> Result<Option<String>> {
+    /// What the path must look like on known hosts, in the first request or on a `hop`. Returns the file name in it.
+    fn check_path(&self, url: &StrictUrl, hop: bool) -> Result<Option<String>> {
         if url.port() != 443 {
             return Err(refuse("its port is not 443"));
         }
@@ -132,7 +132,10 @@ impl DownloadRules {
             return Err(refuse("its path has an empty segment"));
         }
         match url.host() {
-            "huggingface.co" => hugging_face_file(&segments).map(Some),
+            "huggingface.co" => {
+                let cached = resolve_cache(&segments).filter(|_| hop);
+                hugging_face_file(cached.as_deref().unwrap_or(&segments)).map(Some)
+            }
             "civitai.com" => civitai_version(&segments).map(|()| None),
             _ => Ok(segments.last().map(|segment| percent_decoded(segment))),
         }
@@ -144,7 +147,7 @@ impl DownloadRules {
 
     /// One component with an extension of the list, by the rules for file names.
     fn check_name(&self, name: &str) -> Result<ModelName> {
-        if name.contains(['/', '\\', ';', '&']) {
+        if name.contains(['/', '\\', ';']) {
             return Err(refuse("the file name has a separator in it"));
         }
         let parsed = ModelName::parse(name)?;
@@ -159,6 +162,15 @@ impl DownloadRules {
         }
         Ok(parsed)
     }
+}
+
+/// `/api/resolve-cache/models/{owner}/{repo}/{commit}/{file…}`, where the Hub sends requests for small files, as the
+/// path that it stands for.
+fn resolve_cache<'s>(segments: &[&'s str]) -> Option<Vec<&'s str>> {
+    let ["api", "resolve-cache", "models", owner, repository, rest @ ..] = segments else { return None };
+    let mut file = vec![*owner, *repository, "resolve"];
+    file.extend(rest);
+    Some(file)
 }
 
 /// `/{owner}/{repo}/resolve/{revision}/{file…}`, or without the owner for the oldest repositories.
@@ -261,7 +273,11 @@ mod tests {
         let rules = rules();
         let first = rules.check("https://huggingface.co/o/r/resolve/main/m.safetensors", None).unwrap().url;
         let mut so_far = vec![first];
-        for hop in ["/neworg/r/resolve/main/m.safetensors", "https://us.aws.cdn.hf.co/x?Signature=y"] {
+        for hop in [
+            "/neworg/r/resolve/main/m.safetensors",
+            "/api/resolve-cache/models/o/r/462165984030d82259a11f4367a4eed129e94a7b/m.safetensors",
+            "https://us.aws.cdn.hf.co/x?Signature=y",
+        ] {
             so_far.push(rules.check_hop(&so_far, hop).unwrap());
         }
         for hop in [
