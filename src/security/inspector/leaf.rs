@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     classes::Origin,
     code::{Doubt, is_code},
+    credential::{is_credential, is_reference},
     encoded::{Runs, hidden_in},
     finding::Flag,
     flow::{Flow, Use},
@@ -14,7 +15,6 @@ use super::{
     text::{Text, kind},
     wording,
 };
-use crate::security::redact;
 
 /// Extensions of files that Python unpickles.
 const PICKLES: [&str; 7] = [".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".dill"];
@@ -78,12 +78,13 @@ fn judge_text(text: &str, own: Option<bool>, (purpose, origin, may_run, only_wor
         return found;
     }
     let text = Text::new(text);
-    if may_run && runs(text, purpose) {
+    let reference = own == Some(true) && is_reference(&text);
+    if may_run && !reference && runs(text, purpose) {
         found.push((Flag::CodeInInput, None));
     }
     judge_place(text, origin, purpose, &mut found);
     if let Some(secret) = own {
-        judge_words(text, secret, purpose, &mut found);
+        judge_words(text, secret, (origin, purpose), &mut found);
     }
     found
 }
@@ -179,8 +180,8 @@ fn judge_place(text: Text<'_>, origin: Origin, purpose: Purpose, found: &mut Fou
 }
 
 /// Credentials, model files, and wording.
-fn judge_words(text: Text<'_>, secret: bool, purpose: Purpose, found: &mut Found) {
-    if redact::has_credential(&text) || (secret && is_credential_value(&text)) {
+fn judge_words(text: Text<'_>, secret: bool, (origin, purpose): (Origin, Purpose), found: &mut Found) {
+    if is_credential(text, secret, origin == Origin::Custom && !purpose.prose) {
         found.push((
             Flag::SecretInInput,
             Some("a credential; it would be stored in history and in every picture".into()),
@@ -235,11 +236,6 @@ fn is_command(text: &str) -> bool {
     }
     text.contains(['|', ';', '&', '`', '>', '<', '$', '/'])
         || text.split_whitespace().skip(1).any(|word| word.starts_with('-'))
-}
-
-/// Long enough, in one piece, and not a placeholder.
-fn is_credential_value(text: &str) -> bool {
-    text.len() >= 6 && !text.contains(char::is_whitespace) && !text.starts_with(['$', '{', '<', '%'])
 }
 
 fn is_pickle(text: &str) -> bool {

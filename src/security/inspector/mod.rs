@@ -16,6 +16,7 @@ mod class_name;
 mod class_rules;
 mod classes;
 mod code;
+mod credential;
 mod drawn;
 mod encoded;
 mod finding;

@@ -10,6 +10,7 @@ const HEADS: &[&str] = &[
     "pwd",
     "passphrase",
     "pass",
+    "passcode",
     "secret",
     "secrets",
     "token",
@@ -46,6 +47,10 @@ const HEADS: &[&str] = &[
     "csrf",
     "xsrf",
     "sid",
+    "jsessionid",
+    "phpsessid",
+    "pat",
+    "hmac",
 ];
 
 /// Endings of words that are secrets, for names in one case: `PGPASSWORD`, `hftoken`.
@@ -102,6 +107,15 @@ const PAIRS: &[(&str, &str)] = &[
     ("mfa", "code"),
     ("webhook", "secret"),
     ("signed", "url"),
+    ("client", "assertion"),
+    ("pwd", "hash"),
+    ("password", "hash"),
+];
+
+/// Words before `token` that make it one of a text or a list, not a credential: `bos_token`, `next_page_token`.
+const OF_TEXT: &[&str] = &[
+    "bos", "eos", "pad", "unk", "cls", "sep", "mask", "class", "trigger", "special", "image", "start", "end",
+    "page", "prompt", "text",
 ];
 
 /// Services whose `key` is an API key.
@@ -205,8 +219,25 @@ const ABOUT: &[&str] = &[
 ];
 
 /// Words after a secret's name that leave it one.
-const STILL: &[&str] =
-    &["value", "string", "text", "hex", "base64", "b64", "header", "raw", "comfy", "org", "new", "old"];
+const STILL: &[&str] = &[
+    "value",
+    "string",
+    "text",
+    "hex",
+    "base64",
+    "b64",
+    "header",
+    "raw",
+    "comfy",
+    "org",
+    "new",
+    "old",
+    "again",
+    "repeat",
+    "confirm",
+    "confirmation",
+    "current",
+];
 
 /// Every secret name has one of these in it.
 const ROOTS: &[&str] = &[
@@ -228,6 +259,9 @@ const ROOTS: &[&str] = &[
     "csrf",
     "xsrf",
     "sid",
+    "pat",
+    "hmac",
+    "assertion",
     "code",
 ];
 
@@ -242,6 +276,9 @@ pub(crate) fn is_secret_key(name: &str) -> bool {
     if words.last().is_some_and(|word| ABOUT.contains(word)) && !ends_in_pair(&words) {
         return false;
     }
+    if matches!(words.as_slice(), [.., before, "token"] if OF_TEXT.contains(before)) {
+        return false;
+    }
     words.iter().enumerate().any(|(at, word)| {
         let rest = words.get(at + 1..).unwrap_or_default();
         let plain = word.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -249,7 +286,7 @@ pub(crate) fn is_secret_key(name: &str) -> bool {
         if head && rest.iter().all(|word| STILL.contains(word) || is_number(word)) {
             return true;
         }
-        let next = rest.first().copied().unwrap_or_default();
+        let next = rest.first().copied().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
         let vendor_key = matches!(next, "key" | "token") && at + 1 == last && VENDORS.contains(word);
         vendor_key || PAIRS.contains(&(*word, next))
     })
@@ -262,6 +299,11 @@ fn has_root(name: &str) -> bool {
         || ROOTS
             .iter()
             .any(|root| bytes.windows(root.len()).any(|part| part.eq_ignore_ascii_case(root.as_bytes())))
+}
+
+/// True for a word that names a service whose keys are known here.
+pub(crate) fn is_vendor(word: &str) -> bool {
+    VENDORS.contains(&word)
 }
 
 fn ends_in_pair(words: &[&str]) -> bool {

@@ -4,6 +4,7 @@
 //! headers, command lines, and JSON or form text in strings.
 
 mod clues;
+mod disguise;
 mod keys;
 mod shapes;
 #[cfg(test)]
@@ -12,8 +13,9 @@ mod text;
 mod urls;
 mod value;
 
-pub(crate) use keys::{is_secret_key, words};
+pub(crate) use keys::{is_secret_key, is_vendor, words};
 pub(crate) use shapes::has_credential;
+pub(crate) use text::named_values;
 pub use text::redact_text;
 pub(crate) use urls::percent_decoded;
 pub use value::redact;

@@ -15,18 +15,30 @@ const SHORTEST_TOKEN: usize = 10;
 /// Each alternative begins with a literal, so the search runs at the speed of a multi-string search.
 const SHAPES: &str = r"(?x)
     (?s: -----BEGIN\x20[A-Z0-9\x20]*PRIVATE\x20KEY[A-Z\x20]*-----.*? (?: -----END\x20[A-Z0-9\x20]*-----| \z ) )
-  | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*
+  | \beyJ[A-Za-z0-9_-]{8,}\.(?:\.[A-Za-z0-9_-]{4,}|[A-Za-z0-9_-]{4,})(?:\.[A-Za-z0-9_-]*)*
   | \bhf_[A-Za-z0-9]{16,}
+  | \bapi_org_[A-Za-z0-9]{20,}
   | \b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{20,}
   | \bgithub_pat_[A-Za-z0-9_]{20,}
-  | \bglpat-[A-Za-z0-9_-]{16,}
-  | \bsk-[A-Za-z0-9_-]{16,}
+  | \bgl(?:pat|rt|dt|ptt|cbt|ft|oas)-[A-Za-z0-9_-]{16,}
+  | \bsk-[A-Za-z0-9]{16,}
+  | \bsk-(?:proj|svcacct|admin|ant|or|lf|None)-[A-Za-z0-9_-]{16,}
+  | _sk-(?:proj|svcacct|admin|ant|or)-[A-Za-z0-9_-]{16,}
+  | _hf_[A-Za-z0-9]{30,}
+  | _gh[pousr]_[A-Za-z0-9]{30,}
   | \b(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{10,}
   | \bwhsec_[A-Za-z0-9+/=]{16,}
   | \b(?:AKIA|ASIA)[A-Z0-9]{16}
   | \bAIza[0-9A-Za-z_-]{30,}
   | \bya29\.[0-9A-Za-z_-]{20,}
+  | \bGOCSPX-[0-9A-Za-z_-]{16,}
   | \bxox[abeprs]-[A-Za-z0-9-]{10,}
+  | \bxapp-[0-9]-[A-Za-z0-9-]{16,}
+  | \bpplx-[A-Za-z0-9]{20,}
+  | \bxai-[A-Za-z0-9]{30,}
+  | \brpa_[A-Za-z0-9]{20,}
+  | \bntn_[A-Za-z0-9]{20,}
+  | \btskey-[a-z]+-[A-Za-z0-9-]{10,}
   | \bnpm_[A-Za-z0-9]{30,}
   | \bpypi-[A-Za-z0-9_-]{16,}
   | \br8_[A-Za-z0-9]{30,}
@@ -39,7 +51,7 @@ const SHAPES: &str = r"(?x)
   | \bdckr_pat_[A-Za-z0-9_-]{20,}
   | \bhv[sb]\.[A-Za-z0-9_-]{20,}
   | \b(?:lin_api|sntrys|pat|key)_[A-Za-z0-9]{32,}
-  | \s-u\s+[^\s:]+:\S+
+  | \s(?:-u|--user)\s+[^\s:]+:\S+
   | \bAGE-SECRET-KEY-1[0-9A-Z]{20,}
   | hooks\.slack\.com/services/[A-Za-z0-9/_-]+
   | /api/webhooks/[0-9]{5,}/[A-Za-z0-9_-]{20,}
@@ -50,14 +62,35 @@ const SHAPES: &str = r"(?x)
 pub(super) static TOKEN: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(&display::ascii_boundaries(SHAPES)).ok());
 
-/// `name=value`, `name: value`, `"name": "value"`; the code decides by the name.
+/// Tokens of chat bots, which begin with no literal: looked for in few texts only.
+pub(super) static BOT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(&display::ascii_boundaries(
+        r"(?x) \b[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}
+          | \b[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}",
+    ))
+    .ok()
+});
+
+/// `name=value`, `name: value`, `"name": "value"`, `name => value`; the code decides by the name.
+///
+/// A value is on the line of its name, or a block or list below it as YAML writes them. A quoted one ends at the
+/// quote that is not escaped, or with the text.
 pub(super) static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r#"(?ix)
-        (?P<path> / )? (?P<name> \b (?: (?:api|access|secret|private|session|auth|client) \x20 (?:key|token|id|secret)
+        (?P<path> / )? (?P<name> \b (?: (?:api|access|secret|private|session|auth|client) \x20 (?:key|token|id|secret) (?:\x20provided)?
                        | [a-z%] [a-z0-9_.%\-\u{200b}-\u{200d}\u{2060}\u{feff}]{1,63} ) )
-        (?P<between> \\{0,3} ["']? \s{0,4} [=:] \s{0,4} \\{0,3} )
-        (?P<value> (?: (?:bearer|basic|token|digest|apikey) \x20+ )? (?: "[^"]*" | '[^']*' | [^\s&;,"'<>]+ ) )
+        (?P<between> \\{0,3} ["']? [\s&&[^\r\n]]{0,4} [=:]{1,2} >? [\s&&[^\r\n]]{0,4} )
+        (?P<value>
+          [|>] [+-]? [\s&&[^\r\n]]* \r?\n (?: [\x20\t]+ [^\n]* \n? )+
+        | (?: \r?\n [\x20\t]+ - [\x20\t]+ [^\r\n]+ )+
+        | \r?\n [\x20\t]+ [^\s:=-] [^\s:=]* [\x20\t]* (?: \r?\n | \z )
+        | (?: (?:bearer|basic|token|digest|apikey|negotiate|signature|oauth|hmac|hawk) [\x20,]+ )?
+          (?: \\{1,3} "[^"]*" | \\{1,3} '[^']*'
+            | "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | ["'][^\s"']+
+            | [a-z][a-z0-9_-]{0,30} = (?: "[^"]*" | [^\s&;,"'<>]+ )
+              (?: \s{0,2} , \s{0,2} [a-z][a-z0-9_-]{0,30} = (?: "[^"]*" | [^\s&;,"'<>]+ ) )*
+            | [^\s&;,"'<>]+ ) )
         "#,
     )
     .ok()
@@ -68,9 +101,9 @@ pub(super) static SCHEME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?P<scheme>bearer|basic)(?P<between>\s+)(?P<value>[A-Za-z0-9._~+/=\-]{6,})").ok()
 });
 
-/// `--api-key VALUE` inside one string.
+/// `--api-key VALUE` inside one string. What is before it keeps words such as `low-pass` apart.
 pub(super) static OPTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?P<name>--?[a-z][a-z0-9_-]{1,40})(?P<between>\s+)(?P<value>[^\s-][^\s]*)").ok()
+    Regex::new(r#"(?i)(?P<path>^|[\s"'`\[(=,|;&])(?P<name>--?[a-z][a-z0-9_-]{1,40})(?P<between>\s+)(?P<value>[^\s-][^\s]*)"#).ok()
 });
 
 /// `<password>VALUE</password>`, and “the password is VALUE”.
@@ -80,12 +113,22 @@ pub(super) static SPOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// A cookie header up to the end of its line.
 pub(super) static COOKIES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?P<name>(?:set-)?cookie)(?P<between>\s*:\s*)(?P<value>[^\r\n]*=[^\r\n]+)").ok()
+    Regex::new(r"(?i)\b(?P<name>(?:set-)?cookie)(?P<between>[\s&&[^\r\n]]*:[\s&&[^\r\n]]*)(?P<value>[^\r\n]*=[^\r\n]+)").ok()
 });
 
-/// Anything with a scheme and an authority.
+/// Anything with a scheme and an authority. An apostrophe within a word belongs to it.
 pub(super) static URL: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s"'<>`\\]+"#).ok());
+    LazyLock::new(|| Regex::new(r#"[A-Za-z][A-Za-z0-9+.\-]{0,30}://(?:[^\s"'<>`\\]|'[A-Za-z0-9])+"#).ok());
+
+/// `('name', 'value')`, `key="name" value="value"`, and a part of a form: a name in quotes, and its value.
+pub(super) static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?ix) (?P<path> \(\s{0,4} ["'] | \b(?:key|name)\s{0,4}=\s{0,4}["'] ) (?P<name>[a-z][a-z0-9_.\-]{1,63})
+        (?P<between> ["'] (?: \s{0,4},\s{0,4}["'] | \s{1,4}value\s{0,4}=\s{0,4}["'] | \r?\n\r?\n ) )
+        (?P<value> [^"'\r\n]+ )"#,
+    )
+    .ok()
+});
 
 /// True when the text holds something that has the shape of a credential.
 pub(crate) fn has_credential(text: &str) -> bool {

@@ -62,6 +62,8 @@ fn every_pattern_compiles() {
         &shapes::COOKIES,
         &shapes::URL,
         &shapes::SPOKEN,
+        &shapes::BOT,
+        &shapes::NAMED,
     ] {
         assert!(pattern.is_some());
     }
@@ -116,7 +118,7 @@ fn text_inside_text_is_opened() {
     assert_eq!(redact_text("/login?x/password=v1"), "/login?x/password=[redacted]");
     assert_eq!(redact_text("<password>v1x2</password>"), "<password>[redacted]</password>");
     assert_eq!(redact_text("my password is hunter22"), "my password is [redacted]");
-    assert_eq!(redact_text(r#"said {\"token\":\"v1\"} and"#), r#"said {\"token\":\[redacted]} and"#);
+    assert_eq!(redact_text(r#"said {\"token\":\"v1\"} and"#), r#"said {\"token\":[redacted]} and"#);
     assert_eq!(redact_text("run --jwt-secret v1 --port 80"), "run --jwt-secret [redacted] --port 80");
 }
 
@@ -173,4 +175,96 @@ fn an_address_inside_the_path_of_another_loses_its_password_too() {
     ] {
         assert_eq!(redact_text(url), url);
     }
+}
+
+/// What holds a secret, with `S3cr3t-77` for it where its shape says nothing.
+#[test]
+fn a_secret_is_seen_however_it_is_written() {
+    for text in [
+        // the key of the next line is no value
+        "auth:\n  password: 'S3cr3t-77'\n  user: bob",
+        "Cookie:\nX-API-Key: S3cr3t-77",
+        "password: |\n  S3cr3t-77\nport: 80",
+        "secrets:\n  - S3cr3t-77\nport: 80",
+        "token:\n  S3cr3t-77\nport: 80",
+        // escapes
+        "api_key%3DS3cr3t-77%26n%3D20",
+        "url=https%3A%2F%2Fa.example%2F%3Fapi_key%3DS3cr3t-77&n=20",
+        "apiKey%253DS3cr3t-77",
+        r"said \u0022token\u0022:\u0022S3cr3t-77\u0022",
+        "&quot;token&quot;:&quot;S3cr3t-77&quot;",
+        // where a value ends
+        r#"Authorization: Token token="S3cr3t-77""#,
+        r#"Authorization: Digest username="bob", response="S3cr3t-77""#,
+        r#"{"password":"ab\"S3cr3t-77","n":20"#,
+        "https://a.example/x?token=ab'S3cr3t-77",
+        "redis://default:pa/S3cr3t-77@h.example:6379",
+        // other signs
+        r#"{:password=>"S3cr3t-77", :port=>8188}"#,
+        "[('accept', '*/*'), ('x-api-key', 'S3cr3t-77')]",
+        r#"<add key="ApiKey" value="S3cr3t-77"/>"#,
+        "form-data; name=\"password\"\r\n\r\nS3cr3t-77\r\n--b--",
+        "curl --user bob:S3cr3t-77 https://a.example/x",
+        "Invalid API key provided: S3cr3t-77.",
+    ] {
+        let shown = redact_text(text);
+        assert!(shown.contains("[redacted") && !shown.contains("S3cr3t-77"), "{text} became {shown}");
+    }
+    for token in [
+        "xapp-1-A012345-1234567890-0123456789abcdef0123456789abcdef",
+        "123456789:AAEXAMPLEexampleEXAMPLEexample12345",
+        "MTIzNDU2Nzg5MDEyMzQ1Njc4.Gexamp.EXAMPLEexampleEXAMPLEexampleEXAMPLE012",
+        "GOCSPX-EXAMPLEexampleEXAMPLEexam",
+        "glrt-EXAMPLEexample012345",
+        "hf_EXAMPLEexample\u{200b}EXAMPLEexampleEXAMPLE",
+        "%22hf_EXAMPLEexampleEXAMPLEexampleEXAMPLE%22",
+        r"\nhf_EXAMPLEexampleEXAMPLEexampleEXAMPLE\n",
+    ] {
+        let shown = redact_text(token);
+        assert!(shown.contains("[redacted]") && !shown.contains("EXAMPLEexample"), "{token} became {shown}");
+    }
+    for value in [
+        json!({"Name": "Authorization", "Value": "S3cr3t-77"}),
+        json!({"param": "api_key", "default": "S3cr3t-77"}),
+        json!({"passcode": "S3cr3t-77", "apiKey1": "S3cr3t-77", "password_confirmation": "S3cr3t-77"}),
+        json!(["curl", "-u", "bob:S3cr3t-77", "http://127.0.0.1:8188"]),
+        json!(["-----BEGIN PRIVATE KEY-----", "S3cr3t-77", "-----END PRIVATE KEY-----"]),
+    ] {
+        let shown = redacted(value.clone()).to_string();
+        assert!(!shown.contains("S3cr3t-77"), "{value} became {shown}");
+    }
+}
+
+/// What only looks like a secret stays as it is.
+#[test]
+fn words_weights_and_names_of_files_stay() {
+    for text in [
+        "lo-fi beat with low-pass filtered drums",
+        "top-secret documents on a desk",
+        "multi-token prediction, sub-token details",
+        "(token:1.2), ((password:0.8)), [token:coin:0.5], <lora:token:1>",
+        "first pass: 20 steps, second pass: 0.5 denoise",
+        "password: a film poster from 1980",
+        "api_key: must not be empty",
+        "set HF_TOKEN or pass --token to download gated models",
+        "sk-anime-diffusion-xl-v3-fp16-pruned.safetensors",
+        "https://a.example/a:b@2x.png",
+        "100% cotton, 50%20 wool",
+        r"C:\new\textures\render.png",
+        "auth: disabled, tls: on",
+    ] {
+        assert_eq!(redact_text(text), text);
+    }
+    for value in [
+        json!(["curl", "-H", "X-Model-Key: v", "http://127.0.0.1:8188"]),
+        json!(["x", "--no-auth", "8188"]),
+        json!({"bos_token": "<s>", "next_page_token": "eyJvIjoyMH0", "auth": "none", "multi_pass": "2"}),
+        json!([{"name": "steps", "value": 20}, {"id": "Comfy.Locale", "value": "en"}]),
+    ] {
+        assert_eq!(redacted(value.clone()), value);
+    }
+    assert_eq!(
+        redacted(json!(["curl", "-H", "X-API-Key: v", "http://127.0.0.1:8188"])),
+        json!(["curl", "-H", "X-API-Key: [redacted]", "http://127.0.0.1:8188"])
+    );
 }

@@ -8,8 +8,10 @@ use serde_json::Value;
 use super::{
     MOST_NESTING, REDACTED,
     clues::Clues,
+    disguise,
     keys::is_secret_key,
-    shapes::{COOKIES, OPTION, PAIR, SCHEME, SPOKEN, TOKEN, URL, is_credential},
+    keys::words,
+    shapes::{BOT, COOKIES, NAMED, OPTION, PAIR, SCHEME, SPOKEN, TOKEN, URL, is_credential},
     urls,
     value::redact_nested,
 };
@@ -29,8 +31,20 @@ pub(super) fn redact_at(text: &str, nesting: usize) -> Cow<'_, str> {
     if let Some(json) = redact_json(text, nesting) {
         return Cow::Owned(json);
     }
+    let shown = redact_as_written(text, nesting);
+    // What a reader or a program would make of it must not tell more.
+    for plain in disguise::undone(&shown) {
+        if let Cow::Owned(redacted) = redact_as_written(&plain, nesting + 1) {
+            return Cow::Owned(redacted);
+        }
+    }
+    shown
+}
+
+fn redact_as_written(text: &str, nesting: usize) -> Cow<'_, str> {
     let clues = Clues::of(text);
     let text = replace(text.into(), clues.token.then_some(&TOKEN), |_| Some(REDACTED.to_owned()));
+    let text = replace(text, clues.bot.then_some(&BOT), |_| Some(REDACTED.to_owned()));
     let text = replace(text, clues.url.then_some(&URL), |found| {
         let url = found.get(0)?.as_str();
         urls::redact_url(url, nesting)
@@ -41,7 +55,10 @@ pub(super) fn redact_at(text: &str, nesting: usize) -> Cow<'_, str> {
         let name = found.name("name")?.as_str();
         let value = found.name("value")?.as_str();
         let decoded = if name.contains('%') { urls::percent_decoded(name) } else { name.to_owned() };
-        keep_name(found, !ends_path(found) && is_secret_key(&decoded) && !is_harmless(value))
+        keep_name(found, !ends_path(found) && is_secret_key(&decoded) && !is_plain(&decoded, value, found))
+    });
+    let text = replace(text, clues.named.then_some(&NAMED), |found| {
+        keep_name(found, is_secret_key(found.name("name")?.as_str()))
     });
     let text = replace(text, clues.spoken.then_some(&SPOKEN), |found| {
         let value = found.name("value")?.as_str();
@@ -51,8 +68,27 @@ pub(super) fn redact_at(text: &str, nesting: usize) -> Cow<'_, str> {
     });
     replace(text, clues.option.then_some(&OPTION), |found| {
         let name = found.name("name")?.as_str().trim_start_matches('-');
-        keep_name(found, is_secret_key(name))
+        let value = found.name("value")?.as_str();
+        keep_name(found, is_secret_key(name) && !is_denied(name) && !is_sentence(value))
     })
+}
+
+/// The values that stand under names of secrets in `text`: in headers, forms, JSON, connection strings and addresses.
+pub(crate) fn named_values(text: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    replace(text.into(), Some(&URL), |found| {
+        values.extend(urls::secrets_in(found.get(0)?.as_str()));
+        None
+    });
+    replace(text.into(), Some(&PAIR), |found| {
+        let (name, value) = (found.name("name")?.as_str(), found.name("value")?.as_str());
+        if is_secret_key(name) && !is_plain(name, value, found) {
+            let bare = value.trim_matches(['"', '\'', '\\']);
+            values.push(bare.split_once(' ').map_or(bare, |(_, credential)| credential).to_owned());
+        }
+        None
+    });
+    values
 }
 
 /// `/etc/passwd: …`: the end of a path in a sentence is no name of a secret.
@@ -61,9 +97,50 @@ fn ends_path(found: &Captures<'_>) -> bool {
     found.name("path").is_some() && between.starts_with(": ")
 }
 
+/// `--no-auth` takes no value.
+pub(super) fn is_denied(option: &str) -> bool {
+    option.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("no-"))
+}
+
+/// True for a value that is no secret whatever its name.
+fn is_plain(name: &str, value: &str, found: &Captures<'_>) -> bool {
+    let between = found.name("between").map_or("", |between| between.as_str());
+    let passes = || is_short_number(value) && words(name).last().is_some_and(|word| word == "pass");
+    is_harmless(value)
+        || (between.ends_with(' ') && is_sentence(value))
+        || (between == ":" && is_weight(value))
+        || passes()
+}
+
 /// `true`, `false`, `null` and what is already gone are no secrets.
-fn is_harmless(value: &str) -> bool {
-    matches!(value, "true" | "false" | "null" | "none" | "None" | REDACTED) || value.starts_with("[redacted")
+pub(super) fn is_harmless(value: &str) -> bool {
+    const NOTHING: [&str; 9] =
+        ["true", "false", "null", "none", "disabled", "enabled", "required", "optional", ""];
+    NOTHING.iter().any(|word| value.eq_ignore_ascii_case(word)) || value.starts_with("[redacted")
+}
+
+/// A word with which a sentence about a secret goes on: `password: must not be empty`, `--token to log in`.
+fn is_sentence(value: &str) -> bool {
+    const WORDS: [&str; 28] = [
+        "a", "an", "the", "is", "are", "was", "must", "may", "should", "can", "cannot", "field", "missing",
+        "invalid", "expected", "to", "or", "and", "for", "not", "no", "of", "in", "on", "with", "this",
+        "that", "if",
+    ];
+    WORDS.contains(&value)
+}
+
+/// `(token:1.2)`, `[token:coin:0.5]`, `<lora:token:1>`: the weight of a word in a prompt.
+fn is_weight(value: &str) -> bool {
+    let inner = value.trim_end_matches([')', ']', '}']);
+    let number = inner.rsplit(':').next().unwrap_or_default();
+    let closed = inner.len() < value.len();
+    is_short_number(number) && (closed || number.contains('.') || number.len() < 3)
+}
+
+fn is_short_number(text: &str) -> bool {
+    (1..=5).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn keep_name(found: &Captures<'_>, secret: bool) -> Option<String> {
@@ -87,7 +164,7 @@ fn keep_name_of_scheme(found: &Captures<'_>) -> Option<String> {
 fn replace<'t>(
     text: Cow<'t, str>,
     pattern: Option<&LazyLock<Option<Regex>>>,
-    change: impl Fn(&Captures<'_>) -> Option<String>,
+    mut change: impl FnMut(&Captures<'_>) -> Option<String>,
 ) -> Cow<'t, str> {
     let Some(pattern) = pattern else { return text };
     // A pattern that did not compile would let secrets through: then nothing of the text is shown.

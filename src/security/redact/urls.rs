@@ -5,10 +5,14 @@ use super::{REDACTED, keys::is_secret_key, text::redact_at};
 /// Parameters that are secrets in a URL though the word alone means little elsewhere.
 const PARAMETERS: [&str; 8] = ["key", "code", "sig", "hmac", "credential", "policy", "se", "skoid"];
 
+/// In a path, `name:word@file` is a password from this length on; `a:b@2x.png` is a name.
+const SHORTEST_PASSWORD: usize = 6;
+
 /// The URL without its secrets; `None` when it has none.
 pub(super) fn redact_url(url: &str, nesting: usize) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let end = user_info_end(rest, end).unwrap_or(end);
     let (authority, tail) = rest.split_at_checked(end)?;
     let host = authority.rsplit_once('@').map(|(_, host)| format!("{REDACTED}@{host}"));
     let changed_tail = redact_tail(tail, nesting);
@@ -18,6 +22,30 @@ pub(super) fn redact_url(url: &str, nesting: usize) -> Option<String> {
     let host = host.as_deref().unwrap_or(authority);
     let tail = changed_tail.as_deref().unwrap_or(tail);
     Some(format!("{scheme}://{host}{tail}"))
+}
+
+/// The password and the secret parameters of an address.
+pub(super) fn secrets_in(url: &str) -> Vec<String> {
+    let Some((_, rest)) = url.split_once("://") else { return Vec::new() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at_checked(end).unwrap_or_default();
+    let user = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+    let query = tail.split_once('?').map_or("", |(_, query)| query);
+    let pairs = query.split(['&', '#']).filter_map(|pair| pair.split_once('='));
+    let named = pairs.filter(|(name, _)| is_secret_key(&percent_decoded(name)));
+    user.into_iter().chain(named).map(|(_, value)| value.to_owned()).collect()
+}
+
+/// Where an authority ends whose password has a `/`, `?` or `#` in it: what follows the host's colon is no port.
+fn user_info_end(rest: &str, end: usize) -> Option<usize> {
+    let (authority, tail) = rest.split_at_checked(end)?;
+    let (_, port) = authority.rsplit_once(':').filter(|_| !authority.contains(['@', ']']))?;
+    if port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let host = end + tail.rfind('@')? + 1;
+    let after = rest.get(host..)?.find(['/', '?', '#']);
+    Some(after.map_or(rest.len(), |after| host + after))
 }
 
 fn redact_tail(tail: &str, nesting: usize) -> Option<String> {
@@ -53,13 +81,21 @@ fn redact_path(path: &str, nesting: usize) -> Option<String> {
         return None;
     }
     let mut changed = false;
+    let mut after_scheme = false;
     let segments: Vec<String> = path
         .split('/')
         .map(|segment| {
+            let in_address = after_scheme || segment.contains("//") || segment.contains('%');
+            after_scheme = segment.ends_with(':') || (after_scheme && segment.is_empty());
             let decoded = percent_decoded(segment);
             let inner = redact_at(&decoded, nesting + 1);
             let safe = match inner.rsplit_once('@') {
-                Some((user, host)) if user.contains(':') && !user.ends_with(REDACTED) => {
+                Some((user, host))
+                    if !user.ends_with(REDACTED)
+                        && user.split_once(':').is_some_and(|(_, password)| {
+                            in_address || password.len() >= SHORTEST_PASSWORD
+                        }) =>
+                {
                     format!("{REDACTED}@{host}")
                 }
                 _ => inner.clone().into_owned(),

@@ -131,16 +131,19 @@ async fn live_refusals_are_those_of_a_real_server() {
     let url = real_url();
     let sim = twin(&url).await;
     let checkpoint = get(&url, "/models/checkpoints").await[0].clone();
+    // One client for all: each new one reads the system's certificates.
+    let client = reqwest::Client::new();
+    let post = |url: &str, body: &Value| send(client.post(format!("{url}/prompt")).json(body));
     let mut wrong = Vec::new();
     let graphs = mutations(&cheap()).into_iter().chain(mutations(&costly(&checkpoint)));
     for graph in graphs {
         let body = json!({"prompt": graph});
-        let ours = post(&sim, "/prompt", &body).await;
+        let ours = post(&sim.url(), &body).await;
         if ours.status == 200 && graph.get("8").is_some() {
             // What our server would run is not asked of the real one, which would sample.
             continue;
         }
-        let theirs = send(reqwest::Client::new().post(format!("{url}/prompt")).json(&body)).await;
+        let theirs = post(&url, &body).await;
         let mut found = differences(&json!(theirs.status), &json!(ours.status), &[]);
         let (theirs, mut ours) = (without_order(theirs.body()), without_order(ours.body()));
         if theirs.to_string().contains("exception_during") {
