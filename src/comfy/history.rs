@@ -116,8 +116,14 @@ impl RawEntry {
 
     /// The entry, typed and trimmed.
     pub(crate) fn entry(self, id: &str) -> HistoryEntry {
+        let outputs = outputs::read(&self.outputs);
+        let state = match &self.status {
+            Some(status) => status.state(),
+            // Servers of 2023 say nothing of how it ended.
+            None if outputs.is_empty() => HistoryState::Failed,
+            None => HistoryState::Succeeded,
+        };
         let status = self.status.unwrap_or_default();
-        let state = status.state();
         let graph = self.prompt.get(2).and_then(Value::as_object);
         let extra = self.prompt.get(3).and_then(Value::as_object);
         let targets: Vec<&str> = self
@@ -152,7 +158,7 @@ impl RawEntry {
             create_time: extra.and_then(|extra| extra.get("create_time")).and_then(Value::as_u64),
             start_time: status.time("execution_start"),
             end_time: status.end_time(),
-            outputs: outputs::read(&self.outputs),
+            outputs,
             mark: extra.and_then(|extra| extra.get(MARK)).and_then(Value::as_str).map(str::to_owned),
         }
     }

@@ -255,7 +255,7 @@ impl<'de> Deserialize<'de> for RawItem {
                     number: seq.next_element()?.ok_or_else(|| missing(0))?,
                     prompt_id: seq.next_element()?.ok_or_else(|| missing(1))?,
                     nodes: seq.next_element()?.unwrap_or_default(),
-                    extra: seq.next_element()?.unwrap_or_default(),
+                    extra: seq.next_element::<Option<RawExtra>>()?.flatten().unwrap_or_default(),
                 };
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
                 Ok(item)

@@ -29,6 +29,7 @@ pub struct SystemStats {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Device {
     /// Its name, such as `cuda:0 …` or `cpu`.
+    #[serde(default)]
     pub name: String,
     /// Its kind, such as `cuda`.
     #[serde(rename = "type", default)]
@@ -78,5 +79,20 @@ impl Client {
             return Err(Error::Malformed { what: endpoint.name(), reason });
         }
         Ok(features)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_server_that_names_neither_version_nor_memory_is_read() {
+        let text = r#"{"system": {"os": "posix", "python_version": "3.10", "embedded_python": false},
+            "devices": [{"name": "cpu", "type": "cpu", "index": null}, {"type": "cuda", "vram_total": 5}]}"#;
+        let raw: RawStats = serde_json::from_str(text).unwrap();
+        assert_eq!((raw.system.comfyui_version, raw.system.ram_total), (None, None));
+        assert_eq!((raw.devices[0].vram_total, raw.devices[1].vram_total), (0, 5));
+        assert!(serde_json::from_str::<RawStats>(r#"{"system": {}, "devices": "no"}"#).is_err());
     }
 }

@@ -100,3 +100,15 @@ fn entries_of_any_shape_are_read() {
         assert_eq!(entry.state, HistoryState::Failed);
     }
 }
+
+#[test]
+fn an_older_server_without_a_status_is_believed_by_its_outputs() {
+    let bare = |outputs: &str| {
+        let text = format!(r#"{{"prompt": [1, "x", {{"1": {{"class_type": "A"}}}}], "outputs": {outputs}}}"#);
+        serde_json::from_str::<RawEntry>(&text).unwrap().entry("x")
+    };
+    let done = bare(r#"{"1": {"images": [{"filename": "a.png"}]}}"#);
+    assert_eq!((done.state, done.outputs.len(), done.end_time), (HistoryState::Succeeded, 1, None));
+    assert_eq!((done.failure, done.outputs[0].subfolder.as_str()), (None, ""));
+    assert_eq!(bare("{}").state, HistoryState::Failed);
+}

@@ -32,6 +32,14 @@ fn our_own_entries_are_known_by_the_name_of_our_sockets() {
 }
 
 #[test]
+fn entries_of_older_servers_and_of_odd_clients_are_read() {
+    let raw = json!({"queue_running": [[1, "a", {}, null]], "queue_pending": [[2, "b", {}], [3, "c"], [4, "d", {}, {}]]});
+    let queue = Client::new(ClientConfig::default()).unwrap().snapshot(serde_json::from_value(raw).unwrap());
+    assert_eq!(queue.running.len() + queue.pending.len(), 4);
+    assert!(queue.pending.iter().all(|item| item.create_time.is_none() && !item.ours));
+}
+
+#[test]
 fn jobs_in_every_state_are_read() {
     assert_eq!(job("api_job_pending").0.status, JobStatus::Pending);
     assert_eq!(job("api_job_running").0.status, JobStatus::InProgress);
