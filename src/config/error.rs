@@ -14,11 +14,13 @@ pub struct Problem {
     pub hint: Option<String>,
     /// Where the value came from, if not from the file: a variable or a flag.
     pub origin: Option<String>,
+    /// The line of the key in the file, where that can be told.
+    pub line: Option<usize>,
 }
 
 impl Problem {
     pub(super) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { key: key.into(), message: message.into(), hint: None, origin: None }
+        Self { key: key.into(), message: message.into(), hint: None, origin: None, line: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -33,6 +35,8 @@ impl fmt::Display for Problem {
             write!(f, "`{}`", self.key)?;
             if let Some(origin) = &self.origin {
                 write!(f, " (from {origin})")?;
+            } else if let Some(line) = self.line {
+                write!(f, " (line {line})")?;
             }
             f.write_str(" ")?;
         }

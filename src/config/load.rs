@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::lines::line_of;
 use super::names::put;
 use super::schema::{all_keys, check, nearest};
 use super::{AuditFail, Config, Environment, Error, Mode, Problem};
@@ -43,12 +44,12 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Error> {
     let environment = &options.environment;
     let file = locate(options);
     let mut problems = Vec::new();
-    let mut document = match &file {
+    let (mut document, text) = match &file {
         Some(path) => read(path).unwrap_or_else(|problem| {
             problems.push(problem);
-            Value::Object(Map::new())
+            (Value::Object(Map::new()), String::new())
         }),
-        None => Value::Object(Map::new()),
+        None => (Value::Object(Map::new()), String::new()),
     };
 
     let mut changed = Vec::new();
@@ -86,6 +87,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Error> {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         });
         problem.origin = set_by.map(|(_, origin)| origin.clone());
+        problem.line = line_of(&text, &problem.key).filter(|_| problem.origin.is_none());
     }
     match config {
         Some(config) if problems.is_empty() => Ok(Loaded { config, file, warnings }),
@@ -106,7 +108,8 @@ pub fn locate(options: &LoadOptions) -> Option<PathBuf> {
     usual.iter().map(|name| home.join(name)).find(|path| path.is_file())
 }
 
-fn read(path: &Path) -> Result<Value, Problem> {
+/// What the file holds, and its text.
+fn read(path: &Path) -> Result<(Value, String), Problem> {
     let failed =
         |error: std::io::Error| Problem::new("", format!("{} cannot be read: {error}", path.display()));
     let mut text = String::new();
@@ -123,8 +126,8 @@ fn read(path: &Path) -> Result<Value, Problem> {
     let mut document: Value = serde_yaml::from_value(parsed).map_err(invalid)?;
     drop_nulls(&mut document);
     match document {
-        Value::Null => Ok(Value::Object(Map::new())),
-        Value::Object(_) => Ok(document),
+        Value::Null => Ok((Value::Object(Map::new()), text)),
+        Value::Object(_) => Ok((document, text)),
         _ => Err(Problem::new("", format!("{} must hold a mapping of sections", path.display()))
             .hint("start from config.example.yaml")),
     }

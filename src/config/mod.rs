@@ -9,6 +9,7 @@ mod env;
 mod error;
 mod files;
 mod limits;
+mod lines;
 mod load;
 mod logging;
 mod model_search;

@@ -82,7 +82,7 @@ fn is_open_map(branch: &Value) -> bool {
         && branch.get("additionalProperties").is_some_and(|open| *open != Value::Bool(false))
 }
 
-fn has_type(branch: &Value, wanted: &str) -> bool {
+pub(super) fn has_type(branch: &Value, wanted: &str) -> bool {
     match branch.get("type") {
         Some(Value::String(name)) => name == wanted,
         Some(Value::Array(names)) => names.iter().any(|name| name == wanted),

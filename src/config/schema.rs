@@ -9,6 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::names::has_type;
 use super::{Config, Key, Problem, keys};
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
@@ -63,7 +64,13 @@ fn check_value(schema: &Value, value: &Value, key: &str, problems: &mut Vec<Prob
     let Some(chosen) = chosen else {
         let message = format!("must be {}", wanted(&alternatives));
         let but = if fitting.is_empty() { format!(", not {}", named(value)) } else { String::new() };
-        problems.push(Problem::new(key, message + &but));
+        let problem = Problem::new(key, message + &but);
+        let is_list = alternatives.iter().any(|branch| has_type(branch, "array"));
+        let name = key.rsplit('.').next().unwrap_or_default();
+        problems.push(match value {
+            Value::String(_) if is_list => problem.hint(format!("write `{name}: [first, second]`")),
+            _ => problem,
+        });
         return;
     };
     check_plain(chosen, value, key, problems);
@@ -91,6 +98,9 @@ fn check_plain(schema: &Value, value: &Value, key: &str, problems: &mut Vec<Prob
                 };
                 problems.push(Problem::new(key, format!("must be {range}, not {number}")));
             }
+        }
+        // Its own rule, 64 hex digits, is looked at with what hangs together.
+        Value::String(text) if key.starts_with("transport.remote.tokens[") && text.starts_with("sha256:") => {
         }
         Value::String(text) => {
             if let Some(message) = misfit(schema, text) {
@@ -181,11 +191,20 @@ pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 fn not_a_word(key: &str, text: &str, words: &[&str], alternatives: &[&Value]) -> Problem {
-    let problem = Problem::new(key, format!("must be {}", wanted(alternatives)));
+    // A key that takes other things too may hold a secret.
+    let only_words = alternatives.iter().all(|branch| !self::words(branch).is_empty());
+    let found = if only_words && is_plain_word(text) { format!(", found `{text}`") } else { String::new() };
+    let problem = Problem::new(key, format!("must be {}{found}", wanted(alternatives)));
     match nearest(text, words.iter().copied()) {
         Some(close) => problem.hint(format!("did you mean `{close}`?")),
         None => problem,
     }
+}
+
+/// True for what is a word and no secret that came to the wrong place.
+fn is_plain_word(text: &str) -> bool {
+    (1..=16).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
 }
 
 fn words(branch: &Value) -> Vec<&str> {

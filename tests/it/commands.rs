@@ -170,6 +170,22 @@ async fn mistakes_in_the_configuration_exit_with_3_and_are_all_named() {
 }
 
 #[tokio::test]
+async fn doctor_says_where_a_mistake_is_mended() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("c.yaml");
+    std::fs::write(&file, "comfyui:\n  url: http://127.0.0.1:9\nsecurity:\n  mode: off\n").unwrap();
+    let mut command = program(home.path(), &["--config", file.to_str().unwrap(), "doctor"]);
+    command.env("COMFYUI_TIMEOUT_READ", "soon");
+    let told = stdout(&timeout(BOUND, command.output()).await.unwrap().unwrap());
+    let file = file.display();
+    assert!(told.contains("(line 4) must be `audit` or `enforce`, found `off`"), "{told}");
+    assert!(told.contains(&format!("fix: edit {file}, line 4")), "{told}");
+    assert!(told.contains("fix: change the variable `COMFYUI_TIMEOUT_READ`"), "{told}");
+    let output = run(home.path(), &["--config", "nofile.yaml", "doctor"]).await.unwrap();
+    assert!(stdout(&output).contains("fix: create nofile.yaml, or name another file"), "{output:?}");
+}
+
+#[tokio::test]
 async fn healthcheck_tells_a_living_door_from_a_dead_one() {
     let home = tempfile::tempdir().unwrap();
     let alone = run(home.path(), &["healthcheck"]).await.unwrap();
@@ -217,6 +233,10 @@ async fn doctor_finds_nothing_wrong_with_a_healthy_server() {
     let output = run(home.path(), &["--comfyui-url", &sim.url(), "doctor", "--json"]).await.unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((code(&output), &report["errors"]), (Some(0), &json!(0)), "{report:#}");
+    let checks = report["checks"].as_array().unwrap();
+    let line =
+        checks.iter().find(|check| check["subject"] == "in force").unwrap()["message"].as_str().unwrap();
+    assert!(line.starts_with("security mode audit; profile full, 62 tools; audit log on"), "{line}");
 }
 
 #[tokio::test]

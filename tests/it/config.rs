@@ -289,7 +289,7 @@ fn every_form_of_auth_is_understood() {
         assert_eq!(serde_json::to_value(config.comfyui.auth).unwrap(), expected);
     }
     let lines = mistakes(load("comfyui: {auth: {baerer: k}}", none()));
-    insta::assert_snapshot!(lines.join("\n"), @"`comfyui.auth` must be `none`, a mapping with `bearer`, a mapping with `basic`, a mapping with `header` or a mapping with `query`");
+    insta::assert_snapshot!(lines.join("\n"), @"`comfyui.auth` (line 1) must be `none`, a mapping with `bearer`, a mapping with `basic`, a mapping with `header` or a mapping with `query`");
 }
 
 #[test]

@@ -4,17 +4,18 @@
 //! client would refuse.
 
 mod configuration;
+mod in_force;
 mod places;
 mod probe;
 mod report;
 mod server;
 mod workflow_files;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::arguments::Doctor;
 use super::failure::{CONFIGURATION, FAILED, Failure, WARNED};
-use crate::config::{self, Loaded};
+use crate::config::{self, Loaded, Problem};
 use report::{Check, Severity};
 
 /// Runs all checks and prints what they found.
@@ -33,11 +34,10 @@ pub(super) async fn run(
             checks.extend(workflow_files::check(&loaded.config).await);
         }
         Err(error) => {
-            let fix = file.map(|file| format!("edit {}", file.display()));
             for problem in &error.problems {
                 let check = Check::new(Severity::Error, "configuration", problem.to_string());
-                checks.push(match &fix {
-                    Some(fix) => check.fix(fix.clone()),
+                checks.push(match fix(problem, file.as_deref()) {
+                    Some(fix) => check.fix(fix),
                     None => check,
                 });
             }
@@ -50,4 +50,17 @@ pub(super) async fn run(
         Some(Severity::Warning) => Err(Failure::Answered(WARNED)),
         _ => Ok(()),
     }
+}
+
+/// Where a mistake is mended.
+fn fix(problem: &Problem, file: Option<&Path>) -> Option<String> {
+    if let Some(origin) = &problem.origin {
+        return Some(format!("change {origin}"));
+    }
+    let file = file?;
+    Some(match problem.line {
+        _ if !file.exists() => format!("create {}, or name another file", file.display()),
+        Some(line) => format!("edit {}, line {line}", file.display()),
+        None => format!("edit {}", file.display()),
+    })
 }

@@ -63,19 +63,19 @@ tools: {include: [comfyui_get_queue], exclude: [comfyui_get_queue]}
 files: {allowed_roots: [relative]}
 ";
     insta::assert_snapshot!(mistakes(load(yaml, none())).join("\n"), @r"
-    `comfyui.ulr` is not a known key; did you mean `comfyui.url`?
-    `comfyui.timeout_read` must be between 1 and 86400, not 0
-    `comfyui.tls_verify` must be true or false, not a text
-    `security.mode` must be `audit` or `enforce`; did you mean `enforce`?
-    `security.max_upload_size_mb` must be between 1 and 500, not 900
-    `security.admin` must be `ask`, `allow` or `off`, not a list
-    `security.allowed_extensions[0]` must be a file name extension in lower case, such as `.png`
-    `rate_limits.workflow` must be a whole number, not a text
-    `rate_limits.generation` must be between 1 and 1000000, not -1
-    `sekurity` is not a known key; did you mean `security`?
-    `url` is not a known key; did you mean `comfyui.url`?
-    `files.allowed_roots[0]` must be an absolute path
-    `tools.include` names `comfyui_get_queue`, and so does `tools.exclude`
+    `comfyui.ulr` (line 2) is not a known key; did you mean `comfyui.url`?
+    `comfyui.timeout_read` (line 2) must be between 1 and 86400, not 0
+    `comfyui.tls_verify` (line 2) must be true or false, not a text
+    `security.mode` (line 3) must be `audit` or `enforce`, found `enforced`; did you mean `enforce`?
+    `security.max_upload_size_mb` (line 3) must be between 1 and 500, not 900
+    `security.admin` (line 3) must be `ask`, `allow` or `off`, not a list
+    `security.allowed_extensions[0]` (line 3) must be a file name extension in lower case, such as `.png`
+    `rate_limits.workflow` (line 4) must be a whole number, not a text
+    `rate_limits.generation` (line 4) must be between 1 and 1000000, not -1
+    `sekurity` (line 5) is not a known key; did you mean `security`?
+    `url` (line 6) is not a known key; did you mean `comfyui.url`?
+    `files.allowed_roots[0]` (line 8) must be an absolute path
+    `tools.include` (line 7) names `comfyui_get_queue`, and so does `tools.exclude`
     ");
 }
 
@@ -89,22 +89,22 @@ files: {allowed_roots: [relative, /]}
 logging: {level: '=='}
 ";
     insta::assert_snapshot!(mistakes(load(yaml, none())).join("\n"), @r"
-    `transport.remote.allowed_origins[0]` must be a URL such as `http://127.0.0.1:8188`
-    `comfyui.url` must not carry a user name or password; use `comfyui.auth: {basic: {user, password}}`
-    `comfyui.url` must not carry a query or a fragment; a key in the query goes to `comfyui.auth: {query: {name, value}}`
-    `transport.remote.tokens[0]` must have 64 hex digits after `sha256:`
-    `transport.remote.allowed_hosts` takes no `*`; list the values one by one
-    `files.allowed_roots[0]` must be an absolute path
-    `files.allowed_roots[1]` must not be the whole file system
-    `tools.include` names `comfyui_get_queue`, and so does `tools.exclude`
-    `logging.level` is not a log filter; write `warn`, `info`, `debug`, or such as `warn,comfywarden=debug`
+    `transport.remote.allowed_origins[0]` (line 3) must be a URL such as `http://127.0.0.1:8188`
+    `comfyui.url` (line 2) must not carry a user name or password; use `comfyui.auth: {basic: {user, password}}`
+    `comfyui.url` (line 2) must not carry a query or a fragment; a key in the query goes to `comfyui.auth: {query: {name, value}}`
+    `transport.remote.tokens[0]` (line 3) must have 64 hex digits after `sha256:`
+    `transport.remote.allowed_hosts` (line 3) takes no `*`; list the values one by one
+    `files.allowed_roots[0]` (line 5) must be an absolute path
+    `files.allowed_roots[1]` (line 5) must not be the whole file system
+    `tools.include` (line 4) names `comfyui_get_queue`, and so does `tools.exclude`
+    `logging.level` (line 6) is not a log filter; write `warn`, `info`, `debug`, or such as `warn,comfywarden=debug`
     ");
 }
 
 #[test]
 fn wide_bind_needs_a_token() {
     let open = "transport: {remote: {enabled: true, host: 0.0.0.0}}";
-    insta::assert_snapshot!(mistakes(load(open, none())).join("\n"), @"`transport.remote.host` is not loopback, and nobody has to prove who they are; set `transport.remote.tokens` or `transport.remote.oauth`, or listen on 127.0.0.1");
+    insta::assert_snapshot!(mistakes(load(open, none())).join("\n"), @"`transport.remote.host` (line 1) is not loopback, and nobody has to prove who they are; set `transport.remote.tokens` or `transport.remote.oauth`, or listen on 127.0.0.1");
 
     let guarded = "transport: {remote: {enabled: true, host: 0.0.0.0, tokens: ['${TOKEN}']}}";
     load(guarded, Environment::of([("TOKEN", "0123456789abcdef")])).unwrap();
@@ -115,7 +115,7 @@ fn wide_bind_needs_a_token() {
 #[test]
 fn own_port_must_not_be_the_one_of_comfyui() {
     let yaml = "transport: {remote: {enabled: true, port: 8188}}";
-    insta::assert_snapshot!(mistakes(load(yaml, none())).join("\n"), @"`transport.remote.port` is the port of `comfyui.url` itself; take another one, such as 8080");
+    insta::assert_snapshot!(mistakes(load(yaml, none())).join("\n"), @"`transport.remote.port` (line 1) is the port of `comfyui.url` itself; take another one, such as 8080");
 }
 
 #[test]
@@ -139,8 +139,8 @@ fn variable_nobody_reads_is_a_warning_with_a_suggestion() {
 #[test]
 fn unset_variable_inside_the_file_is_named() {
     insta::assert_snapshot!(mistakes(load("comfyui: {url: '${NOT_SET}', auth: {bearer: '${OPEN'}}", none())).join("\n"), @r"
-    `comfyui.url` needs the environment variable `NOT_SET`, which is not set; set it, or write `${NOT_SET:-default}`
-    `comfyui.auth.bearer` has a `${` without its `}`; write `$${` for a plain `${`
+    `comfyui.url` (line 1) needs the environment variable `NOT_SET`, which is not set; set it, or write `${NOT_SET:-default}`
+    `comfyui.auth.bearer` (line 1) has a `${` without its `}`; write `$${` for a plain `${`
     ");
 }
 
@@ -167,8 +167,8 @@ fn secrets_are_never_printed() {
 fn oauth_is_asked_over_https_or_on_this_machine() {
     let yaml = "transport: {remote: {oauth: {issuer: 'http://a.example', audience: a, jwks_url: 'http://a.example/k'}}}";
     insta::assert_snapshot!(mistakes(load(yaml, none())).join("\n"), @r"
-    `transport.remote.oauth.issuer` must be an https address, or one on this machine
-    `transport.remote.oauth.jwks_url` must be an https address, or one on this machine
+    `transport.remote.oauth.issuer` (line 1) must be an https address, or one on this machine
+    `transport.remote.oauth.jwks_url` (line 1) must be an https address, or one on this machine
     ");
     let near = "transport: {remote: {enabled: true, host: 0.0.0.0, oauth: {issuer: 'https://a.example', audience: a, jwks_url: 'http://127.0.0.1:9/k'}}}";
     assert_eq!(load(near, none()).unwrap().config.transport.remote.oauth.unwrap().longest_life_seconds, 900);
@@ -196,4 +196,24 @@ fn a_level_that_does_not_exist_and_an_address_in_place_of_a_host_are_refused() {
     ] {
         assert!(load(yaml, none()).is_ok(), "{yaml}");
     }
+}
+
+#[test]
+fn a_mistake_names_its_line_what_was_found_and_what_fits() {
+    let yaml = "
+# what holds
+security:
+  mode: off
+  allowed_nodes: KSampler
+transport:
+  remote:
+    tokens:
+      - ${TOKEN:-0123456789abcdef}
+      - sha256:zz
+";
+    insta::assert_snapshot!(mistakes(load(yaml, none())).join("\n"), @r"
+    `security.mode` (line 4) must be `audit` or `enforce`, found `off`
+    `security.allowed_nodes` (line 5) must be a list, not a text; write `allowed_nodes: [first, second]`
+    `transport.remote.tokens[1]` (line 10) must have 64 hex digits after `sha256:`
+    ");
 }
