@@ -177,6 +177,11 @@ impl Contract {
                 format!("{field} must not be empty")
             }
             Rule::MinItems { limit } => format!("{field} has too few entries; at least {limit}"),
+            Rule::AnyOf { .. } | Rule::OneOfNotValid { .. }
+                if let Some(forms) = whole::schema_at(&self.0.schema, path).and_then(forms) =>
+            {
+                format!("{field} is {}; it must be {forms}", shorten_value(error.instance(), 80))
+            }
             Rule::Pattern { pattern } => format!("{field} is {got}; it must match {pattern}"),
             _ => format!("{field}: {}", shorten_text(&error.to_string(), 200)),
         };
@@ -275,8 +280,37 @@ fn field_name(pointer: &str) -> String {
     name
 }
 
+/// The forms that a value may have, in words: `an object, or a text of 2 to 100 characters`.
+fn forms(schema: &JsonObject) -> Option<String> {
+    let branches = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
+    let form = |branch: &Value| {
+        let bound = |name: &str| branch.get(name).and_then(Value::as_u64);
+        let of = |noun: &str, low: &str, high: &str| match (bound(low), bound(high)) {
+            (Some(low), Some(high)) => format!(" of {low} to {high} {noun}"),
+            (Some(low), None) => format!(" of at least {low} {noun}"),
+            (None, Some(high)) => format!(" of at most {high} {noun}"),
+            (None, None) => String::new(),
+        };
+        match branch.get("type").and_then(Value::as_str)? {
+            "object" => Some("an object".to_owned()),
+            "array" => Some(format!("a list{}", of("entries", "minItems", "maxItems"))),
+            "string" => Some(format!("a text{}", of("characters", "minLength", "maxLength"))),
+            "integer" => Some("a whole number".to_owned()),
+            "number" => Some("a number".to_owned()),
+            "boolean" => Some("true or false".to_owned()),
+            _ => None,
+        }
+    };
+    let forms: Option<Vec<String>> = branches.iter().map(form).collect();
+    forms.map(|forms| forms.join(", or "))
+}
+
 fn shorten(value: &Value) -> String {
-    shorten_text(&value.to_string(), 400)
+    shorten_value(value, 400)
+}
+
+fn shorten_value(value: &Value, most: usize) -> String {
+    shorten_text(&value.to_string(), most)
 }
 
 fn shorten_text(text: &str, most: usize) -> String {
@@ -334,6 +368,20 @@ mod tests {
         assert_eq!(nested.hint_text(), Some("accepted: n"), "{nested}");
         assert_eq!(message(&json!({"kind": "a", "lim": 1})), "the arguments: unknown argument `lim`");
         assert!(message(&json!({"kind": "a", "items": [{"n": 1}]})).starts_with("`items[0].n`: 1 is not"));
+    }
+
+    #[test]
+    fn a_value_of_no_accepted_form_is_told_the_forms() {
+        let schema = json!({"type": "object", "properties": {"w": {"anyOf": [
+            {"type": "object"}, {"type": "string", "minLength": 2, "maxLength": 9}, {"type": "array", "minItems": 1},
+        ]}}});
+        let contract = Contract::new("x", Class::Read, schema.as_object().unwrap().clone());
+        let error = contract.check(json!({"w": "x"}).as_object().unwrap()).unwrap_err();
+        let expected = "`w` is \"x\"; it must be an object, or a text of 2 to 9 characters, or a list of at least 1 \
+                        entries";
+        assert_eq!(error.message(), expected);
+        let error = contract.check(json!({"w": "x".repeat(500)}).as_object().unwrap()).unwrap_err();
+        assert!(error.message().len() < 220, "{error}");
     }
 
     #[test]

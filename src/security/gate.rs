@@ -162,14 +162,23 @@ impl Gate {
     }
 
     fn check_extent(&self, contract: &Contract, args: &JsonObject) -> Result<()> {
-        let most = if contract.class() == Class::File {
-            self.most_file_bytes
+        let (mut most, mut hint) = if contract.class() == Class::File {
+            (
+                self.most_file_bytes,
+                "send less; for uploads the operator can raise `security.max_upload_size_mb`",
+            )
         } else if contract.takes("workflow") || contract.takes("workflow_a") {
-            MOST_WORKFLOW_BYTES
+            (
+                MOST_WORKFLOW_BYTES,
+                "send less: no setting raises this, and a workflow of that size holds data as text",
+            )
         } else {
-            MOST_PLAIN_BYTES
+            (MOST_PLAIN_BYTES, "send less: no setting raises this")
         };
-        let most = most.min(self.most_message_bytes);
+        if self.most_message_bytes < most {
+            (most, hint) =
+                (self.most_message_bytes, "send less; the operator can raise `limits.max_message_mb`");
+        }
         let extent = measure_object(args);
         if extent.bytes > most {
             let message = format!(
@@ -177,9 +186,7 @@ impl Gate {
                 extent.bytes,
                 contract.name()
             );
-            return Err(Error::invalid_input(message)
-                .hint("send less, or raise `security.max_upload_size_mb` for uploads")
-                .detail("most_bytes", most));
+            return Err(Error::invalid_input(message).hint(hint).detail("most_bytes", most));
         }
         if extent.depth > MOST_DEPTH {
             return Err(Error::invalid_input(format!("the arguments nest deeper than {MOST_DEPTH} levels"))

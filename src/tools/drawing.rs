@@ -8,7 +8,6 @@ use super::{
     params::{Lora, Seed},
     picture_models::Wishes,
     submit::Submit,
-    workflows::wait_time,
 };
 
 /// The texts.
@@ -83,7 +82,6 @@ impl Manner {
 
     /// How to submit the drawing, whose seed is this.
     pub(super) fn submit(&self, call: &Call, seed: u64) -> Submit {
-        let wait = self.wait.then(|| wait_time(call, self.wait_seconds));
-        Submit { wait, seed: Some(seed), ..Submit::default() }
+        Submit { seed: Some(seed), ..Submit::waiting(call, self.wait, self.wait_seconds) }
     }
 }

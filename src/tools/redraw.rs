@@ -13,7 +13,6 @@ use super::{
     picture_models::{PictureModels, Sampling, as_object, names, resolve},
     preview,
     submit::{Submit, submit},
-    workflows::wait_time,
 };
 use crate::{
     comfy::ViewOptions,
@@ -248,8 +247,8 @@ async fn upscale_image(call: Call, params: UpscaleImage) -> Handled<Envelope> {
         ("model_name".to_owned(), model.as_str().into()),
     ]);
     let workflow = build(&call, "upscale", &values, 0).await?;
-    let wait = params.wait.then(|| wait_time(&call, params.wait_seconds));
-    let mut answer = submit(&call, workflow, Submit { wait, ..Submit::default() }).await?;
+    let how = Submit::waiting(&call, params.wait, params.wait_seconds);
+    let mut answer = submit(&call, workflow, how).await?;
     if model != params.upscale_model && params.upscale_model == USUAL_UPSCALER {
         let note =
             format!("`{USUAL_UPSCALER}` is not installed; `{model}`, the only upscale model, was used");

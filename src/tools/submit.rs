@@ -31,6 +31,25 @@ pub(crate) struct Submit {
     pub(crate) keep_events: bool,
     /// The seed in the workflow, so that a question can carry it.
     pub(crate) seed: Option<u64>,
+    /// A time to wait was given, and no wish to wait.
+    pub(crate) idle_wait: bool,
+}
+
+impl Submit {
+    /// Waits when the call asks for it: as long as it says, or as the operator does.
+    pub(crate) fn waiting(call: &Call, wait: bool, wait_seconds: Option<u32>) -> Self {
+        let idle_wait = !wait
+            && wait_seconds.is_some_and(|given| {
+                let defaults = call.defaults.of(&call.caller, call.trail.tool());
+                !defaults.iter().any(|(name, value, _)| name == "wait_seconds" && *value == given)
+            });
+        Self { wait: wait.then(|| wait_time(call, wait_seconds)), idle_wait, ..Self::default() }
+    }
+}
+
+/// The wait a caller asked for, or the operator's.
+pub(crate) fn wait_time(call: &Call, wait_seconds: Option<u32>) -> Duration {
+    Duration::from_secs(wait_seconds.map_or(call.config.tools.wait_seconds, u64::from))
 }
 
 /// How long a server that is there may take to tell its queue.
@@ -47,6 +66,10 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     let _seat = how.wait.map(|_| call.seat()).transpose()?;
     let mut warnings: Vec<String> = vetted.findings().iter().map(|finding| finding.message.clone()).collect();
     warnings.extend(missing);
+    if how.idle_wait {
+        warnings
+            .push("`wait_seconds` has no effect without `wait: true`: nobody waited for this job".to_owned());
+    }
     if call.cancel.is_cancelled() {
         return Err(Stop::Cancelled);
     }

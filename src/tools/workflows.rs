@@ -1,7 +1,5 @@
 //! Workflows as they are.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -10,7 +8,7 @@ use super::{
     envelope::Envelope,
     params::WorkflowArg,
     reading::{self, Readable},
-    submit::{Submit, submit},
+    submit::{Submit, submit, wait_time},
 };
 use crate::security::Class;
 
@@ -56,8 +54,8 @@ struct RunWorkflow {
 
 async fn run_workflow(call: Call, params: RunWorkflow) -> Handled<Envelope> {
     let readable = reading::read(&call, params.workflow).await?;
-    let wait = params.wait.then(|| wait_time(&call, params.wait_seconds));
-    run(&call, readable, Submit { wait, ..Submit::default() }).await
+    let how = Submit::waiting(&call, params.wait, params.wait_seconds);
+    run(&call, readable, how).await
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -84,9 +82,4 @@ async fn run(call: &Call, readable: Readable, how: Submit) -> Handled<Envelope> 
     warnings.append(&mut answer.output.warnings);
     answer.output.warnings = warnings;
     Ok(answer)
-}
-
-/// The wait a caller asked for, or the operator's.
-pub(super) fn wait_time(call: &Call, wait_seconds: Option<u32>) -> Duration {
-    Duration::from_secs(wait_seconds.map_or(call.config.tools.wait_seconds, u64::from))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, Link, Node, NodeId, Result, Workflow, analyze, check::models, nearest};
+use super::{Error, Link, Node, NodeId, Result, Workflow, analyze, check::models, nearest, whole};
 use crate::error::JsonObject;
 
 /// Inputs of text encoders that hold what a person wrote.
@@ -185,13 +185,18 @@ fn put(workflow: &mut Workflow, name: &str, place: &Place, value: &Value) -> Res
     if !fits {
         return Err(wrong(wanted));
     }
+    let mut value = value.clone();
+    // Some clients write every number with a point; where a whole one stood, a whole one is meant.
+    if slot.is_i64() || slot.is_u64() {
+        whole::settle(&mut value);
+    }
     let before = std::mem::replace(slot, value.clone());
     Ok(Applied {
         name: name.to_owned(),
         node_id: place.node_id.to_string(),
         input: place.input.clone(),
         before,
-        after: value.clone(),
+        after: value,
     })
 }
 

@@ -24,6 +24,7 @@ pub mod script;
 pub mod summary;
 pub mod templates;
 mod ui;
+pub mod whole;
 
 pub use error::{Error, Result};
 pub use graph::{ClassType, Link, Node, NodeId, Workflow};

@@ -62,6 +62,7 @@ mod tools_editor_files;
 mod tools_exact;
 mod tools_from_files;
 mod tools_generate;
+mod tools_hints;
 mod tools_history;
 mod tools_hubs;
 mod tools_images;

@@ -3,9 +3,9 @@
 //! JSON Schema calls `2.0` an integer, and some clients send every number so; our own types read `2` only. What the
 //! schema leaves open, such as a workflow, is not touched: there the spelling is part of the content.
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use crate::error::JsonObject;
+use crate::{error::JsonObject, workflow::whole};
 
 /// How far references are followed.
 const MOST_REFERENCES: usize = 8;
@@ -22,11 +22,7 @@ pub(super) fn settle_object(root: &JsonObject, schema: &JsonObject, object: &mut
 
 fn settle(root: &JsonObject, schema: &JsonObject, value: &mut Value) {
     match value {
-        Value::Number(number) if number.is_f64() && wants_integer(schema) => {
-            if let Some(whole) = number.as_f64().and_then(whole) {
-                *number = whole;
-            }
-        }
+        Value::Number(_) if wants_integer(schema) => whole::settle(value),
         Value::Object(object) => settle_object(root, schema, object),
         Value::Array(items) => {
             if let Some(schema) = schema.get("items").and_then(|items| resolved(root, items)) {
@@ -45,26 +41,6 @@ fn wants_integer(schema: &JsonObject) -> bool {
         }
         _ => false,
     }
-}
-
-/// The same number without its point, if nothing is lost.
-fn whole(number: f64) -> Option<Number> {
-    if number.fract() != 0.0 {
-        return None;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "whole and inside the range of the target"
-    )]
-    let settled = if (-9.2e18..0.0).contains(&number) {
-        Number::from(number as i64)
-    } else if (0.0..1.844e19).contains(&number) {
-        Number::from(number as u64)
-    } else {
-        return None;
-    };
-    Some(settled)
 }
 
 /// The schema that holds at a JSON pointer into the arguments.

@@ -24,6 +24,9 @@ const MAX_TEXT: usize = 200;
 /// Said when nothing is listed because ComfyUI remembers nothing.
 const FORGOTTEN: &str = "ComfyUI's history is empty: it forgets all jobs when it restarts. The files and asset ids \
     from before still work.";
+/// Said when ComfyUI remembers jobs, and none of them is this caller's.
+const NONE_OF_YOURS: &str = "You have no finished jobs in ComfyUI's history; jobs of other callers are not shown. \
+    Jobs from before a restart of ComfyUI are forgotten, their files and asset ids still work.";
 
 /// One page of outputs.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -151,7 +154,8 @@ async fn newest(call: &Call) -> Result<(Vec<Produced>, Option<String>), Stop> {
             "these are the outputs of the newest {looked} finished jobs; comfyui_get_history pages through older ones"
         ))
     } else {
-        jobs.is_empty().then(|| FORGOTTEN.to_owned())
+        let why = if looked == 0 { FORGOTTEN } else { NONE_OF_YOURS };
+        jobs.is_empty().then(|| why.to_owned())
     };
     Ok((jobs, note))
 }

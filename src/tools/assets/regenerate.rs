@@ -13,12 +13,11 @@ use crate::{
         envelope::Envelope,
         params::Seed,
         submit::{Submit, submit},
-        workflows::wait_time,
     },
     workflow::{
         Workflow,
         knobs::{self, Applied, Dropped},
-        nearest,
+        nearest, whole,
     },
 };
 
@@ -78,8 +77,8 @@ pub(super) async fn regenerate(call: Call, params: Regenerate) -> Handled<Regene
     let plain =
         |name: &str| knobs::places(&workflow, name).first().and_then(|at| at.value(&workflow)).cloned();
     let (seed, model) = (plain("seed"), plain("model"));
-    let wait = params.wait.then(|| wait_time(&call, params.wait_seconds));
-    let submitted = submit(&call, workflow, Submit { wait, seed: drawn, ..Submit::default() }).await?;
+    let how = Submit { seed: drawn, ..Submit::waiting(&call, params.wait, params.wait_seconds) };
+    let submitted = submit(&call, workflow, how).await?;
     let Answer { output: mut envelope, blocks, prompt_id, .. } = submitted;
     let mut warnings = found.notes;
     if applied.is_empty() && envelope.cached {
@@ -123,6 +122,7 @@ fn draw_seeds(call: &Call, overrides: &mut JsonObject) -> Result<Option<u64>, Er
         if !matches!(last, "seed" | "noise_seed") || !value.is_number() {
             continue;
         }
+        whole::settle(value);
         let given: Seed = serde_json::from_value(value.clone())
             .map_err(|error| Error::invalid_input(format!("`overrides.{name}`: {error}")))?;
         if given == Seed::Random {

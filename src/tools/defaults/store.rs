@@ -22,7 +22,7 @@ const MOST_BYTES: usize = 64 * 1024;
 
 /// Where a default comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     User,
     Configuration,
 }
@@ -145,7 +145,7 @@ impl Defaults {
     }
 
     /// The defaults of one tool, the stronger of two, each with its source.
-    pub(super) fn of(&self, caller: &Caller, tool: &str) -> Vec<(String, Value, Source)> {
+    pub(crate) fn of(&self, caller: &Caller, tool: &str) -> Vec<(String, Value, Source)> {
         let mut found: Vec<(String, Value, Source)> = Vec::new();
         let configured = self.configured.get(tool);
         let kept = self.fresh();

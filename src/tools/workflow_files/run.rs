@@ -18,7 +18,6 @@ use crate::{
         params::Seed,
         reading::said,
         submit::{Submit, submit},
-        workflows::wait_time,
     },
     workflow::{
         self, ObjectInfo, Workflow, analyze,
@@ -116,9 +115,8 @@ async fn run(entry: Arc<Entry>, call: Call, mut arguments: JsonObject) -> Handle
     let object_info = call.comfy.object_info().await?;
     let draw = Seed::resolve(None, call.resumed_seed());
     let made = make(&entry, &arguments, &object_info, draw)?;
-    let wait = wait.then(|| wait_time(&call, seconds));
     // The question that a finding may lead to carries the draw, so that the same workflow runs on a yes.
-    let how = Submit { wait, seed: Some(draw), ..Submit::default() };
+    let how = Submit { seed: Some(draw), ..Submit::waiting(&call, wait, seconds) };
     let mut answer = submit(&call, made.workflow, how).await?;
     let mut warnings = made.warnings;
     warnings.append(&mut answer.output.warnings);
