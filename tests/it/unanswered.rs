@@ -43,11 +43,12 @@ fn call() -> CallToolRequestParams {
 struct Asked<R, W> {
     answers: Lines<BufReader<R>>,
     out: W,
+    question: Value,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Asked<R, W> {
     async fn over(reader: R, out: W) -> Self {
-        let mut asked = Self { answers: BufReader::new(reader).lines(), out };
+        let mut asked = Self { answers: BufReader::new(reader).lines(), out, question: Value::Null };
         asked
             .say(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
                 "protocolVersion": "2025-06-18", "capabilities": {"elicitation": {}},
@@ -61,6 +62,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Asked<R, W> {
             .await;
         let question = asked.hear().await.unwrap();
         assert_eq!(question["method"], "elicitation/create", "{question}");
+        asked.question = question["id"].clone();
         asked
     }
 
@@ -141,6 +143,9 @@ async fn a_call_that_is_cancelled_with_its_question_open_ends_in_the_log_and_get
         .say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}))
         .await;
     end_of(&app).await;
+    let withdrawn = asked.hear().await.unwrap();
+    assert_eq!(withdrawn["method"], "notifications/cancelled", "{withdrawn}");
+    assert_eq!(withdrawn["params"]["requestId"], asked.question, "a yes to it would do nothing");
     asked.say(&json!({"jsonrpc": "2.0", "id": 3, "method": "ping"})).await;
     assert_eq!(asked.hear().await.unwrap()["id"], 3);
 }
@@ -167,7 +172,7 @@ async fn the_program_answers_and_logs_before_it_ends() {
             .unwrap();
         let asked = Asked::over(child.stdout.take().unwrap(), child.stdin.take().unwrap()).await;
         let begun = Instant::now();
-        let Asked { mut answers, out } = asked;
+        let Asked { mut answers, out, .. } = asked;
         let kept = match signal {
             None => {
                 drop(out);

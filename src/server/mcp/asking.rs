@@ -5,12 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use rmcp::{
     ErrorData, RoleServer,
     model::{
-        BooleanSchema, ElicitRequest, ElicitRequestParams, ElicitationAction, ElicitationSchema,
-        InputRequest, InputRequiredResult, InputResponses,
+        BooleanSchema, CancelledNotificationParam, ClientResult, ElicitRequest, ElicitRequestParams,
+        ElicitResult, ElicitationAction, ElicitationSchema, InputRequest, InputRequiredResult,
+        InputResponses, RequestId, ServerRequest,
     },
-    service::{Peer, RequestContext, ServiceError},
+    service::{Peer, PeerRequestOptions, RequestContext, ServiceError},
 };
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 use crate::error::{Error, Kind};
 
@@ -36,7 +38,7 @@ pub(super) fn can_ask(context: &RequestContext<RoleServer>) -> bool {
 /// there is no answer.
 pub(super) async fn ask_now(peer: &Peer<RoleServer>, question: &str) -> Result<bool, String> {
     let Some(params) = form(question) else { return Err("it does not fit into a form".to_owned()) };
-    match peer.create_elicitation_with_timeout(params, Some(PATIENCE)).await {
+    match answer_of(peer, params).await {
         Ok(result) => {
             Ok(result.action == ElicitationAction::Accept && result.content.as_ref().is_some_and(says_yes))
         }
@@ -47,6 +49,38 @@ pub(super) async fn ask_now(peer: &Peer<RoleServer>, question: &str) -> Result<b
             tracing::debug!(%error, "the client did not answer a question");
             Err("the client failed to ask the user".to_owned())
         }
+    }
+}
+
+/// A question before the user. When it is dropped unanswered, the client hears that it can take it away: a yes to it
+/// would do nothing.
+struct Put {
+    peer: Peer<RoleServer>,
+    id: Option<RequestId>,
+}
+
+impl Drop for Put {
+    fn drop(&mut self) {
+        if let (Some(id), Ok(runtime)) = (self.id.take(), Handle::try_current()) {
+            let peer = self.peer.clone();
+            let over = CancelledNotificationParam::new(Some(id), Some("the call is over".to_owned()));
+            runtime.spawn(async move { peer.notify_cancelled(over).await.ok() });
+        }
+    }
+}
+
+async fn answer_of(
+    peer: &Peer<RoleServer>,
+    params: ElicitRequestParams,
+) -> Result<ElicitResult, ServiceError> {
+    let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
+    let asked = peer.send_request_with_option(request, PeerRequestOptions::with_timeout(PATIENCE)).await?;
+    let mut put = Put { peer: peer.clone(), id: Some(asked.id.clone()) };
+    let answer = asked.await_response().await;
+    put.id = None;
+    match answer? {
+        ClientResult::ElicitResult(result) => Ok(result),
+        _ => Err(ServiceError::UnexpectedResponse),
     }
 }
 
