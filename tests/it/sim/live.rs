@@ -10,10 +10,7 @@
 use comfywarden::sim::{Sim, SimHandle};
 use serde_json::{Value, json};
 
-use super::{
-    client::{post, send},
-    recording::differences,
-};
+use super::{client::send, recording::differences};
 
 /// What a class's author calls its inputs' values, and texts that are not interface.
 const PROSE: [&str; 3] = ["prompt_id", "number", "input_config/1"];
