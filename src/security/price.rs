@@ -47,8 +47,7 @@ pub fn estimate(
     }
     for finding in findings.iter().filter(|finding| finding.severity == Severity::Paid) {
         let plain = finding
-            .node_id
-            .as_deref()
+            .outermost()
             .and_then(|id| workflow.get(id))
             .is_some_and(|node| is_paid(&node.class_type, info));
         if !plain {

@@ -67,7 +67,7 @@ impl Call {
         let replacements = self.comfy.node_replacements().await.ok().flatten();
         let knowledge = Knowledge { object_info, replacements: replacements.as_ref() };
         let findings = self.inspector.inspect(&workflow, &knowledge);
-        let warnings = findings.iter().map(|finding| finding.message.clone()).collect();
+        let warnings = findings.iter().map(Finding::warning).collect();
         let asking = Asking { can_ask: true, ..Asking::default() };
         let refusal = match self.inspector.judge(workflow, findings, &asking) {
             Verdict::Refused(error) => Some(error.message().to_owned()),

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     comfy::{self, SubmitOptions, Submitted},
     error::Error,
-    security::withhold,
+    security::{self, withhold},
     workflow::{
         Workflow,
         check::{ProblemKind, check},
@@ -64,7 +64,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
         vetted => vetted?,
     };
     let _seat = how.wait.map(|_| call.seat()).transpose()?;
-    let mut warnings: Vec<String> = vetted.findings().iter().map(|finding| finding.message.clone()).collect();
+    let mut warnings: Vec<String> = vetted.findings().iter().map(security::Finding::warning).collect();
     warnings.extend(missing);
     if how.idle_wait {
         warnings

@@ -241,3 +241,23 @@ async fn a_workflow_too_large_for_a_summary_gets_an_outline() {
     let small = app.call("comfyui_summarize_workflow", json!({"workflow": tiny_workflow()})).await;
     assert!(small.get("note").is_none(), "{small}");
 }
+
+#[tokio::test]
+async fn a_warning_quotes_what_was_found_and_the_audit_log_does_not() {
+    let app = TestApp::start().await;
+    let inner = json!({"1": {"class_type": "LoadImage", "inputs": {"image": "../../private/x.png"}}});
+    let workflow = json!({
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": 0}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x", "graph": inner}}
+    });
+
+    let result = app.call("comfyui_run_workflow", json!({"workflow": workflow})).await;
+
+    let warnings = result["warnings"].to_string();
+    assert!(warnings.contains("Suspicious input in node 2.graph.1 (LoadImage), field 'image': "), "{result}");
+    assert!(warnings.contains("“../../private/x.png”"), "{result}");
+    let records = app.audit.records();
+    let inspected = records.iter().find(|record| record["action"] == "inspected").unwrap();
+    assert!(inspected["warnings"].to_string().contains("node 2.graph.1"), "{inspected}");
+    assert!(!inspected.to_string().contains("private"), "{inspected}");
+}

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::{reading::readings, text::Text};
+use super::{excerpt::around, reading::Reading, text::Text};
 
 /// Code beyond doubt, whatever the input is called.
 const CERTAIN: &[&str] = &[
@@ -133,17 +133,32 @@ pub(super) enum Doubt {
     CodeIfLikely,
 }
 
-/// True when `text`, in any of its readings, is code.
-pub(super) fn is_code(text: Text<'_>, doubt: Doubt) -> bool {
+/// Code that was seen.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sight {
+    /// The part that gave it away, as it reads.
+    pub(super) excerpt: String,
+    /// True when something had to be decoded or put together to see it.
+    pub(super) decoded: bool,
+}
+
+/// The first of the readings of `text` that is code.
+pub(super) fn sight(text: Text<'_>, readings: &[Reading<'_>], doubt: Doubt) -> Option<Sight> {
     if text.len() < 4 || is_arithmetic(&text) {
-        return false;
+        return None;
     }
-    readings(text).iter().any(|reading| match doubt {
-        Doubt::ProseUnlessCertain => matches(&CERTAIN_CODE, &reading.text),
-        Doubt::CodeIfLikely => {
-            matches(&LIKELY_CODE, &reading.text)
-                || (reading.decoded && reading.text.lines().any(|line| HIDDEN_WORDS.contains(&line.trim())))
-        }
+    readings.iter().find_map(|reading| {
+        let end = match doubt {
+            Doubt::ProseUnlessCertain => end_of_match(&CERTAIN_CODE, &reading.text)?,
+            Doubt::CodeIfLikely => end_of_match(&LIKELY_CODE, &reading.text).or_else(|| {
+                let says_it = |line: &str| HIDDEN_WORDS.contains(&line.trim());
+                (reading.decoded && reading.text.lines().any(says_it)).then_some(0)
+            })?,
+        };
+        // Where nothing was moved, the text itself is shown, as somebody wrote it.
+        let as_written = !reading.decoded && text.is_plain() && reading.text.len() == text.len();
+        let shown = if as_written { text.as_str() } else { &reading.text };
+        Some(Sight { excerpt: around(shown, end), decoded: reading.decoded })
     })
 }
 
@@ -170,14 +185,19 @@ fn is_arithmetic(text: &str) -> bool {
     true
 }
 
-/// A set of patterns that did not compile finds everything: nothing passes unseen.
-fn matches(patterns: &LazyLock<Option<Regex>>, text: &str) -> bool {
-    patterns.as_ref().is_none_or(|patterns| patterns.is_match(text.as_bytes()))
+/// Where the first match ends. A set of patterns that did not compile finds everything: nothing passes unseen.
+fn end_of_match(patterns: &LazyLock<Option<Regex>>, text: &str) -> Option<usize> {
+    patterns.as_ref().map_or(Some(0), |patterns| patterns.shortest_match(text.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::security::inspector::reading::readings;
+
+    fn is_code(text: Text<'_>, doubt: Doubt) -> bool {
+        sight(text, &readings(text), doubt).is_some()
+    }
 
     #[test]
     fn the_patterns_compile() {
@@ -208,6 +228,17 @@ mod tests {
         ] {
             assert!(is_code(Text::new(text), Doubt::CodeIfLikely), "{text}");
         }
+    }
+
+    #[test]
+    fn a_sight_shows_what_gave_the_code_away() {
+        let of = |text: &str| {
+            let text = Text::new(text);
+            sight(text, &readings(text), Doubt::CodeIfLikely).map(|sight| (sight.excerpt, sight.decoded))
+        };
+        let written = of("X = 1; Import OS; os.system('Id')").unwrap();
+        assert_eq!(written, ("X = 1; Import OS; os.system('Id')".into(), false));
+        assert_eq!(of("b3Muc3lzdGVtKCdpZCcp").unwrap(), ("os.system('id')".into(), true));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The editor's own format as a graph to inspect, without the help of a server: nodes of all subgraphs in one map.
 //!
 //! Which value belongs to which input is only known where the file says so; elsewhere the class says what its values
-//! are likely to be for. Nodes that are switched off are read like all others.
+//! are likely to be for. Nodes that are switched off are read like all others. Nodes of a subgraph are named as ComfyUI
+//! names them when it runs them: `9:6` is node 6 of the subgraph that node 9 stands for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Map, Value, json};
 
@@ -12,29 +13,76 @@ use super::inputs::loads;
 /// What the editor writes behind a seed. It belongs to no input.
 const AFTER_GENERATE: [&str; 4] = ["fixed", "increment", "decrement", "randomize"];
 
+/// The longest prefix.
+const LONGEST_PREFIX: usize = 100;
+
 /// A drawing, read as a graph.
 pub(super) struct Drawn {
     /// The nodes, as in API format.
     pub(super) graph: Value,
     /// The ids of the subgraphs that are part of the file.
     pub(super) subgraphs: Vec<String>,
+    /// The keys and indexes that lead to each node in the file.
+    pub(super) ways: HashMap<String, Vec<String>>,
 }
 
 /// Reads a drawing. What is no node is passed over.
 pub(super) fn read(drawn: &Value) -> Drawn {
-    let mut graph = Map::new();
-    let mut subgraphs = Vec::new();
-    add(&mut graph, drawn, "");
+    let mut read = Drawn { graph: Map::new().into(), subgraphs: Vec::new(), ways: HashMap::new() };
     let definitions = drawn.pointer("/definitions/subgraphs").and_then(Value::as_array);
-    for definition in definitions.into_iter().flatten() {
-        let id = definition.get("id").map(plain).unwrap_or_default();
-        add(&mut graph, definition, &format!("{id}:"));
-        subgraphs.push(id);
+    let definitions: Vec<(String, &Value)> = definitions
+        .into_iter()
+        .flatten()
+        .map(|definition| (definition.get("id").map(plain).unwrap_or_default(), definition))
+        .collect();
+    let prefixes = prefixes(drawn, &definitions);
+    let mut graph = Map::new();
+    add(&mut graph, &mut read.ways, drawn, "", &[]);
+    for (at, (id, definition)) in definitions.into_iter().enumerate() {
+        // One that no node stands for is read as well, under its own id.
+        let prefix = prefixes.get(&id).cloned().unwrap_or_else(|| {
+            let start: String = id.chars().take(LONGEST_PREFIX).collect();
+            format!("{start}:")
+        });
+        let way = ["definitions".to_owned(), "subgraphs".to_owned(), at.to_string()];
+        add(&mut graph, &mut read.ways, definition, &prefix, &way);
+        read.subgraphs.push(id);
     }
-    Drawn { graph: Value::Object(graph), subgraphs }
+    read.graph = graph.into();
+    read
 }
 
-fn add(graph: &mut Map<String, Value>, drawn: &Value, prefix: &str) {
+/// What stands before the ids of each subgraph's nodes: the first way to it, and the shortest.
+fn prefixes(drawn: &Value, definitions: &[(String, &Value)]) -> HashMap<String, String> {
+    let known: HashMap<&str, &Value> =
+        definitions.iter().map(|(id, definition)| (id.as_str(), *definition)).collect();
+    let mut prefixes = HashMap::new();
+    let mut pending = VecDeque::from([(drawn, String::new())]);
+    while let Some((graph, prefix)) = pending.pop_front() {
+        for node in graph.get("nodes").and_then(Value::as_array).into_iter().flatten() {
+            let class = node.get("type").and_then(Value::as_str).unwrap_or_default();
+            let Some(definition) = known.get(class).filter(|_| !prefixes.contains_key(class)) else {
+                continue;
+            };
+            // Ids, and chains of subgraphs, are as long as the file likes; names are not.
+            let inner = match node.get("id").map(plain) {
+                Some(id) if prefix.len() + id.len() < LONGEST_PREFIX => format!("{prefix}{id}:"),
+                _ => prefix.clone(),
+            };
+            prefixes.insert(class.to_owned(), inner.clone());
+            pending.push_back((*definition, inner));
+        }
+    }
+    prefixes
+}
+
+fn add(
+    graph: &mut Map<String, Value>,
+    ways: &mut HashMap<String, Vec<String>>,
+    drawn: &Value,
+    prefix: &str,
+    way: &[String],
+) {
     let list = |key: &str| drawn.get(key).and_then(Value::as_array).into_iter().flatten();
     let links: HashMap<String, Value> = list("links").filter_map(|link| source(link, prefix)).collect();
     for (at, node) in list("nodes").enumerate() {
@@ -45,7 +93,9 @@ fn add(graph: &mut Map<String, Value>, drawn: &Value, prefix: &str) {
             read.insert("_meta".into(), json!({ "title": title }));
         }
         // Two nodes of one id are both there to be seen.
-        graph.insert(unused(graph, format!("{prefix}{id}")), read);
+        let id = unused(graph, format!("{prefix}{id}"));
+        ways.insert(id.clone(), [way, &["nodes".to_owned(), at.to_string()]].concat());
+        graph.insert(id, read);
     }
 }
 
@@ -152,10 +202,28 @@ mod tests {
             json!({
                 "1": {"class_type": "KSampler", "inputs": {"model": ["2", 0], "seed": 7, "steps": 20}},
                 "2": {"class_type": "aaaa", "inputs": {}, "_meta": {"title": "T"}},
-                "aaaa:6": {"class_type": "LoadImage", "inputs": {"file_0": "x.png", "file_1": "image"}},
-                "aaaa:7": {"class_type": "Combine", "inputs": {"x": ["aaaa:5", 0], "prefix": "a"}}
+                "2:6": {"class_type": "LoadImage", "inputs": {"file_0": "x.png", "file_1": "image"}},
+                "2:7": {"class_type": "Combine", "inputs": {"x": ["2:5", 0], "prefix": "a"}}
             })
         );
         assert_eq!(drawn.subgraphs, ["aaaa"]);
+        assert_eq!(drawn.ways["1"], ["nodes", "0"]);
+        assert_eq!(drawn.ways["2:7"], ["definitions", "subgraphs", "0", "nodes", "1"]);
+    }
+
+    #[test]
+    fn subgraphs_in_subgraphs_are_named_by_the_first_way_to_them() {
+        let node = |id: u8, class: &str| json!({"id": id, "type": class});
+        let drawn = json!({
+            "nodes": [node(9, "outer"), node(8, "outer")],
+            "definitions": {"subgraphs": [
+                {"id": "inner", "nodes": [node(1, "X"), node(2, "outer")]},
+                {"id": "outer", "nodes": [node(4, "inner")]},
+                {"id": "unused", "nodes": [node(1, "Y")]}
+            ]}
+        });
+        let graph = read(&drawn).graph;
+        let ids: Vec<&String> = graph.as_object().unwrap().keys().collect();
+        assert_eq!(ids, ["9", "8", "9:4:1", "9:4:2", "9:4", "unused:1"]);
     }
 }

@@ -153,6 +153,13 @@ pub struct Finding {
     pub input: Option<String>,
     /// The sentence that is shown; hooks search for its beginning.
     pub message: String,
+    /// The part of the text that was found, cut, without secrets. For answers only: the audit log keeps of inputs what
+    /// `security.privacy` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
+    /// The keys and indexes that lead to the node in what was looked at.
+    #[serde(skip)]
+    way: Vec<String>,
 }
 
 impl Finding {
@@ -160,17 +167,54 @@ impl Finding {
     pub fn new(flag: Flag, message: impl Into<String>) -> Self {
         let message: String = message.into();
         let message = crate::security::display::sanitize(&message).into_owned();
-        Self { flag, severity: flag.severity(), node_id: None, class_type: None, input: None, message }
+        let (severity, way) = (flag.severity(), Vec::new());
+        Self { flag, severity, node_id: None, class_type: None, input: None, message, excerpt: None, way }
     }
 
     /// Names the node and its class.
     #[must_use]
     pub fn node(mut self, node_id: &str, class_type: &str) -> Self {
+        self.way = vec![node_id.to_owned()];
         self.node_id = Some(short(node_id));
         if !class_type.is_empty() {
             self.class_type = Some(short(class_type));
         }
         self
+    }
+
+    /// Quotes the text that was found; it must be safe to show.
+    #[must_use]
+    pub(super) fn quoting(mut self, excerpt: Option<String>) -> Self {
+        self.excerpt = excerpt;
+        self
+    }
+
+    /// The sentence with the text that was found, for whoever wrote the workflow or runs it.
+    pub fn warning(&self) -> String {
+        match &self.excerpt {
+            Some(excerpt) => format!("{}: “{excerpt}”", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// Says where the node is, which need not be among the outermost ones.
+    #[must_use]
+    pub(crate) fn at(mut self, way: Vec<String>) -> Self {
+        self.way = way;
+        self
+    }
+
+    /// The keys and indexes that lead to the node in what was looked at; empty where no node is concerned.
+    pub(crate) fn way(&self) -> &[String] {
+        &self.way
+    }
+
+    /// The id of the node, where it is one of the outermost.
+    pub(crate) fn outermost(&self) -> Option<&str> {
+        match self.way.as_slice() {
+            [id] => Some(id),
+            _ => None,
+        }
     }
 
     /// Names the input.
@@ -181,8 +225,12 @@ impl Finding {
     }
 }
 
-/// Names of strangers are shown safely and not at any length.
+/// Names of strangers are shown safely, in one line, and not at any length.
 pub(super) fn short(text: &str) -> String {
     let cut: String = text.chars().take(120).collect();
-    crate::security::display::sanitize(&cut).into_owned()
+    let shown = crate::security::display::sanitize(&cut);
+    if shown.contains(['\n', '\t']) {
+        return shown.replace('\n', "\\n").replace('\t', "\\t");
+    }
+    shown.into_owned()
 }

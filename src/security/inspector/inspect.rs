@@ -61,7 +61,15 @@ impl Inspector {
             !matches!(finding.flag, Flag::SubgraphUnresolved | Flag::ClassNotAllowed)
                 || !finding.class_type.as_ref().is_some_and(|class| drawn.subgraphs.contains(class))
         });
-        findings
+        let in_file = |finding: Finding| match finding.way() {
+            [id, rest @ ..] => {
+                let way = drawn.ways.get(id).cloned().unwrap_or_default();
+                let way = if way.is_empty() { way } else { [way.as_slice(), rest].concat() };
+                finding.at(way)
+            }
+            [] => finding,
+        };
+        findings.into_iter().map(in_file).collect()
     }
 
     /// What happens with a workflow that has these findings: the table “What a finding does”.

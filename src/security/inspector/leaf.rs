@@ -4,20 +4,28 @@ use serde_json::Value;
 
 use super::{
     classes::Origin,
-    code::{Doubt, is_code},
+    code::{Doubt, Sight, sight},
     credential::{is_credential, is_reference},
     encoded::{Runs, hidden_in},
+    excerpt,
     finding::Flag,
     flow::{Flow, Use},
     inputs::Purpose,
     place::{Place, Step},
     places,
+    reading::{Reading, readings},
     text::{Text, kind},
     wording,
 };
+use crate::security::redact::REDACTED;
 
 /// Extensions of files that Python unpickles.
 const PICKLES: [&str; 7] = [".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".dill"];
+
+/// Why text is told that would steer a terminal.
+pub(super) const STEERS: &str = "characters that steer the display";
+/// Why text is told that an assistant would take for orders.
+pub(super) const SPEAKS: &str = "text addressed to the assistant";
 
 /// Programs that a command input may name without any argument.
 const COMMANDS: [&str; 28] = [
@@ -51,8 +59,33 @@ const COMMANDS: [&str; 28] = [
     "calc",
 ];
 
-/// What is wrong with a value; the reason is `None` where the reference's sentence says it all.
-pub(super) type Found = Vec<(Flag, Option<String>)>;
+/// One thing that is wrong with a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) flag: Flag,
+    /// In our words.
+    pub(super) why: String,
+    /// The part of the text that it is about, safe to show; none where that is a secret.
+    pub(super) excerpt: Option<String>,
+}
+
+impl Fault {
+    fn new(flag: Flag, why: impl Into<String>, excerpt: Option<String>) -> Self {
+        Self { flag, why: why.into(), excerpt }
+    }
+
+    fn code(sight: Sight) -> Self {
+        let why = if sight.decoded {
+            "it reads as code once it is decoded or put together"
+        } else {
+            "it reads as code"
+        };
+        Self::new(Flag::CodeInInput, why, Some(sight.excerpt))
+    }
+}
+
+/// What is wrong with a value.
+pub(super) type Found = Vec<Fault>;
 
 /// What a value in its place is for, where it comes from, and what may become of it.
 pub(super) fn usage(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> Use {
@@ -78,31 +111,51 @@ fn judge_text(text: &str, own: Option<bool>, (purpose, origin, may_run, only_wor
         return found;
     }
     let text = Text::new(text);
-    let reference = own == Some(true) && is_reference(&text);
-    if may_run && !reference && runs(text, purpose) {
-        found.push((Flag::CodeInInput, None));
+    if may_run {
+        let reference = own == Some(true) && is_reference(&text);
+        // Nothing is said in three characters, and there are many such values.
+        let readings = if text.len() > 3 { readings(text) } else { Vec::new() };
+        if !reference {
+            found.extend(runs(text, &readings, purpose));
+        }
+        judge_place(text, origin, purpose, &mut found);
+        judge_hidden_place(text, &readings, &mut found);
+    } else {
+        judge_place(text, origin, purpose, &mut found);
     }
-    judge_place(text, origin, purpose, &mut found);
     if let Some(secret) = own {
         judge_words(text, secret, (origin, purpose), &mut found);
+        if secret || found.iter().any(|fault| fault.flag == Flag::SecretInInput) {
+            found.iter_mut().for_each(|fault| fault.excerpt = None);
+        }
     }
     found
 }
 
 /// Pieces that a node may join.
 pub(super) fn judge_joined(text: &str, (purpose, _, may_run, _): Use) -> Found {
-    let code = may_run && is_code(Text::new(text), doubt(purpose));
-    code.then_some((Flag::CodeInInput, None)).into_iter().collect()
+    let text = Text::new(text);
+    let sight = may_run.then(|| sight(text, &readings(text), doubt(purpose))).flatten();
+    let why = "pieces that are code when they are put together";
+    sight.map(|sight| Fault::new(Flag::CodeInInput, why, Some(sight.excerpt))).into_iter().collect()
 }
 
-/// True for text that would do something if the node ran it as its input's name says.
-fn runs(text: Text<'_>, purpose: Purpose) -> bool {
-    is_code(text, doubt(purpose))
-        || (purpose.command && is_command(&text))
-        || (purpose.code && names_host_files(text))
-        || ((purpose.url || purpose.path || purpose.code)
-            && is_option(&text)
-            && !is_arguments(&text, purpose))
+/// What a text would do if the node ran it as its input's name says.
+fn runs(text: Text<'_>, readings: &[Reading<'_>], purpose: Purpose) -> Option<Fault> {
+    if let Some(sight) = sight(text, readings, doubt(purpose)) {
+        return Some(Fault::code(sight));
+    }
+    let option = purpose.url || purpose.path || purpose.code;
+    let why = if purpose.command && is_command(&text) {
+        "a command line"
+    } else if purpose.code && names_host_files(text) {
+        "files outside of ComfyUI's folders"
+    } else if option && is_option(&text) && !is_arguments(&text, purpose) {
+        "an option for a program"
+    } else {
+        return None;
+    };
+    Some(Fault::new(Flag::CodeInInput, why, Some(excerpt::start(&text))))
 }
 
 /// Program arguments that begin with an option, where arguments are asked for.
@@ -149,7 +202,10 @@ fn is_only_words(place: Place<'_>, purpose: Purpose, flow: &Flow<'_>) -> bool {
         // Nothing runs there, but it is read by people and assistants.
         Origin::EditorOnly => false,
         Origin::Core if purpose.prose => true,
-        _ => (purpose.prose && place.said.encodes) || flow.reaches_only_words(place.id),
+        _ => {
+            (purpose.prose && place.said.encodes)
+                || (place.is_in_graph() && flow.reaches_only_words(place.id))
+        }
     }
 }
 
@@ -160,57 +216,78 @@ fn doubt(purpose: Purpose) -> Doubt {
 /// Paths and URLs.
 fn judge_place(text: Text<'_>, origin: Origin, purpose: Purpose, found: &mut Found) {
     let custom = origin == Origin::Custom;
-    let leaves = (purpose.path && places::escapes(text))
-        || (custom && !purpose.prose && places::clearly_escapes(text));
-    if leaves && !(purpose.url && text.contains("://")) {
-        found.push((Flag::PathEscape, Some("the path leaves ComfyUI's folders".into())));
+    let leaves =
+        purpose.path.then(|| places::escapes(text)).flatten().or_else(|| {
+            (custom && !purpose.prose && places::clearly_escapes(text)).then_some(places::LEAVES)
+        });
+    if let Some(why) = leaves
+        && !(purpose.url && text.contains("://"))
+    {
+        found.push(Fault::new(Flag::PathEscape, why, Some(excerpt::start(&text))));
     }
     if (custom || purpose.path || purpose.url)
         && let Some((flag, why)) = places::bad_url(text, purpose.url)
     {
-        found.push((flag, Some(why)));
-    } else if custom {
-        let hidden = Runs(&text).flat_map(hidden_in);
-        found.extend(
-            hidden
-                .filter_map(|text| places::bad_url(Text::new(&text), false))
-                .map(|(flag, why)| (flag, Some(why))),
-        );
+        found.push(Fault::new(flag, why, Some(around_url(&text))));
     }
+}
+
+/// URLs that only show when the text is decoded, as deep as code is looked for.
+fn judge_hidden_place(text: Text<'_>, readings: &[Reading<'_>], found: &mut Found) {
+    let is_hidden = readings.iter().any(|reading| reading.decoded);
+    if !is_hidden || found.iter().any(|fault| fault.flag == Flag::SsrfUrl) {
+        return;
+    }
+    let mut decoded = readings.iter().filter(|reading| reading.decoded);
+    let inside = decoded.find_map(|reading| Some((places::internal_url(&reading.text)?, &reading.text)));
+    if let Some((why, decoded)) = inside {
+        let why = format!("{why}, once it is decoded");
+        found.push(Fault::new(Flag::SsrfUrl, why, Some(around_url(decoded))));
+    } else if !found.iter().any(|fault| fault.flag == Flag::ExternalUrl) {
+        for hidden in Runs(&text).flat_map(hidden_in) {
+            let bad = places::bad_url(Text::new(&hidden), false);
+            found.extend(bad.map(|(flag, why)| Fault::new(flag, why, Some(around_url(&hidden)))));
+        }
+    }
+}
+
+fn around_url(text: &str) -> String {
+    excerpt::around(text, text.find("://").map_or(0, |at| at + 3))
 }
 
 /// Credentials, model files, and wording.
 fn judge_words(text: Text<'_>, secret: bool, (origin, purpose): (Origin, Purpose), found: &mut Found) {
+    let shown = || Some(excerpt::start(&text));
     if is_credential(text, secret, origin == Origin::Custom && !purpose.prose) {
-        found.push((
-            Flag::SecretInInput,
-            Some("a credential; it would be stored in history and in every picture".into()),
-        ));
+        // The mark comes first, so that redaction has nothing to take from the words after a name such as `token`.
+        let why = format!("{REDACTED}, a credential that would be stored in history and in every picture");
+        found.push(Fault::new(Flag::SecretInInput, why, None));
     }
     if text.has(kind::DOT) && is_pickle(&text) && !purpose.prose {
-        found.push((Flag::PickleModel, Some("a pickled file can carry code".into())));
+        found.push(Fault::new(Flag::PickleModel, "a pickled file can carry code", shown()));
     }
     if wording::steers_display(text) {
-        found.push((Flag::ControlChars, Some("characters that steer the display".into())));
+        found.push(Fault::new(Flag::ControlChars, STEERS, shown()));
     }
     if wording::speaks_to_model(text) {
-        found.push((Flag::LlmInjection, Some("text addressed to the assistant".into())));
+        found.push(Fault::new(Flag::LlmInjection, SPEAKS, shown()));
     }
 }
 
 /// What is wrong with a key.
-pub(super) fn judge_key(name: &str, origin: Origin) -> Vec<(Flag, Option<&'static str>)> {
-    let mut found = Vec::new();
+pub(super) fn judge_key(name: &str, origin: Origin) -> Found {
+    let mut found = Found::new();
     let name = Text::new(name);
     let doubt = if origin == Origin::Custom { Doubt::CodeIfLikely } else { Doubt::ProseUnlessCertain };
-    if is_code(name, doubt) {
-        found.push((Flag::CodeInInput, None));
+    // The name itself is told by every finding.
+    if sight(name, &readings(name), doubt).is_some() {
+        found.push(Fault::new(Flag::CodeInInput, "a name that is code", None));
     }
     if wording::steers_display(name) {
-        found.push((Flag::ControlChars, Some("characters that steer the display")));
+        found.push(Fault::new(Flag::ControlChars, STEERS, None));
     }
     if wording::speaks_to_model(name) {
-        found.push((Flag::LlmInjection, Some("text addressed to the assistant")));
+        found.push(Fault::new(Flag::LlmInjection, SPEAKS, None));
     }
     found
 }

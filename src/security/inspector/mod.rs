@@ -6,6 +6,7 @@
 //! | `walk`, `leaf`, `flow` | every value; what one text means where it stands; where text goes |
 //! | `classes`, `names`, `class_name` | what a class is, by list, by the server's data, by its name |
 //! | `said` | what names and classes say, remembered |
+//! | `excerpt` | the part of a text that a finding shows |
 //! | `text`, `code`, `reading`, `encoded` | code in text, through its disguises |
 //! | `inputs`, `places`, `work`, `wording` | purposes of inputs; paths and URLs; sizes; text for the assistant |
 //! | `drawn` | the editor's format as a graph |
@@ -19,6 +20,7 @@ mod code;
 mod credential;
 mod drawn;
 mod encoded;
+mod excerpt;
 mod finding;
 mod flow;
 mod inputs;

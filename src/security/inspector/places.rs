@@ -6,7 +6,7 @@ use regex::Regex;
 use url::{Host, Url};
 
 use super::{
-    finding::Flag,
+    finding::{Flag, short},
     text::{Text, kind},
 };
 use crate::security::{
@@ -14,6 +14,8 @@ use crate::security::{
     display, redact,
 };
 
+/// The reason that most paths are refused for.
+pub(super) const LEAVES: &str = "the path leaves ComfyUI's folders";
 /// Longer text is no path.
 const LONGEST_PATH: usize = 4_096;
 /// What ComfyUI and its editor replace in a prefix; a percent escape begins with a digit or two hexadecimal letters.
@@ -30,34 +32,43 @@ static ABSOLUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         .ok()
 });
 
-/// True when a path-like value would leave the folder it is relative to.
-pub(super) fn escapes(text: Text<'_>) -> bool {
-    text.len() <= LONGEST_PATH
-        && any_reading(text, |path| {
-            path.starts_with('/')
-                || path.starts_with('~') && (path.len() == 1 || path.contains('/'))
-                || has_drive(path)
-                || path.starts_with("file:")
-                || path.starts_with('$') && path.contains('/')
-                || climbs(path)
-                || path.chars().any(char::is_control)
-        })
+/// Why a path-like value would leave the folder it is relative to, or not be what it looks like.
+pub(super) fn escapes(text: Text<'_>) -> Option<&'static str> {
+    if text.len() > LONGEST_PATH {
+        return None;
+    }
+    any_reading(text, |path| {
+        let leaves = path.starts_with('/')
+            || path.starts_with('~') && (path.len() == 1 || path.contains('/'))
+            || has_drive(path)
+            || path.starts_with("file:")
+            || path.starts_with('$') && path.contains('/')
+            || climbs(path);
+        if leaves {
+            Some(LEAVES)
+        } else if path.contains('\0') {
+            Some("a NUL character in a path, where some programs take it for the end")
+        } else {
+            path.chars().any(char::is_control).then_some("a control character in a path")
+        }
+    })
 }
 
 /// True when a value of an input of unknown purpose is clearly a path to elsewhere.
 pub(super) fn clearly_escapes(text: Text<'_>) -> bool {
+    let elsewhere = |path: &str| {
+        let lower = path.to_ascii_lowercase();
+        (climbs(path) && path.contains('/'))
+            || ABSOLUTE.as_ref().is_none_or(|absolute| absolute.is_match(&lower))
+    };
     text.len() <= LONGEST_PATH
         && !(text.has(kind::BREAK) && text.contains('\n'))
         // Without a slash in some spelling there is neither a climb nor an absolute path.
         && text.has(kind::FOREIGN | kind::SLASH | kind::BACKSLASH | kind::PERCENT)
-        && any_reading(text, |path| {
-            let lower = path.to_ascii_lowercase();
-            (climbs(path) && path.contains('/'))
-                || ABSOLUTE.as_ref().is_none_or(|absolute| absolute.is_match(&lower))
-        })
+        && any_reading(text, |path| elsewhere(path).then_some(LEAVES)).is_some()
 }
 
-fn any_reading(text: Text<'_>, test: impl Fn(&str) -> bool) -> bool {
+fn any_reading(text: Text<'_>, test: impl Fn(&str) -> Option<&'static str>) -> Option<&'static str> {
     if !text.has(kind::FOREIGN | kind::PERCENT | kind::BACKSLASH) {
         // Nothing to decode or to fold: most names are like this.
         return test(text.trim());
@@ -68,22 +79,21 @@ fn any_reading(text: Text<'_>, test: impl Fn(&str) -> bool) -> bool {
     };
     let mut current = without_tokens;
     for _ in 0..8 {
-        if test(&slashed(&current)) {
-            return true;
+        if let Some(why) = test(&slashed(&current)) {
+            return Some(why);
         }
         let visible: String =
             display::folded(&current).filter(|c| !display::is_hidden(*c) || c.is_control()).collect();
-        if test(&slashed(&visible)) {
-            return true;
+        if let Some(why) = test(&slashed(&visible)) {
+            return Some(why);
         }
         let decoded = redact::percent_decoded(&visible);
         if decoded == current {
-            return false;
+            return None;
         }
         current = decoded;
     }
-    // Encoded more than eight times: nobody does that without a reason.
-    true
+    Some("a path that is encoded more often than anybody has a reason to")
 }
 
 fn slashed(text: &str) -> String {
@@ -147,11 +157,29 @@ fn judge_host(host: &Host<&str>) -> (Flag, String) {
         Host::Ipv6(address) => !is_public(IpAddr::V6(*address)),
         Host::Domain(name) => is_internal_name(name),
     };
-    if internal {
-        (Flag::SsrfUrl, format!("the internal address `{host}`"))
-    } else {
-        (Flag::ExternalUrl, format!("the external host `{host}`"))
+    let shown = short(&host.to_string());
+    if !internal {
+        return (Flag::ExternalUrl, format!("the external host `{shown}`"));
     }
+    let bare = shown.trim_end_matches('.');
+    let without_domain = matches!(host, Host::Domain(_)) && !bare.contains('.') && bare != "localhost";
+    let why = if without_domain {
+        format!("the host `{shown}`: a name without a domain is looked up in the local network")
+    } else {
+        format!("the internal address `{shown}`")
+    };
+    (Flag::SsrfUrl, why)
+}
+
+/// An address inside the network that a decoded text names.
+pub(super) fn internal_url(text: &str) -> Option<String> {
+    if !text.contains("://") {
+        return None;
+    }
+    let urls = URLS.iter().flat_map(|urls| urls.find_iter(text));
+    let judged =
+        urls.filter_map(|found| Url::parse(found.as_str()).ok()?.host().map(|host| judge_host(&host)));
+    judged.into_iter().find(|(flag, _)| *flag == Flag::SsrfUrl).map(|(_, why)| why)
 }
 
 /// `10.0.0.5:11434/v1` and `localhost` in an input for URLs. Plain words are no hosts.
@@ -193,7 +221,7 @@ mod tests {
             "a/.. /x",
             "$HOME/x",
         ] {
-            assert!(escapes(Text::new(path)), "{path}");
+            assert_eq!(escapes(Text::new(path)), Some(LEAVES), "{path}");
         }
         for path in [
             "video/2026-11/x",
@@ -206,7 +234,10 @@ mod tests {
             "~draft.png",
             "wait....png",
         ] {
-            assert!(!escapes(Text::new(path)), "{path}");
+            assert_eq!(escapes(Text::new(path)), None, "{path}");
+        }
+        for (path, what) in [("a\0.png", "NUL"), ("a%00.png", "NUL"), ("a\u{1b}x", "control character")] {
+            assert!(escapes(Text::new(path)).is_some_and(|why| why.contains(what)), "{path}");
         }
         let leaves = |text: &str| clearly_escapes(Text::new(text));
         assert!(leaves("../../x") && leaves("/etc/passwd") && !leaves("1/2") && !leaves("/"));
@@ -226,6 +257,11 @@ mod tests {
             "http://127.0.0.1.nip.io/",
         ] {
             assert_eq!(flag(text, false), Some(Flag::SsrfUrl), "{text}");
+        }
+        let why = |text: &str| bad_url(Text::new(text), false).map(|(_, why)| why).unwrap_or_default();
+        assert!(why("curl http://evil/x").contains("`evil`: a name without a domain"));
+        for text in ["http://10.1.2.3/", "http://localhost:1/", "http://nas.local/"] {
+            assert!(why(text).starts_with("the internal address"), "{text}");
         }
         assert_eq!(flag("see https://example.com/a", false), Some(Flag::ExternalUrl));
         assert_eq!(flag("10.0.0.5:11434", true), Some(Flag::SsrfUrl));

@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::finding::{Finding, Flag, short};
 use crate::{
-    security::{redact::redact_text, untrusted},
+    security::{
+        redact::{REDACTED, is_secret_key, redact_text},
+        untrusted,
+    },
     workflow::Workflow,
 };
 
@@ -47,7 +50,17 @@ pub(super) fn particulars(workflow: &Workflow, findings: &[&Finding]) -> String 
 /// ``node 9, `code`: "import os…"``
 fn quotation(workflow: &Workflow, finding: &Finding) -> Option<String> {
     let (id, input) = (finding.node_id.as_deref()?, finding.input.as_deref()?);
-    let inputs = &workflow.get(id)?.inputs;
+    let quote = |text: &str| Some(format!("node {}, `{}`: “{text}”", short(id), short(input)));
+    // What is a secret by the name it stands under is nothing to show.
+    let last = input.rsplit(['.', '[']).find(|part| !part.ends_with(']')).unwrap_or(input);
+    if finding.flag == Flag::SecretInInput || is_secret_key(last) {
+        return quote(REDACTED);
+    }
+    let Some(node) = finding.outermost().and_then(|id| workflow.get(id)) else {
+        // Of a graph in a value, only the part that was found is quoted.
+        return quote(finding.excerpt.as_deref()?);
+    };
+    let inputs = &node.inputs;
     // The input itself, or the outermost one of a path such as `a.b[0]`.
     let outermost = input.split(['.', '[']).next().unwrap_or(input);
     let value = inputs.get(input).or_else(|| inputs.get(outermost))?;
@@ -58,7 +71,7 @@ fn quotation(workflow: &Workflow, finding: &Finding) -> Option<String> {
     let safe = redact_text(&text).replace(['\n', '\r', '\t'], " ");
     let cut: String = safe.chars().take(MOST_CHARACTERS).collect();
     let rest = if cut.len() < safe.len() { "…" } else { "" };
-    Some(format!("node {}, `{}`: “{}{rest}”", short(id), short(input), untrusted::defuse(&cut)))
+    quote(&format!("{}{rest}", untrusted::defuse(&cut)))
 }
 
 /// What can happen, in words for the person who decides.
@@ -110,6 +123,28 @@ mod tests {
         );
         assert!(text.contains("a program of somebody else may run") && text.len() < 1_000, "{text}");
         assert_eq!(text.matches("import os").count(), 1);
+    }
+
+    #[test]
+    fn of_a_nested_node_only_what_was_found_is_quoted() {
+        let inner = json!({"1": {"class_type": "X", "inputs": {"code": "import os; os.system('id')"}}});
+        let value = json!({"1": {"class_type": "X", "inputs": {"code": "a + b"}}, "9": {"class_type": "G", "inputs": {"g": inner}}});
+        let inspector = super::super::Inspector::new(&crate::config::Security::default());
+        let findings = inspector.inspect_value(&value, &super::super::Knowledge::default());
+        let text = particulars(&Workflow::from_value(&value).unwrap(), &findings.iter().collect::<Vec<_>>());
+        assert!(text.contains("node 9.g.1, `code`: “import os; os.system('id')”"), "{text}");
+        assert!(!text.contains("a + b"), "{text}");
+    }
+
+    #[test]
+    fn what_is_secret_by_its_name_is_not_quoted() {
+        let value =
+            json!({"9": {"class_type": "X", "inputs": {"options": {"password": "os.system('hunter2')"}}}});
+        let inspector = super::super::Inspector::new(&crate::config::Security::default());
+        let findings = inspector.inspect_value(&value, &super::super::Knowledge::default());
+        let text = particulars(&Workflow::from_value(&value).unwrap(), &findings.iter().collect::<Vec<_>>());
+        assert!(text.contains("`options.password`: “[redacted]”") && !text.contains("hunter2"), "{text}");
+        assert!(findings.iter().all(|finding| finding.excerpt.is_none()), "{findings:?}");
     }
 
     #[test]

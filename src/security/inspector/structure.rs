@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::finding::{Finding, Flag};
+use super::finding::{Finding, Flag, short};
 use crate::{
     error::JsonObject,
     workflow::graph::{MAX_INPUTS, MAX_NODES, is_disguised_key},
@@ -86,8 +86,8 @@ impl<'n> Parts<'n> {
 fn malformed(id: Option<&str>, why: &str) -> Finding {
     match id {
         Some(id) => {
-            let shown: String = id.chars().take(80).collect();
-            Finding::new(Flag::Malformed, format!("Malformed workflow: node {shown}: {why}")).node(id, "")
+            let why = format!("Malformed workflow: node {}: {why}", short(id));
+            Finding::new(Flag::Malformed, why).node(id, "")
         }
         None => Finding::new(Flag::Malformed, format!("Malformed workflow: {why}")),
     }

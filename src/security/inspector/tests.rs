@@ -146,8 +146,54 @@ fn findings_keep_the_sentences_that_hooks_search_for() {
         .collect();
     assert_eq!(
         messages,
-        ["Dangerous node type: Terminal", "Suspicious input in node 7 (Terminal), field 'a.b[1]'",]
+        [
+            "Dangerous node type: Terminal",
+            "Suspicious input in node 7 (Terminal), field 'a.b[1]': it reads as code"
+        ]
     );
+}
+
+#[test]
+fn a_finding_names_the_place_of_its_node() {
+    let load = json!({"class_type": "LoadImage", "inputs": {"image": "../../x"}});
+    let names = |value: &Value| -> Vec<String> {
+        let findings = Inspector::new(&Security::default()).inspect_value(value, &Knowledge::default());
+        findings
+            .into_iter()
+            .filter(|finding| finding.flag == Flag::PathEscape)
+            .filter_map(|finding| finding.node_id)
+            .collect()
+    };
+    let of = |inputs: Value| {
+        names(
+            &json!({"1": {"class_type": "VAEDecode", "inputs": {}}, "9": {"class_type": "X", "inputs": inputs}}),
+        )
+    };
+    assert_eq!(of(json!({"graph": {"1": load}})), ["9.graph.1"]);
+    // The text is flagged for what it says, and for what it is.
+    assert_eq!(of(json!({"graph": json!({"1": load}).to_string()})), ["9", "9.graph.1"]);
+    assert_eq!(of(json!({"child": load, "list": [0, load]})), ["9.child", "9.list[1]"]);
+    assert_eq!(
+        of(json!({"a": {"b": {"5": {"class_type": "G", "inputs": {"c": {"1": load}}}}}})),
+        ["9.a.b.5.c.1"]
+    );
+    assert_eq!(names(&json!({"extra": {"prompt": {"1": load}}})), ["extra.prompt.1"]);
+    assert_eq!(of(json!({"a\u{202e}\n": {"1": load}})), ["9.a\\u{202e}\\n.1"]);
+    let far = of(
+        json!({"graph": {"y".repeat(500): {"class_type": "G", "inputs": {"z".repeat(500): {"1": load}}}}}),
+    );
+    assert!(far[0].starts_with("9.graph.y") && far[0].ends_with("z.1") && far[0].len() < 130, "{far:?}");
+}
+
+#[test]
+fn a_node_in_a_value_does_not_stand_for_the_outer_node_of_its_name() {
+    let code = json!({"class_type": "Y", "inputs": {"value": "__import__('os').system('id')"}});
+    let workflow = json!({
+        "5": {"class_type": "PrimitiveString", "inputs": {"value": "a cat"}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": ["5", 0]}},
+        "9": {"class_type": "X", "inputs": {"5": code}}
+    });
+    assert_eq!(flags(&workflow), [Flag::CodeInInput]);
 }
 
 #[test]

@@ -143,11 +143,12 @@ pub(super) fn judge(rules: &Rules, workflow: Workflow, findings: Vec<Finding>, a
 /// The most findings that a message spells out.
 const MOST_NAMED: usize = 8;
 
-fn list(findings: &[&Finding]) -> String {
-    let mut lines: Vec<&str> = Vec::new();
+fn list(findings: &[&Finding], sentence: fn(&Finding) -> String) -> String {
+    let mut lines: Vec<String> = Vec::new();
     for finding in findings {
-        if !lines.contains(&finding.message.as_str()) {
-            lines.push(&finding.message);
+        let line = sentence(finding);
+        if !lines.contains(&line) {
+            lines.push(line);
         }
     }
     let more = lines.len().saturating_sub(MOST_NAMED);
@@ -162,7 +163,9 @@ fn list(findings: &[&Finding]) -> String {
 fn question(workflow: &Workflow, findings: &[&Finding], cost: Option<&str>) -> String {
     let cost = cost.map(|cost| format!(" {cost}.")).unwrap_or_default();
     let particulars = particulars(workflow, findings);
-    format!("This workflow needs your consent before it runs. {}.{particulars}{cost} Run it?", list(findings))
+    // The values are quoted after the sentences, once for each place.
+    let list = list(findings, |finding| finding.message.clone());
+    format!("This workflow needs your consent before it runs. {list}.{particulars}{cost} Run it?")
 }
 
 fn with_findings(error: Error, findings: &[&Finding]) -> Error {
@@ -174,7 +177,7 @@ fn with_findings(error: Error, findings: &[&Finding]) -> Error {
 
 fn refusal(rules: &Rules, findings: &[&Finding], asking: &Asking) -> Error {
     let worst = findings.iter().map(|finding| finding.severity).max();
-    let message = format!("the workflow is refused: {}", list(findings));
+    let message = format!("the workflow is refused: {}", list(findings, Finding::warning));
     let (error, hint) = match worst {
         Some(Severity::Refused) if findings.iter().any(|f| f.flag == super::Flag::ClassNotAllowed) => (
             Error::denied(message),
@@ -201,7 +204,8 @@ fn refusal(rules: &Rules, findings: &[&Finding], asking: &Asking) -> Error {
 }
 
 fn declined(findings: &[&Finding]) -> Error {
-    let what = if findings.is_empty() { String::new() } else { format!(": {}", list(findings)) };
+    let what =
+        if findings.is_empty() { String::new() } else { format!(": {}", list(findings, Finding::warning)) };
     with_findings(Error::denied(format!("the user did not agree to run this workflow{what}")), findings)
         .hint("remove what was asked about, or ask the user again")
 }

@@ -7,7 +7,7 @@ use super::{
     finding::{Finding, Flag, Severity, short},
     flow::{Flow, source_of},
     leaf::{self, Found},
-    place::{Place, Step},
+    place::{Around, Place, Step},
     said::{Class, Said},
     structure::{self, Parts},
     text::Text,
@@ -54,8 +54,8 @@ impl<'a> Walk<'a> {
             self.findings.push(Finding::new(Flag::NodeReplacement, why));
         }
         match value {
-            Value::Object(map) => self.graph(map, 1),
-            other => self.stray(other, "workflow", 1),
+            Value::Object(map) => self.graph(map, Around::Workflow, 1),
+            other => self.stray(other, "workflow", Around::Workflow, 1),
         }
         if self.said.is_spent() {
             let why = "Texts are led to too many places, or put together to too long ones, to be read";
@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Looks at a map of nodes. Entries that are no nodes are searched for nodes.
-    fn graph(&mut self, map: &JsonObject, graphs: usize) {
+    fn graph(&mut self, map: &JsonObject, around: Around<'_>, graphs: usize) {
         let flow = Flow::new(map, self.said);
         for (id, value) in map {
             let parts = Parts::of(value);
@@ -72,32 +72,42 @@ impl<'a> Walk<'a> {
                 self.faults.extend(structure::node_fault(id, value, parts));
             }
             match (value, parts.class) {
-                (Value::Object(node), Some(class)) => self.node(id, node, class, &flow, graphs),
-                _ => self.stray(value, id, graphs),
+                (Value::Object(node), Some(class)) => {
+                    self.node(id, node, class, (around, graphs), &flow);
+                }
+                _ => self.stray(value, id, around, graphs),
             }
         }
     }
 
     /// Looks for nodes in something that is not a node.
-    fn stray(&mut self, value: &Value, name: &str, graphs: usize) {
+    fn stray(&mut self, value: &Value, name: &str, around: Around<'_>, graphs: usize) {
         let empty = JsonObject::new();
         let flow = Flow::new(&empty, self.said);
         let said = Class { origin: Origin::EditorOnly, ..self.said.class("") };
-        let place = Place { id: name, class: "", origin: Origin::EditorOnly, said, graphs };
+        let origin = Origin::EditorOnly;
+        let place = Place { id: name, around, stray: true, class: "", origin, said, graphs };
         self.value(value, Step::Root(name, self.said.name(name)), place, &flow, 1);
     }
 
-    fn node(&mut self, id: &str, node: &JsonObject, class: &Value, flow: &Flow<'_>, graphs: usize) {
+    fn node(
+        &mut self,
+        id: &str,
+        node: &JsonObject,
+        class: &Value,
+        (around, graphs): (Around<'_>, usize),
+        flow: &Flow<'_>,
+    ) {
         let class = class.as_str().unwrap_or_default();
         let said = self.said.class(class);
-        let place = Place { id, class, origin: said.origin, said, graphs };
+        let place = Place { id, around, stray: false, class, origin: said.origin, said, graphs };
         if graphs > MOST_GRAPHS {
             let shown = short(class);
             self.push(
                 place,
                 Flag::DepthExceeded,
                 "",
-                format!("Node {} ({shown}) lies in more than {MOST_GRAPHS} graphs", short(id)),
+                format!("Node {} ({shown}) lies in more than {MOST_GRAPHS} graphs", place.name()),
             );
             return;
         }
@@ -124,7 +134,7 @@ impl<'a> Walk<'a> {
                 place,
                 Flag::SubgraphUnresolved,
                 "",
-                format!("Node {} ({}) is a subgraph that could not be expanded", short(id), short(class)),
+                format!("Node {} ({}) is a subgraph that could not be expanded", place.name(), short(class)),
             );
         }
     }
@@ -136,7 +146,7 @@ impl<'a> Walk<'a> {
         for (name, value) in inputs {
             let step = Step::Root(name, self.said.name(name));
             if let Some(why) = work.add(&step.inner().amount, value) {
-                self.suspicious(place, Flag::ResourceAbuse, name, Some(&why));
+                self.suspicious(place, Flag::ResourceAbuse, name, &why, None);
             }
             self.key(place, step);
             if place.origin == Origin::Custom
@@ -147,9 +157,10 @@ impl<'a> Walk<'a> {
             }
             inner += self.value(value, step, place, flow, 1);
         }
-        let grown = || work.enlarges().then(|| flow.volume(place.id)?.excess()).flatten();
+        let grown =
+            || (work.enlarges() && place.is_in_graph()).then(|| flow.volume(place.id)?.excess()).flatten();
         if let Some(why) = work.together().or_else(grown) {
-            self.suspicious(place, Flag::ResourceAbuse, "width", Some(&why));
+            self.suspicious(place, Flag::ResourceAbuse, "width", &why, None);
         }
         if let [(step, _), _, ..] = pieces.as_slice() {
             let joined: String = pieces.iter().map(|(_, text)| *text).collect();
@@ -162,18 +173,16 @@ impl<'a> Walk<'a> {
     fn label(&mut self, place: Place<'_>, what: &str, text: &str) {
         let text = Text::new(text);
         if wording::steers_display(text) {
-            self.suspicious(place, Flag::ControlChars, what, Some("characters that steer the display"));
+            self.suspicious(place, Flag::ControlChars, what, leaf::STEERS, None);
         }
         if wording::speaks_to_model(text) {
-            self.suspicious(place, Flag::LlmInjection, what, Some("text addressed to the assistant"));
+            self.suspicious(place, Flag::LlmInjection, what, leaf::SPEAKS, None);
         }
     }
 
     fn key(&mut self, place: Place<'_>, step: Step<'_>) {
         if !step.inner().plain {
-            for (flag, why) in leaf::judge_key(step.name(), place.origin) {
-                self.suspicious(place, flag, &step.path(), why);
-            }
+            self.found(&leaf::judge_key(step.name(), place.origin), step, place);
         }
     }
 
@@ -187,7 +196,7 @@ impl<'a> Walk<'a> {
         depth: usize,
     ) -> usize {
         if depth > MOST_DEPTH {
-            let (id, class) = (short(place.id), short(place.class));
+            let (id, class) = (place.name(), short(place.class));
             self.push(
                 place,
                 Flag::DepthExceeded,
@@ -200,7 +209,7 @@ impl<'a> Walk<'a> {
             Value::String(text) => {
                 let usage = leaf::usage(step, place, flow);
                 self.found(&leaf::judge(text, step.inner().secret, usage), step, place);
-                self.graph_in_text(text, place)
+                self.graph_in_text(text, step, place, flow)
             }
             Value::Array(items) => self.list(value, items, step, place, flow, depth),
             Value::Object(map) => self.object(map, step, place, flow, depth),
@@ -209,24 +218,37 @@ impl<'a> Walk<'a> {
     }
 
     /// A graph as JSON text in a value is a graph.
-    fn graph_in_text(&mut self, text: &str, place: Place<'_>) -> usize {
+    fn graph_in_text(&mut self, text: &str, step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> usize {
         if !text.contains("class_type") || place.graphs >= MOST_GRAPHS {
             return 0;
         }
         match serde_json::from_str::<Value>(text.trim()) {
-            Ok(Value::Object(map)) if map.contains_key("class_type") => {
-                self.graph(
-                    &JsonObject::from_iter([(place.id.to_owned(), Value::Object(map))]),
-                    place.graphs + 1,
-                );
-                1
-            }
-            Ok(Value::Object(map)) => {
-                self.graph(&map, place.graphs + 1);
+            Ok(Value::Object(map)) => self.graph_in_map(&map, step, place, flow).unwrap_or_else(|| {
+                self.graph(&map, Around::Graph(&place, &step), place.graphs + 1);
                 map.len()
-            }
+            }),
             _ => 0,
         }
+    }
+
+    /// A node or a graph in a value of another node. Returns how many nodes that are; `None` when it is neither.
+    fn graph_in_map(
+        &mut self,
+        map: &JsonObject,
+        step: Step<'_>,
+        place: Place<'_>,
+        flow: &Flow<'_>,
+    ) -> Option<usize> {
+        if let Some(class) = map.get("class_type") {
+            let around = Around::Value(&place, &step);
+            self.node(step.name(), map, class, (around, place.graphs + 1), flow);
+            return Some(1);
+        }
+        if map.values().any(|value| value.get("class_type").is_some()) {
+            self.graph(map, Around::Graph(&place, &step), place.graphs + 1);
+            return Some(map.len());
+        }
+        None
     }
 
     /// Pieces of code that a node may join.
@@ -274,20 +296,17 @@ impl<'a> Walk<'a> {
         flow: &Flow<'_>,
         depth: usize,
     ) -> usize {
-        if let Some(class) = map.get("class_type") {
-            self.node(step.name(), map, class, flow, place.graphs + 1);
-            return 1;
-        }
-        if map.values().any(|value| value.get("class_type").is_some()) {
-            self.graph(map, place.graphs + 1);
-            return map.len();
+        if let Some(nodes) = self.graph_in_map(map, step, place, flow) {
+            return nodes;
         }
         let editor_class = map.get("type").and_then(Value::as_str).filter(|_| {
             ["widgets_values", "outputs", "pos", "mode"].iter().any(|key| map.contains_key(*key))
         });
         if let Some(class) = editor_class {
             let said = self.said.class(class);
-            self.class(Place { id: step.name(), class, origin: said.origin, said, graphs: place.graphs });
+            let around = Around::Value(&place, &step);
+            let origin = said.origin;
+            self.class(Place { id: step.name(), around, stray: false, class, origin, said, ..place });
         }
         if place.origin == Origin::Custom && map.len() > 1 && map.values().all(Value::is_string) {
             let joined: String = map.values().filter_map(Value::as_str).collect();
@@ -303,30 +322,33 @@ impl<'a> Walk<'a> {
     }
 
     fn found(&mut self, found: &Found, step: Step<'_>, place: Place<'_>) {
-        for (flag, why) in found {
-            self.suspicious(place, *flag, &step.path(), why.as_deref());
+        for fault in found {
+            self.suspicious(place, fault.flag, &step.path(), &fault.why, fault.excerpt.as_deref());
         }
     }
 
     /// A finding in the reference's words; what comes after them is ours.
-    fn suspicious(&mut self, place: Place<'_>, flag: Flag, field: &str, why: Option<&str>) {
+    fn suspicious(&mut self, place: Place<'_>, flag: Flag, field: &str, why: &str, excerpt: Option<&str>) {
         if self.is_full(flag.severity()) {
             return;
         }
-        let (id, class, field) = (short(place.id), short(place.class), short(field));
-        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        let message = format!("Suspicious input in node {id} ({class}), field '{field}'{why}");
-        self.push(place, flag, &field, message);
+        let (id, class, field) = (place.name(), short(place.class), short(field));
+        let message = format!("Suspicious input in node {id} ({class}), field '{field}': {why}");
+        let finding = Finding::new(flag, message).quoting(excerpt.map(str::to_owned));
+        self.add(finding, place, &field);
     }
 
     pub(super) fn push(&mut self, place: Place<'_>, flag: Flag, input: &str, message: String) {
-        if self.is_full(flag.severity()) {
-            return;
+        if !self.is_full(flag.severity()) {
+            self.add(Finding::new(flag, message), place, input);
         }
-        let finding = Finding::new(flag, message).node(place.id, place.class);
+    }
+
+    fn add(&mut self, finding: Finding, place: Place<'_>, input: &str) {
+        let finding = finding.node(&place.name(), place.class).at(place.way());
         let finding = if input.is_empty() { finding } else { finding.input(input) };
         if !self.findings.contains(&finding) {
-            if let Some(count) = self.counts.get_mut(flag.severity() as usize) {
+            if let Some(count) = self.counts.get_mut(finding.severity as usize) {
                 *count += 1;
             }
             self.findings.push(finding);
