@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::security::display::sanitize;
 use crate::security::{Finding, Inspector, Knowledge, Severity};
-use crate::workflow::read::read;
+use crate::workflow::read::{Source, read};
 
 /// A file larger than this is no workflow that ComfyUI would take.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
@@ -24,19 +24,28 @@ pub(super) fn run(wanted: &Inspect, config: &Config) -> std::result::Result<(), 
     let mut warned = false;
     let mut reports = Vec::new();
     for file in &wanted.files {
-        let looked = look(&inspector, file);
+        let (looked, bytes) = match content(file) {
+            Ok(bytes) => (look(&inspector, &bytes), Some(bytes)),
+            Err(error) => (Err(error), None),
+        };
         bad |= looked.as_ref().map_or(true, |findings| findings.iter().any(is_dangerous));
         warned |= looked.as_ref().is_ok_and(|findings| !findings.is_empty());
         if wanted.json || wanted.sarif {
-            reports.push((file.as_path(), looked));
+            // Only text has lines, and only this form of report tells them.
+            let text = bytes.filter(|bytes| wanted.sarif && Source::detect(bytes).is_none());
+            reports.push((file.as_path(), text, looked));
         } else {
             print(file, looked)?;
         }
     }
     if wanted.sarif {
+        let reports: Vec<_> = reports
+            .iter()
+            .map(|(file, text, looked)| sarif::Report { file, text: text.as_deref(), looked })
+            .collect();
         say_findings(&sarif::log(&reports))?;
     } else if wanted.json {
-        let reports: Vec<Value> = reports.iter().map(|(file, looked)| plain(file, looked)).collect();
+        let reports: Vec<Value> = reports.iter().map(|(file, _, looked)| plain(file, looked)).collect();
         say_findings(&reports)?;
     }
     match (bad, warned) {
@@ -53,16 +62,19 @@ fn plain(file: &Path, looked: &Result<Vec<Finding>>) -> Value {
     }
 }
 
-fn look(inspector: &Inspector, file: &Path) -> Result<Vec<Finding>> {
-    let bytes = content(file)?;
-    let found = read(&bytes)?;
+fn look(inspector: &Inspector, bytes: &[u8]) -> Result<Vec<Finding>> {
+    let found = read(bytes)?;
     let knowledge = Knowledge::default();
     let ran = found.prompt.as_ref().map(|prompt| inspector.inspect(prompt, &knowledge));
     let drawn = found.workflow.map(|drawn| inspector.inspect_drawn(&drawn.into_value(), &knowledge));
     // A picture may carry one graph to look at and another one to run.
     let mut findings = ran.unwrap_or_default();
     for finding in drawn.unwrap_or_default() {
-        if !findings.contains(&finding) {
+        let same = |other: &Finding| {
+            (&other.message, &other.node_id, &other.input)
+                == (&finding.message, &finding.node_id, &finding.input)
+        };
+        if !findings.iter().any(same) {
             findings.push(finding);
         }
     }
@@ -107,7 +119,7 @@ fn print(file: &Path, looked: Result<Vec<Finding>>) -> std::io::Result<()> {
             (Some(node), None) => format!(" [node {node}]"),
             _ => String::new(),
         };
-        let line = format!("  {severity:<9} {}: {}{place}", finding.flag.as_str(), finding.message);
+        let line = format!("  {severity:<9} {}: {}{place}", finding.flag.as_str(), finding.warning());
         say(&one_line(&line))?;
     }
     Ok(())
@@ -132,15 +144,13 @@ mod tests {
 
     #[test]
     fn the_editors_format_is_read_with_its_subgraphs() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("drawn.json");
         let node =
             |class: &str, value: &str| json!({"id": 3, "type": class, "widgets_values": [value, "image"]});
         let write = |nodes: Value, inner: Value| {
             let drawn = json!({"last_node_id": 3, "version": 0.4, "nodes": nodes, "links": [],
                 "definitions": {"subgraphs": [{"id": "5f0e5c3a-9d0a-4c51-9f8e-3a1b2c4d5e6f", "nodes": inner, "links": []}]}});
-            std::fs::write(&file, drawn.to_string()).unwrap();
-            let findings = look(&Inspector::new(&crate::config::Security::default()), &file).unwrap();
+            let inspector = Inspector::new(&crate::config::Security::default());
+            let findings = look(&inspector, drawn.to_string().as_bytes()).unwrap();
             findings.iter().map(|finding| finding.flag.as_str()).collect::<Vec<_>>()
         };
         let instance = json!({"id": 9, "type": "5f0e5c3a-9d0a-4c51-9f8e-3a1b2c4d5e6f"});

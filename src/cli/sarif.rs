@@ -4,34 +4,50 @@ use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
+use super::{
+    lines::Lines,
+    rules::{level, rule},
+};
 use crate::{
     error::Result,
-    security::{Finding, Severity},
+    security::{Finding, Flag},
 };
 
+/// One file that was looked at.
+pub(super) struct Report<'a> {
+    pub(super) file: &'a Path,
+    /// Its bytes, where they are JSON text: findings are in lines then.
+    pub(super) text: Option<&'a [u8]>,
+    pub(super) looked: &'a Result<Vec<Finding>>,
+}
+
 /// One log of one run over these files.
-pub(super) fn log(reports: &[(&Path, Result<Vec<Finding>>)]) -> Value {
-    let mut rules: Vec<&str> = Vec::new();
+pub(super) fn log(reports: &[Report<'_>]) -> Value {
+    let mut flags: Vec<Flag> = Vec::new();
     let mut results = Vec::new();
     let mut failures = Vec::new();
-    for (file, looked) in reports {
+    for Report { file, text, looked } in reports {
         match looked {
             Ok(findings) => {
+                let mut lines = text.filter(|_| !findings.is_empty()).and_then(Lines::of);
                 for finding in findings {
-                    if !rules.contains(&finding.flag.as_str()) {
-                        rules.push(finding.flag.as_str());
-                    }
-                    results.push(result(file, finding));
+                    let at = flags.iter().position(|flag| *flag == finding.flag).unwrap_or_else(|| {
+                        flags.push(finding.flag);
+                        flags.len() - 1
+                    });
+                    let input = finding.input.as_deref();
+                    let line = lines.as_mut().and_then(|lines| lines.line(finding.way(), input));
+                    results.push(result(file, finding, at, line));
                 }
             }
             Err(error) => failures.push(json!({
                 "level": "error",
                 "message": { "text": error.message() },
-                "locations": [location(file, None)],
+                "locations": [{ "physicalLocation": physical(file, None) }],
             })),
         }
     }
-    let rules: Vec<Value> = rules.iter().map(|rule| json!({ "id": rule })).collect();
+    let rules: Vec<Value> = flags.into_iter().map(rule).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -50,31 +66,38 @@ pub(super) fn log(reports: &[(&Path, Result<Vec<Finding>>)]) -> Value {
     })
 }
 
-fn result(file: &Path, finding: &Finding) -> Value {
-    let level = match finding.severity {
-        Severity::Warning => "warning",
-        Severity::Paid => "note",
-        Severity::Dangerous | Severity::Refused => "error",
-    };
+fn result(file: &Path, finding: &Finding, rule: usize, line: Option<usize>) -> Value {
+    let mut location = json!({ "physicalLocation": physical(file, line) });
+    let places = logical(finding);
+    if let Some(object) = location.as_object_mut().filter(|_| !places.is_empty()) {
+        object.insert("logicalLocations".into(), places.into());
+    }
     json!({
         "ruleId": finding.flag.as_str(),
-        "level": level,
-        "message": { "text": finding.message },
-        "locations": [location(file, Some(finding))],
+        "ruleIndex": rule,
+        "level": level(finding.severity),
+        "message": { "text": finding.warning() },
+        "locations": [location],
     })
 }
 
-fn location(file: &Path, finding: Option<&Finding>) -> Value {
-    let mut location = json!({
-        "physicalLocation": { "artifactLocation": { "uri": reference(file) } },
-    });
-    let node = finding.and_then(|finding| finding.node_id.as_ref());
-    if let (Some(node), Some(object)) = (node, location.as_object_mut()) {
-        let input = finding.and_then(|finding| finding.input.as_deref());
-        let name = input.map_or_else(|| node.clone(), |input| format!("{node}.{input}"));
-        object.insert("logicalLocations".into(), json!([{ "fullyQualifiedName": name, "kind": "element" }]));
+fn physical(file: &Path, line: Option<usize>) -> Value {
+    let mut place = json!({ "artifactLocation": { "uri": reference(file) } });
+    if let (Some(line), Some(object)) = (line, place.as_object_mut()) {
+        object.insert("region".into(), json!({ "startLine": line }));
     }
-    location
+    place
+}
+
+/// The node, or the input and its node.
+fn logical(finding: &Finding) -> Vec<Value> {
+    let Some(node) = &finding.node_id else { return Vec::new() };
+    let place = |name: &str, full: &str, kind: &str| json!({ "name": name, "fullyQualifiedName": full, "kind": kind });
+    let outer = place(node, node, "object");
+    match &finding.input {
+        Some(input) => vec![place(input, &format!("{node}.{input}"), "property"), outer],
+        None => vec![outer],
+    }
 }
 
 /// The file's name as a URI reference.
@@ -93,24 +116,54 @@ fn reference(file: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::Error, security::Flag};
+    use crate::error::Error;
+
+    fn logged(file: &str, text: Option<&str>, looked: &Result<Vec<Finding>>) -> Value {
+        let (file, text) = (Path::new(file), text.map(str::as_bytes));
+        log(&[Report { file, text, looked }])["runs"][0].take()
+    }
 
     #[test]
-    fn findings_become_results_and_unreadable_files_notifications() {
+    fn findings_become_results_with_rule_line_and_place() {
         let finding =
             Finding::new(Flag::DangerousNode, "Dangerous node type: X").node("3", "X").input("code");
-        let reports = [
-            (Path::new("a b#c.json"), Ok(vec![finding.clone(), finding])),
-            (Path::new("b.json"), Err(Error::invalid_input("no workflow"))),
-        ];
-        let log = log(&reports);
-        let run = &log["runs"][0];
-        assert_eq!(run["tool"]["driver"]["rules"], json!([{"id": "dangerous_node"}]));
+        let text = "{\"3\":\n{\"inputs\": {\n\"code\": 1}}}";
+        let run = logged("a b#c.json", Some(text), &Ok(vec![finding.clone(), finding.clone()]));
+        assert_eq!(run["tool"]["driver"]["rules"], json!([rule(Flag::DangerousNode)]));
         assert_eq!(run["results"].as_array().unwrap().len(), 2);
-        assert_eq!(run["results"][0]["level"], "error");
-        assert_eq!(run["results"][0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "3.code");
-        let place = &run["results"][0]["locations"][0]["physicalLocation"];
-        assert_eq!(place["artifactLocation"]["uri"], "a%20b%23c.json");
+        let result = &run["results"][1];
+        assert_eq!((&result["level"], &result["ruleIndex"]), (&json!("error"), &json!(0)));
+        let location = &result["locations"][0];
+        assert_eq!(
+            location["physicalLocation"],
+            json!({"artifactLocation": {"uri": "a%20b%23c.json"}, "region": {"startLine": 3}})
+        );
+        assert_eq!(
+            location["logicalLocations"],
+            json!([
+                {"name": "code", "fullyQualifiedName": "3.code", "kind": "property"},
+                {"name": "3", "fullyQualifiedName": "3", "kind": "object"}
+            ])
+        );
+        let picture = logged("a.png", None, &Ok(vec![finding]));
+        assert!(picture["results"][0]["locations"][0]["physicalLocation"].get("region").is_none());
+    }
+
+    #[test]
+    fn names_of_files_become_uri_references() {
+        for (name, uri) in [
+            ("a:b.json", "a%3Ab.json"),
+            ("é?.json", "%C3%A9%3F.json"),
+            ("/tmp/a.json", "/tmp/a.json"),
+            ("100%25.json", "100%2525.json"),
+        ] {
+            assert_eq!(reference(Path::new(name)), uri);
+        }
+    }
+
+    #[test]
+    fn unreadable_files_become_notifications() {
+        let run = logged("b.json", None, &Err(Error::invalid_input("no workflow")));
         assert_eq!(run["invocations"][0]["executionSuccessful"], false);
         assert_eq!(run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"], "no workflow");
     }

@@ -23,7 +23,7 @@ fn program(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(home: &Path, arguments: &[&str]) -> Result<Output> {
+pub(crate) async fn run(home: &Path, arguments: &[&str]) -> Result<Output> {
     Ok(timeout(BOUND, program(home, arguments).output()).await??)
 }
 

@@ -18,6 +18,7 @@ mod comfy_listing;
 mod comfy_prefix;
 mod commands;
 mod commands_files;
+mod commands_inspect;
 mod commands_setup;
 mod config;
 mod consent;

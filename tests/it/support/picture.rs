@@ -19,3 +19,13 @@ fn written(picture: &RgbaImage) -> Vec<u8> {
     picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
     bytes.into_inner()
 }
+
+/// A PNG that carries the workflow it was made by, as ComfyUI writes it.
+pub(crate) fn carrying(workflow: &serde_json::Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 1, 1);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.add_text_chunk("prompt".into(), workflow.to_string()).unwrap();
+    encoder.write_header().unwrap().write_image_data(&[0]).unwrap();
+    bytes
+}
