@@ -1,67 +1,49 @@
 //! How much work a workflow asks for: pixels × steps × pictures × frames, in megapixel-steps.
 //!
-//! An estimate for the rate limit, from constants alone: what cannot be read counts as one ordinary picture.
+//! An estimate for the rate limit, from constants alone, by the inspector's own reckoning: what it refuses as too much
+//! and what is charged here are the same pixels. What cannot be read counts as one ordinary picture.
 
-use serde_json::Value;
+use super::inspector::Inspector;
+use crate::workflow::Workflow;
 
-use crate::workflow::{Link, Node, Workflow};
-
-/// The size of a picture that comes from a file, whose size is not known here.
+/// The size of a picture whose size is not known here, such as one that comes from a file.
 const ORDINARY_MEGAPIXELS: f64 = 1.0;
 /// More than any workflow does; keeps products finite.
 const MOST: f64 = 1e12;
 
 /// The work of a workflow. Never below zero, always finite.
-pub fn megapixel_steps(workflow: &Workflow) -> f64 {
-    let mut largest = 0.0_f64;
-    let mut steps = 0.0;
-    let mut copies = 1.0;
-    for (_, node) in workflow.iter() {
-        let number = |names: &[&str]| names.iter().find_map(|name| number(workflow, node, name));
-        let at_least_one = |names: &[&str]| number(names).map_or(1.0, |count| count.max(1.0));
-        if let (Some(width), Some(height)) = (number(&["width"]), number(&["height"])) {
-            let frames = at_least_one(&["length", "frames", "num_frames", "video_frames", "frame_count"]);
-            let pictures = at_least_one(&["batch_size", "batch_count"]);
-            largest = largest.max(width.max(0.0) * height.max(0.0) * frames * pictures / 1e6);
+///
+/// Each sampler counts with its steps and the pictures that reach it, each node that makes or resizes pictures once.
+/// The larger of both sums counts: samplers need far longer for a picture than all other nodes together.
+pub fn megapixel_steps(inspector: &Inspector, workflow: &Workflow) -> f64 {
+    let loads = inspector.loads(workflow, ORDINARY_MEGAPIXELS * 1e6);
+    let known = loads.iter().filter(|load| load.is_known).map(|load| load.megapixels);
+    let largest = known.fold(0.0_f64, f64::max);
+    let usual = if largest > 0.0 { largest } else { ORDINARY_MEGAPIXELS };
+    let (mut sampled, mut resized, mut steps) = (0.0, 0.0, 0.0);
+    for load in &loads {
+        // A sampler whose pictures cannot be followed works on the largest there are.
+        let megapixels = if load.is_known { load.megapixels } else { load.megapixels * usual };
+        sampled += megapixels * load.steps;
+        steps += load.steps;
+        if load.resizes {
+            resized += megapixels;
         }
-        if node.class_type.starts_with("Repeat") {
-            copies *= at_least_one(&["amount"]);
-        }
-        copies *= at_least_one(&["scale_by", "upscale_by"]).powi(2);
-        steps += number(&["steps"]).map_or(0.0, |steps| steps.max(0.0));
     }
-    let megapixels = if largest > 0.0 { largest } else { ORDINARY_MEGAPIXELS };
-    (megapixels * copies * steps.max(1.0)).clamp(0.0, MOST)
-}
-
-/// A number in an input, or in the node that a link names.
-fn number(workflow: &Workflow, node: &Node, name: &str) -> Option<f64> {
-    let value = node.inputs.get(name)?;
-    plain(value).or_else(|| {
-        let source = workflow.get(Link::read(value)?.node_id.as_str())?;
-        ["value", "int", "number"].iter().find_map(|name| plain(source.inputs.get(*name)?))
-    })
-}
-
-/// ComfyUI turns text into numbers where it wants numbers.
-fn plain(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) if text.len() <= 32 => text.trim().parse().ok(),
-        _ => None,
-    };
-    number.filter(|number| number.is_finite())
+    let least = if steps > 0.0 || largest > 0.0 { 0.0 } else { ORDINARY_MEGAPIXELS };
+    sampled.max(resized).max(least).clamp(0.0, MOST)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[track_caller]
     fn weighs(value: &Value, expected: f64) {
-        let work = megapixel_steps(&Workflow::from_value(value).unwrap());
+        let inspector = Inspector::new(&crate::config::Security::default());
+        let work = megapixel_steps(&inspector, &Workflow::from_value(value).unwrap());
         assert!((work - expected).abs() < 0.01, "{work}");
     }
 
@@ -88,19 +70,50 @@ mod tests {
     fn repeats_links_and_texts_count_and_odd_values_do_not_break_it() {
         let repeated = json!({
             "1": {"class_type": "LoadImage", "inputs": {"image": "x.png"}},
-            "2": {"class_type": "RepeatLatentBatch", "inputs": {"amount": ["9", 0]}},
-            "3": {"class_type": "LatentUpscaleBy", "inputs": {"scale_by": "2.0"}},
-            "4": {"class_type": "KSampler", "inputs": {"steps": 5}},
+            "2": {"class_type": "RepeatLatentBatch", "inputs": {"samples": ["1", 0], "amount": ["9", 0]}},
+            "3": {"class_type": "LatentUpscaleBy", "inputs": {"samples": ["2", 0], "scale_by": "2.0"}},
+            "4": {"class_type": "KSampler", "inputs": {"latent_image": ["3", 0], "steps": 5}},
             "9": {"class_type": "PrimitiveInt", "inputs": {"value": 8}}
         });
         weighs(&repeated, 160.0);
         let odd = json!({"1": {"class_type": "X", "inputs":
             {"width": -5, "height": "nan", "steps": 1e300, "batch_size": null, "amount": [1, 2]}}});
-        assert!(megapixel_steps(&Workflow::from_value(&odd).unwrap()).is_finite());
+        let inspector = Inspector::new(&crate::config::Security::default());
+        assert!(megapixel_steps(&inspector, &Workflow::from_value(&odd).unwrap()).is_finite());
         let endless: serde_json::Map<String, Value> = (0..400)
-            .map(|n| (n.to_string(), json!({"class_type": "RepeatImageBatch", "inputs": {"amount": 4096}})))
+            .map(|n: u16| {
+                let from = json!([n.saturating_sub(1).to_string(), 0]);
+                (
+                    n.to_string(),
+                    json!({"class_type": "RepeatImageBatch", "inputs": {"image": from, "amount": 4096}}),
+                )
+            })
             .collect();
         weighs(&Value::Object(endless), MOST);
         weighs(&json!({"1": {"class_type": "SaveImage", "inputs": {}}}), 1.0);
+    }
+
+    #[test]
+    fn pictures_count_as_large_as_they_are_where_they_are_worked_on() {
+        let scaled = |class: &str, inputs: Value, steps: u32| {
+            let mut scale = json!({"class_type": class, "inputs": inputs});
+            scale["inputs"]["image"] = json!(["1", 0]);
+            json!({
+                "1": {"class_type": "EmptyImage", "inputs": {"width": 1000, "height": 1000}},
+                "2": scale,
+                "3": {"class_type": "KSampler", "inputs": {"latent_image": ["2", 0], "steps": steps}},
+                "8": {"class_type": "UpscaleModelLoader", "inputs": {"model_name": "2x-soft.pth"}}
+            })
+        };
+        weighs(&scaled("ImageScaleBy", json!({"scale_by": 8}), 10), 640.0);
+        weighs(&scaled("ImageScale", json!({"width": 16_384, "height": 16_384}), 1), 269.44);
+        weighs(&scaled("LatentUpscale", json!({"width": 4_000, "height": 0}), 2), 32.0);
+        weighs(&scaled("ImageScaleToTotalPixels", json!({"megapixels": 9.0}), 2), 18.0);
+        weighs(&scaled("ImageUpscaleWithModel", json!({"upscale_model": ["8", 0]}), 3), 12.0);
+        weighs(&scaled("ImageUpscaleWithModel", json!({"upscale_model": ["7", 0]}), 3), 48.0);
+        // What is enlarged after the sampler is not sampled.
+        let mut after = scaled("ImageScaleBy", json!({"scale_by": 4}), 10);
+        after["3"]["inputs"]["latent_image"] = json!(["1", 0]);
+        weighs(&after, 17.0);
     }
 }

@@ -21,7 +21,7 @@ impl Call {
     /// reaches. What paid nodes cost is charged here.
     pub(crate) async fn allow_work(&self, vetted: &VettedWorkflow) -> Result<Allowance, Stop> {
         let entry = self.find_room().await?;
-        self.gate.take_work(&self.caller, cost::megapixel_steps(vetted.workflow()))?;
+        self.gate.take_work(&self.caller, cost::megapixel_steps(&self.inspector, vetted.workflow()))?;
         let object_info = self.comfy.object_info().await?;
         let charge = match self.estimate(vetted.workflow(), vetted.findings(), &object_info) {
             Some(estimate) => Some(self.gate.ledger().charge(&self.trail, &estimate).await?),

@@ -37,6 +37,45 @@ async fn heavy_work_uses_up_the_allowance_of_many_calls() {
 }
 
 #[tokio::test]
+async fn pictures_that_are_made_larger_count_as_large_as_they_get() {
+    let model = json!({"class_type": "UpscaleModelLoader", "inputs": {"model_name": "4x-none.safetensors"}});
+    for (class, inputs, calls) in [
+        (
+            "ImageScale",
+            json!({"upscale_method": "area", "width": 3000, "height": 3000, "crop": "disabled"}),
+            9,
+        ),
+        ("ImageScaleBy", json!({"upscale_method": "area", "scale_by": 2.0}), 4),
+        ("ImageUpscaleWithModel", json!({"upscale_model": ["8", 0]}), 16),
+    ] {
+        let app = TestApp::with(|config| {
+            config.rate_limits.generation = 18;
+            config.rate_limits.work_per_call = 1;
+        })
+        .await;
+        let mut workflow = heavy_workflow(1);
+        let mut scaled = json!({"class_type": class, "inputs": inputs});
+        scaled["inputs"]["image"] = json!(["1", 0]);
+        workflow["2"]["inputs"]["images"] = json!(["7", 0]);
+        workflow["7"] = scaled;
+        workflow["8"] = model.clone();
+        // Each try takes its share of the eighteen tokens, until one is told what it counts as.
+        let mut refusal = None;
+        for _ in 0..18 {
+            let reply = app.reply("comfyui_run_workflow", json!({"workflow": workflow})).await;
+            if let Err(error) = reply
+                && error.kind() == Kind::RateLimited
+            {
+                refusal = Some(error);
+                break;
+            }
+        }
+        let counts = refusal.unwrap().details()["counts_as_calls"].clone();
+        assert_eq!(counts, json!(calls + 1), "{class}");
+    }
+}
+
+#[tokio::test]
 async fn a_full_queue_takes_no_more_jobs() {
     let app = TestApp::with(|config| config.limits.queue_depth = 2).await;
     let held = app.sim.hold("RigSleep");

@@ -16,7 +16,7 @@ use super::{
     leaf::Found,
     said::{Class, Map, Said},
     structure::Parts,
-    work::{Volume, Work},
+    work::{self, Volume, Work},
 };
 use crate::error::JsonObject;
 
@@ -39,6 +39,8 @@ pub(super) struct Flow<'a> {
     judged: RefCell<Map<(&'a str, Use), Rc<Found>>>,
     /// What nodes make. `None`: not known yet, as with texts.
     volumes: RefCell<Map<&'a str, Option<Volume>>>,
+    /// What is known of pictures that come from files.
+    loaded: Volume,
 }
 
 impl<'a> Flow<'a> {
@@ -52,7 +54,13 @@ impl<'a> Flow<'a> {
             constants: RefCell::default(),
             judged: RefCell::default(),
             volumes: RefCell::default(),
+            loaded: Volume::LEAST,
         }
+    }
+
+    /// The same, where pictures that come from files are taken to be this large.
+    pub(super) fn with_loaded(self, loaded: Volume) -> Self {
+        Self { loaded, ..self }
     }
 
     fn takers(&self) -> &Takers<'a> {
@@ -250,15 +258,45 @@ impl Flow<'_> {
 
     fn made(&self, class: &str, inputs: &JsonObject) -> Volume {
         let class = self.said.class(class);
-        let mut work = Work::new(class.repeats, class.origin);
-        let mut given = Volume::LEAST;
+        let work = self.work(class, inputs);
+        let mut given = if class.loads_pictures { self.loaded } else { Volume::LEAST };
         let volumes = self.volumes.borrow();
-        for (name, value) in inputs {
-            work.add(&self.said.name(name).amount, value);
+        for value in inputs.values() {
             let source = source_of(value).and_then(|source| volumes.get(source).copied().flatten());
             given = given.or(source.unwrap_or(Volume::LEAST));
         }
         work.applied_to(given)
+    }
+
+    /// What the numbers of a node ask for.
+    pub(super) fn work(&self, class: Class, inputs: &JsonObject) -> Work {
+        let mut work = Work::new(class.repeats, class.origin);
+        for (name, value) in inputs {
+            work.add(&self.said.name(name).amount, || self.number(value));
+        }
+        if let Some(factor) = self.enlargement(inputs) {
+            work.enlarge(factor);
+        }
+        work
+    }
+
+    /// By how much a model enlarges what the node gets.
+    pub(super) fn enlargement(&self, inputs: &JsonObject) -> Option<f64> {
+        let model = source_of(inputs.get("upscale_model")?)?;
+        let name = self.node(model).and_then(|(_, _, inputs)| inputs.get("model_name")?.as_str());
+        Some(work::enlargement(name.unwrap_or_default()))
+    }
+
+    /// A number in an input, or the one constant in the node that a link names.
+    pub(super) fn number(&self, value: &Value) -> Option<f64> {
+        work::number(value).or_else(|| {
+            let (_, _, inputs) = self.node(source_of(value)?)?;
+            let mut constants = inputs.values();
+            match (constants.next(), constants.next()) {
+                (Some(only), None) => work::number(only),
+                _ => None,
+            }
+        })
     }
 }
 

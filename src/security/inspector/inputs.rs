@@ -161,6 +161,14 @@ pub(super) fn loads(class: &str) -> bool {
     lower.contains("load") || lower.contains("open") || lower.contains("import") || lower.contains("read")
 }
 
+/// True for classes that read pictures, films or latents from a file.
+pub(super) fn loads_pictures(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    loads(class)
+        && !lower.contains("model")
+        && ["image", "video", "mask", "latent", "picture"].iter().any(|word| lower.contains(word))
+}
+
 /// True for classes that turn words into conditioning and do nothing else with them.
 pub(super) fn encodes_text(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();

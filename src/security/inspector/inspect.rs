@@ -39,6 +39,14 @@ impl Inspector {
         Self { rules: Rules::new(security), lists: Lists::new(security), memory: Memory::default() }
     }
 
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub(super) fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
     /// Everything that is wrong with a workflow. Linear in its size.
     pub fn inspect(&self, workflow: &Workflow, knowledge: &Knowledge<'_>) -> Vec<Finding> {
         self.inspect_value(&workflow.to_value(), knowledge)

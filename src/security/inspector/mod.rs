@@ -9,6 +9,7 @@
 //! | `excerpt` | the part of a text that a finding shows |
 //! | `text`, `code`, `reading`, `encoded` | code in text, through its disguises |
 //! | `inputs`, `places`, `work`, `wording` | purposes of inputs; paths and URLs; sizes; text for the assistant |
+//! | `reckoning` | how much each node makes, for the rate limit |
 //! | `drawn` | the editor's format as a graph |
 //! | `structure`, `replacements` | what is no workflow; what runs in another class's place |
 //! | `verdict` | the table “What a finding does” |
@@ -31,6 +32,7 @@ mod place;
 mod places;
 mod question;
 mod reading;
+mod reckoning;
 mod replacements;
 mod said;
 mod structure;

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use super::{
     class_name,
     classes::{self, Lists, Origin},
-    inputs::{Name, Purpose, encodes_text, loads, shows_text},
+    inputs::{Name, Purpose, encodes_text, loads, loads_pictures, shows_text},
     inspect::Knowledge,
     names, replacements,
 };
@@ -35,6 +35,7 @@ struct ClassName {
     shows: bool,
     passes: bool,
     loads: bool,
+    loads_pictures: bool,
     repeats: bool,
     subgraph: bool,
     /// Not what it looks like.
@@ -52,6 +53,7 @@ impl ClassName {
             shows: shows_text(class),
             passes: passes_text(class),
             loads: loads(class),
+            loads_pictures: loads_pictures(class),
             repeats: class.contains("Repeat") || class.contains("Batch"),
             subgraph: is_subgraph(class),
             disguised: class_name::is_disguised(class),
@@ -73,6 +75,8 @@ pub(super) struct Class {
     pub(super) passes: bool,
     /// Reads a file named in an input.
     pub(super) loads: bool,
+    /// What it reads are pictures.
+    pub(super) loads_pictures: bool,
     /// Makes many of one.
     pub(super) repeats: bool,
     /// Stands for a graph that the server does not know.
@@ -176,6 +180,7 @@ impl<'a> Said<'a> {
             shows: name.shows,
             passes: name.passes,
             loads: name.loads,
+            loads_pictures: name.loads_pictures,
             repeats: name.repeats,
             subgraph: name.subgraph && !info.is_some_and(|info| info.contains(class)),
             plain: !name.disguised && !dangerous && !classes::is_paid(class, info) && may_run && !replaced,

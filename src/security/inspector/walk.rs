@@ -145,7 +145,7 @@ impl<'a> Walk<'a> {
         let mut inner = 0;
         for (name, value) in inputs {
             let step = Step::Root(name, self.said.name(name));
-            if let Some(why) = work.add(&step.inner().amount, value) {
+            if let Some(why) = work.add(&step.inner().amount, || flow.number(value)) {
                 self.suspicious(place, Flag::ResourceAbuse, name, &why, None);
             }
             self.key(place, step);
@@ -156,6 +156,9 @@ impl<'a> Walk<'a> {
                 pieces.push((step, text));
             }
             inner += self.value(value, step, place, flow, 1);
+        }
+        if let Some(factor) = flow.enlargement(inputs) {
+            work.enlarge(factor);
         }
         let grown =
             || (work.enlarges() && place.is_in_graph()).then(|| flow.volume(place.id)?.excess()).flatten();

@@ -34,6 +34,8 @@ pub(super) struct Amount {
     side: bool,
     /// It is a side, or a number of frames.
     extent: bool,
+    /// It is the size of a picture, in millions of pixels.
+    megapixels: bool,
     /// What a picture grows by.
     factor: bool,
     /// Less than nothing makes no sense.
@@ -71,7 +73,9 @@ impl Amount {
             most: of(true).map(|repeating| (repeating, of(false))),
             batch: (is_batch(words, true), is_batch(words, false)),
             side: whole && matches!(last, "width" | "height"),
-            extent: whole && matches!(last, "width" | "height" | "length" | "frames"),
+            extent: whole && matches!(last, "width" | "height" | "length" | "frames")
+                || is_frame_count(words),
+            megapixels: whole && last == "megapixels",
             factor: matches!(last, "by" | "factor" | "multiplier" | "scale")
                 && words.iter().any(|w| w.contains("scale") || w == "resize"),
             counts: matches!(last, "width" | "height" | "steps" | "length" | "frames" | "size" | "amount"),
@@ -87,7 +91,11 @@ pub(super) struct Work {
     many: f64,
     area: f64,
     sides: usize,
+    /// Sides of no length: they follow from the other and from the picture.
+    open_sides: usize,
     factor: f64,
+    /// The size that a picture gets whatever it had.
+    target: Option<f64>,
     excessive: bool,
 }
 
@@ -95,22 +103,36 @@ impl Work {
     /// Nothing yet, in a class of this origin that `repeats` things or not.
     pub(super) fn new(repeats: bool, origin: Origin) -> Self {
         let least = if origin == Origin::Core { 0.0 } else { -1.0 };
-        Self { repeats, least, many: 1.0, area: 1.0, sides: 0, factor: 1.0, excessive: false }
+        Self {
+            repeats,
+            least,
+            many: 1.0,
+            area: 1.0,
+            sides: 0,
+            open_sides: 0,
+            factor: 1.0,
+            target: None,
+            excessive: false,
+        }
     }
 
     /// Adds one input, and says why it is too much.
-    pub(super) fn add(&mut self, amount: &Amount, value: &Value) -> Option<String> {
+    pub(super) fn add(&mut self, amount: &Amount, number: impl FnOnce() -> Option<f64>) -> Option<String> {
         let (repeating, single) = amount.most?;
         let most = if self.repeats { repeating } else { single? };
-        let number = number(value)?;
+        let number = number()?;
         let batch = if self.repeats { amount.batch.0 } else { amount.batch.1 };
-        if amount.side {
+        if amount.side && number < 1.0 {
+            self.open_sides += 1;
+        } else if amount.side {
             self.sides += 1;
-            self.area *= number.max(1.0);
+            self.area *= number;
         } else if amount.extent || batch {
             self.many *= number.max(1.0);
         } else if amount.factor {
             self.factor *= number.max(1.0);
+        } else if amount.megapixels {
+            self.target = Some(number.max(0.0) * 1e6);
         }
         let why = if number > most {
             format!("{number} is more than {most}")
@@ -125,19 +147,40 @@ impl Work {
 
     /// Why all inputs together are too much, though each alone is not.
     pub(super) fn together(&self) -> Option<String> {
-        let pixels = self.area * self.many;
-        (self.sides >= 2 && !self.excessive).then(|| too_many(pixels)).flatten()
+        let pixels = self.fixed_area()? * self.many;
+        (!self.excessive).then(|| too_many(pixels)).flatten()
+    }
+
+    /// The size that the node gives its pictures, whatever they had. An open side is taken to be like the other.
+    fn fixed_area(&self) -> Option<f64> {
+        match (self.sides, self.open_sides) {
+            (0, _) | (1, 0) => self.target,
+            (1, _) => Some(self.area * self.area),
+            _ => Some(self.area),
+        }
+    }
+
+    /// The node enlarges by a model, which does so by its own factor.
+    pub(super) fn enlarge(&mut self, factor: f64) {
+        self.factor = self.factor.max(factor);
+    }
+
+    /// True when the node decides how large its pictures are, or how many.
+    pub(super) fn resizes(&self) -> bool {
+        self.fixed_area().is_some() || self.factor > 1.0 || self.many > 1.0
     }
 
     /// True when the node may make pictures larger that it gets from others.
     pub(super) fn enlarges(&self) -> bool {
-        !self.excessive && (self.factor > 1.0 || (self.sides >= 2 && self.area >= LARGE))
+        !self.excessive && (self.factor > 1.0 || self.fixed_area().is_some_and(|area| area >= LARGE))
     }
 
     /// What the node makes of what it gets.
     pub(super) fn applied_to(&self, given: Volume) -> Volume {
-        let area = if self.sides >= 2 { self.area } else { given.area * self.factor * self.factor };
-        Volume { area: area.min(1e30), many: (given.many * self.many).min(1e30) }
+        let fixed = self.fixed_area();
+        let area = fixed.unwrap_or(given.area * self.factor * self.factor);
+        let many = (given.many * self.many).min(1e30);
+        Volume { area: area.min(1e30), many, is_known: given.is_known || fixed.is_some() }
     }
 }
 
@@ -148,15 +191,21 @@ pub(super) struct Volume {
     pub(super) area: f64,
     /// How many there are.
     pub(super) many: f64,
+    /// The graph says how large they are, and not only by how much they grow.
+    pub(super) is_known: bool,
 }
 
 impl Volume {
     /// One pixel, as far as anybody knows.
-    pub(super) const LEAST: Self = Self { area: 1.0, many: 1.0 };
+    pub(super) const LEAST: Self = Self { area: 1.0, many: 1.0, is_known: false };
 
     /// The larger of both, each by itself.
     pub(super) fn or(self, other: Self) -> Self {
-        Self { area: self.area.max(other.area), many: self.many.max(other.many) }
+        Self {
+            area: self.area.max(other.area),
+            many: self.many.max(other.many),
+            is_known: self.is_known || other.is_known,
+        }
     }
 
     /// Why it is too much.
@@ -170,6 +219,30 @@ fn too_many(pixels: f64) -> Option<String> {
         .then(|| format!("{pixels:.0} pixels over all pictures and frames are more than {MOST_PIXELS:.0}"))
 }
 
+/// `num_frames` and `frame_count`, but not `skip_first_frames`.
+fn is_frame_count(words: &[String]) -> bool {
+    match words {
+        [first, last] => {
+            (matches!(first.as_str(), "num" | "video" | "total") && last == "frames")
+                || (first == "frame" && last == "count")
+        }
+        _ => false,
+    }
+}
+
+/// By how much a model enlarges, by what its file is called: `4x-sharp`, `RealESRGAN_x2`. Most do so by four.
+pub(super) fn enlargement(name: &str) -> f64 {
+    const ORDINARY: f64 = 4.0;
+    let name = name.as_bytes();
+    let digit = |at: Option<usize>| {
+        let byte = name.get(at?)?;
+        matches!(byte, b'1'..=b'9').then(|| f64::from(byte - b'0'))
+    };
+    let marks = name.iter().enumerate().filter(|(_, byte)| byte.eq_ignore_ascii_case(&b'x'));
+    let mut factors = marks.filter_map(|(at, _)| digit(at.checked_sub(1)).or_else(|| digit(Some(at + 1))));
+    factors.next().unwrap_or(ORDINARY)
+}
+
 /// An `amount` is one of pictures where the class repeats them, and a length where it cuts them.
 fn is_batch(words: &[String], repeats: bool) -> bool {
     let has = |word: &str| words.iter().any(|w| w == word);
@@ -177,12 +250,13 @@ fn is_batch(words: &[String], repeats: bool) -> bool {
 }
 
 /// ComfyUI turns text into numbers where it wants numbers.
-fn number(value: &Value) -> Option<f64> {
-    match value {
+pub(super) fn number(value: &Value) -> Option<f64> {
+    let number: Option<f64> = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) if text.len() <= 32 => text.trim().parse().ok(),
         _ => None,
-    }
+    };
+    number.filter(|number| !number.is_nan())
 }
 
 #[cfg(test)]
@@ -194,7 +268,8 @@ mod tests {
     fn count(inputs: &Value) -> usize {
         let mut work = Work::new(true, Origin::Core);
         let inputs = inputs.as_object().unwrap().iter();
-        let alone = inputs.filter_map(|(name, value)| work.add(&Name::read(name).amount, value)).count();
+        let alone =
+            inputs.filter_map(|(name, value)| work.add(&Name::read(name).amount, || number(value))).count();
         alone + usize::from(work.together().is_some())
     }
 
@@ -221,5 +296,19 @@ mod tests {
         assert_eq!(count(&json!({"amount": 100_000})), 1);
         assert_eq!(count(&json!({"width": -8})), 1);
         assert_eq!(count(&json!({"width": 8192, "height": 8192, "length": 4096})), 1);
+    }
+
+    #[test]
+    fn a_models_name_tells_by_how_much_it_enlarges() {
+        for (name, factor) in [
+            ("4x-UltraSharp.pth", 4.0),
+            ("RealESRGAN_x2plus.pth", 2.0),
+            ("8x_NMKD-Faces.pth", 8.0),
+            ("1xDeJPG.pth", 1.0),
+            ("experimental.pth", 4.0),
+            ("", 4.0),
+        ] {
+            assert!((enlargement(name) - factor).abs() < 0.01, "{name}");
+        }
     }
 }
