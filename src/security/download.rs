@@ -125,7 +125,8 @@ impl DownloadRules {
     /// What the path must look like on known hosts, in the first request or on a `hop`. Returns the file name in it.
     fn check_path(&self, url: &StrictUrl, hop: bool) -> Result<Option<String>> {
         if url.port() != 443 {
-            return Err(refuse("its port is not 443"));
+            return Err(refuse(&format!("its port is {}, not 443", url.port()))
+                .hint("only the usual port of https is accepted: leave the port out of the address"));
         }
         let segments = url.segments();
         if segments.iter().any(|segment| segment.is_empty()) {

@@ -10,7 +10,10 @@ use super::Call;
 use crate::{
     comfy::{FileType, OutputRef},
     error::{Error, Kind, Result},
-    security::path::{OutputName, Subfolder},
+    security::{
+        display,
+        path::{OutputName, Subfolder},
+    },
     workflow::nearest,
 };
 
@@ -30,12 +33,17 @@ impl InputPicture {
             [(" [input]", FileType::Input), (" [output]", FileType::Output), (" [temp]", FileType::Temp)];
         let named = roots.iter().find_map(|(end, kind)| Some((text.strip_suffix(end)?, *kind)));
         let (path, kind) = named.unwrap_or((text, FileType::Input));
+        if path.starts_with('/') {
+            return Err(Error::invalid_input(format!(
+                "`{}` is an absolute path; give one below ComfyUI's {} folder",
+                display::sanitize(path),
+                kind.as_str()
+            )));
+        }
         let (subfolder, filename) = path.rsplit_once('/').unwrap_or(("", path));
-        let file = OutputRef {
-            filename: OutputName::parse(filename)?,
-            subfolder: Subfolder::parse(subfolder)?,
-            kind,
-        };
+        // The folder first: what is wrong with `../../etc/passwd` is not its extension.
+        let subfolder = Subfolder::parse(subfolder)?;
+        let file = OutputRef { filename: OutputName::parse(filename)?, subfolder, kind };
         Ok(Self { text: text.to_owned(), file })
     }
 
@@ -121,6 +129,15 @@ mod tests {
     fn refuses_what_leaves_the_folder() {
         for text in ["../a.png", "/etc/a.png", "a/../../b.png", "C:\\a.png", "a.png [elsewhere]", "..", "a"] {
             assert!(InputPicture::parse(text).is_err(), "{text}");
+        }
+        for (text, why) in [
+            ("../../etc/passwd", "climbs"),
+            ("/a.png", "an absolute path"),
+            ("/a.png [output]", "an absolute path"),
+            ("a.html", "none of png, jpg"),
+        ] {
+            let error = InputPicture::parse(text).unwrap_err();
+            assert!(error.message().contains(why), "{text}: {error}");
         }
     }
 }

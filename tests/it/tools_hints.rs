@@ -61,6 +61,28 @@ async fn a_caller_without_jobs_is_told_that_others_have_some() {
 }
 
 #[tokio::test]
+async fn names_say_what_is_wrong_with_them() {
+    let app = TestApp::start().await;
+    let page = "PGh0bWw+";
+    for (tool, args, said) in [
+        ("comfyui_upload_image", json!({"filename": "a.html", "image_data": page}), "none of png, jpg, jpeg"),
+        ("comfyui_get_image", json!({"filename": "x.png [output]"}), "the folder as `type`"),
+        ("comfyui_get_image", json!({"filename": "b.png", "subfolder": "a//b"}), "two slashes in a row"),
+        ("comfyui_transform_image", json!({"image": "../../etc/passwd", "prompt": "x"}), "`../../etc`"),
+        ("comfyui_transform_image", json!({"image": "/etc/a.png", "prompt": "x"}), "an absolute path"),
+        ("comfyui_get_asset_metadata", json!({"asset_id": "asset-1"}), "those begin with `asset_`"),
+    ] {
+        let error = refused(&app, tool, args).await;
+        assert!(error.message().contains(said), "{tool}: {error}");
+    }
+    let url = "https://huggingface.co:8443/a/b/resolve/main/x.safetensors";
+    let args = json!({"url": url, "folder": "loras", "filename": "x.safetensors"});
+    let error = app.refused("comfyui_download_model", args).await;
+    assert!(error.message().contains("its port is 8443, not 443"), "{error}");
+    assert!(error.hint_text().unwrap().contains("leave the port out"), "{error}");
+}
+
+#[tokio::test]
 async fn a_time_to_wait_without_a_wish_to_wait_is_told() {
     let app = TestApp::start().await;
     let told = |answer: &Value| answer["warnings"].to_string().contains("`wait_seconds` has no effect");

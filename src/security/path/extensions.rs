@@ -3,6 +3,9 @@
 /// What may be uploaded.
 pub(super) const UPLOAD: &[&str] = &["png", "jpg", "jpeg", "webp", "gif", "json"];
 
+/// Said about any other.
+pub(super) const NO_UPLOAD: &str = "its extension is none of png, jpg, jpeg, webp, gif, json";
+
 /// What may be read back: every kind of file that ComfyUI's own and the usual custom nodes save.
 pub(super) const OUTPUT: &[&str] = &[
     // pictures
@@ -58,8 +61,25 @@ pub(super) const OUTPUT: &[&str] = &[
     "npy",
 ];
 
+/// Said about any other.
+pub(super) const NO_OUTPUT: &str = "its extension is none of png, jpg, jpeg, webp, gif, avif, bmp, tif, tiff, exr, hdr, \
+    apng, jxl, mp4, webm, mov, mkv, avi, m4v, ogv, wav, mp3, flac, ogg, opus, m4a, aac, glb, gltf, obj, ply, stl, fbx, \
+    usdz, splat, spz, ksplat, txt, json, csv, srt, vtt, md, latent, safetensors, npy";
+
 /// The extension of `name`, in lower case; `None` without one.
 pub(super) fn extension_of(name: &str) -> Option<String> {
     let (stem, extension) = name.rsplit_once('.')?;
     (!stem.is_empty() && !extension.is_empty()).then(|| extension.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_the_list() {
+        for (list, said) in [(UPLOAD, NO_UPLOAD), (OUTPUT, NO_OUTPUT)] {
+            assert_eq!(said, format!("its extension is none of {}", list.join(", ")));
+        }
+    }
 }

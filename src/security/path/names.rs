@@ -68,11 +68,13 @@ macro_rules! name_type {
 
 name_type!(
     /// The name of a file to upload: one component with a picture's extension (or `.json`).
-    UploadName, "a file name to upload", MOST_COMPONENT_BYTES, |text| check_file(text, extensions::UPLOAD)
+    UploadName, "a file name to upload", MOST_COMPONENT_BYTES,
+    |text| check_file(text, extensions::UPLOAD, extensions::NO_UPLOAD)
 );
 name_type!(
     /// The name of a file that ComfyUI made: one component with the extension of something it saves.
-    OutputName, "an output's file name", MOST_COMPONENT_BYTES, |text| check_file(text, extensions::OUTPUT)
+    OutputName, "an output's file name", MOST_COMPONENT_BYTES,
+    |text| check_file(text, extensions::OUTPUT, extensions::NO_OUTPUT)
 );
 name_type!(
     /// A folder below ComfyUI's input or output folder; empty is that folder itself.
@@ -95,15 +97,20 @@ name_type!(
     PathSegment, "a name in a URL", MOST_COMPONENT_BYTES, |text| check_component(text, Kind::Segment)
 );
 
-fn check_file(text: &str, extensions: &[&str]) -> std::result::Result<(), Refusal> {
+fn check_file(text: &str, extensions: &[&str], otherwise: &'static str) -> std::result::Result<(), Refusal> {
     check_component(text, Kind::Name)?;
+    if text.ends_with("[input]") || text.ends_with("[output]") || text.ends_with("[temp]") {
+        return Err(Refusal(
+            "it ends with the mark of a folder; give the name without it, and the folder as `type`",
+        ));
+    }
     if text.contains("..") {
         return Err(Refusal("it has `..`, which ComfyUI refuses to show"));
     }
     match extension_of(text) {
-        None => Err(Refusal("it has no extension")),
+        None => Err(Refusal("it has no extension such as `.png`")),
         Some(extension) if extensions.contains(&extension.as_str()) => Ok(()),
-        Some(_) => Err(Refusal("its extension is not on the list")),
+        Some(_) => Err(Refusal(otherwise)),
     }
 }
 

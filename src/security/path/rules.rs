@@ -58,6 +58,9 @@ pub(crate) fn check_relative(raw: &str) -> Result<Vec<&str>, Refusal> {
     if parts.len() > MOST_LEVELS {
         return Err(Refusal("it has more than 32 levels"));
     }
+    if trimmed.is_empty() || (parts.len() > 1 && parts.iter().any(|part| part.is_empty())) {
+        return Err(Refusal("it has two slashes in a row, with no name between them"));
+    }
     for part in &parts {
         check_component(part, Kind::Name)?;
     }
@@ -74,7 +77,7 @@ fn check_view(view: &View, kind: Kind) -> Result<(), Refusal> {
         return Err(Refusal("it has a path separator, plain or encoded"));
     }
     if text.chars().all(|c| c == '.' || c.is_whitespace()) {
-        return Err(Refusal("it is a dot component"));
+        return Err(Refusal("it climbs with a part of dots; give a path inside of the folder"));
     }
     if text.chars().any(char::is_control) {
         return Err(Refusal("it has control characters"));

@@ -3,7 +3,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::*;
 
-fn reason(result: crate::error::Result<UploadName>) -> String {
+fn reason<T: std::fmt::Debug>(result: crate::error::Result<T>) -> String {
     let error = result.unwrap_err();
     error.message().rsplit(": ").next().unwrap().to_owned()
 }
@@ -60,11 +60,28 @@ fn names_the_rule() {
     for name in ["%7ebob.png", "%24(id).png", "%60id%60.png", "%2drf.png"] {
         assert!(UploadName::parse(name).is_err(), "{name}");
     }
-    assert_eq!(reason(UploadName::parse("x.svg")), "its extension is not on the list");
+    assert_eq!(
+        reason(UploadName::parse("x.svg")),
+        "its extension is none of png, jpg, jpeg, webp, gif, json"
+    );
     assert_eq!(
         reason(UploadName::parse("a\u{e9}e\u{301}.png")).split(',').next().unwrap(),
         "it mixes composed and decomposed characters"
     );
+}
+
+#[test]
+fn names_what_is_wrong_with_a_path() {
+    assert_eq!(reason(Subfolder::parse("a//b")), "it has two slashes in a row, with no name between them");
+    assert_eq!(
+        reason(Subfolder::parse("../../etc")),
+        "it climbs with a part of dots; give a path inside of the folder"
+    );
+    assert_eq!(
+        reason(OutputName::parse("x.png [output]")),
+        "it ends with the mark of a folder; give the name without it, and the folder as `type`"
+    );
+    assert!(reason(OutputName::parse("x.html")).starts_with("its extension is none of png, jpg"));
 }
 
 #[test]
