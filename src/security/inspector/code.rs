@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::{excerpt::around, reading::Reading, text::Text};
+use super::{excerpt::around, programs::OTHER_LANGUAGES, reading::Reading, text::Text};
 
 /// Code beyond doubt, whatever the input is called.
 const CERTAIN: &[&str] = &[
@@ -31,7 +31,7 @@ const CERTAIN: &[&str] = &[
     r"\{\{[^{}]{0,200}(__|\bconfig\b|\bself\.|\bcycler\b|\blipsum\b|\bjoiner\b|\bnamespace\b|\brequest\.|\bpopen\b|\|\s*attr\()",
     r"\|\s*attr\(",
     r"\{\d*\.__",
-    r"\{%\s*(import|include|for|set|if)\b",
+    r"\{%[-+]?\s*(import|include|from|extends)\b|\{%[^%\n]{0,200}\b(cycler|lipsum|joiner|self\.|config\.|request\.)",
     // shells
     r"/bin/((ba|z|da|k|c)?sh|python\d?|perl|busybox)\b",
     r"/dev/(tcp|udp)/",
@@ -48,7 +48,7 @@ const CERTAIN: &[&str] = &[
     r"\binvoke-(expression|webrequest)\b",
     r"\bcmd(\.exe)?\s+/[ck]\b",
     r"\brm\s+-\w*[rf]\w*\s",
-    r"\bbash\s+-[ic]\b",
+    r"\b(ba|z|da|k)?sh\s+-[ic]\b",
     r"\bpython\d?\s+-c\b",
     // JavaScript, Lua, others
     r"\.constructor\.constructor\b",
@@ -68,7 +68,7 @@ const LIKELY: &[&str] = &[
     r"\b(eval|exec|execfile|compile|__import__|getattr|setattr|globals|locals|vars|breakpoint|chr|open|input)\(",
     r"[=(,\[:]\s*(eval|exec|__import__|system|popen)\b",
     r"\b(subprocess|importlib|ctypes|pickle|marshal)\b",
-    r"\bimport\s+[a-z_]\w*",
+    r"(^|[;:\n\r{}()'\x22`=,>])\s*import\s+[a-z_*{][\w.*]*\s*($|[;,\n\r#]|as\b|from\b)",
     r"\b__\w+__\b",
     r"\blambda\b[^:\n]{0,80}:",
     r"`[^`\n]+`",
@@ -77,7 +77,7 @@ const LIKELY: &[&str] = &[
     r"@(eval|exec|input|compile|print)\b",
     r#"\bexec\s+['"]"#,
     r"\\n\{[a-z ]+\}",
-    r"\{\{\s*\w+\s*[*+]\s*\w+|\{\{.*\(|#\{[^}]*\}|%x\(",
+    r"\{\{\s*\w+\s*[*+]\s*\w+|\{\{[^}|\n]*\(|\{\{[^}\n]*[\])]\(|#\{[^}]*\}|%x\(",
     r"\b(fetch|settimeout|setinterval|require|alert)\(",
     r"\b(requests|urllib|httpx|socket|shutil|pathlib|builtins|codecs|binascii)\.\w",
     r"\.(decode|decompress|unpack|loads|popen|system|spawn|connect|format_map)\(",
@@ -91,13 +91,14 @@ const LIKELY: &[&str] = &[
     r"(^|\s)--(upload-pack|receive-pack|exec|config|output|post-file|checkpoint-action)\b",
     r"(^|\s)-o?proxycommand\b|\bproxycommand=",
     r"\btextfile=|(^|\s)-i\s+(/|concat:|http|subfile:|file:)|\bconcat:|\bsubfile,",
-    r"\b(drop|truncate)\s+table\b|\bunion\s+select\b|;\s*(select|insert|delete|update)\s",
+    r"\bunion\s+select\b|;\s*(select|insert|delete|update|drop|truncate|alter|attach)\s",
     r"\$\{[^}]*\}",
     r"\bwhile\s*\(?\s*(true|1)\b",
 ];
 
 static CERTAIN_CODE: LazyLock<Option<Regex>> = LazyLock::new(|| any_of(CERTAIN));
-static LIKELY_CODE: LazyLock<Option<Regex>> = LazyLock::new(|| any_of(&[CERTAIN, LIKELY].concat()));
+static LIKELY_CODE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| any_of(&[CERTAIN, LIKELY, OTHER_LANGUAGES].concat()));
 
 fn any_of(patterns: &[&str]) -> Option<Regex> {
     // Byte classes: Unicode word boundaries would leave the fast engine at the first non-ASCII letter.

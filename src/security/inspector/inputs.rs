@@ -26,6 +26,7 @@ const PROSE: &[&str] = &[
     "subject",
     "story",
     "dialogue",
+    "speech",
     "label",
     "keyword",
     "keywords",
@@ -71,6 +72,45 @@ const CODE: &[&str] = &[
     "repo",
     "source",
 ];
+/// Inputs whose text is written in a programming language or in none.
+const LANGUAGE: &[&str] = &[
+    "code",
+    "script",
+    "python",
+    "py",
+    "pycode",
+    "eval",
+    "exec",
+    "expression",
+    "expr",
+    "formula",
+    "equation",
+    "program",
+    "function",
+    "func",
+    "lambda",
+    "javascript",
+    "js",
+    "lua",
+    "macro",
+    "snippet",
+    "statement",
+    "handler",
+    "callback",
+    "predicate",
+    "condition",
+    "mapper",
+    "transform",
+    "hook",
+    "postprocess",
+    "preprocess",
+    "sql",
+    "shell",
+    "bash",
+];
+/// Inputs that instruct another model or hold a part of its chat format.
+const CHAT: &[&str] =
+    &["system", "template", "instruction", "instructions", "stop", "token", "tokens", "persona"];
 const COMMAND: &[&str] = &["command", "commands", "cmd", "shell", "bash", "argv"];
 const PATH: &[&str] = &[
     "path",
@@ -104,6 +144,10 @@ pub(super) struct Purpose {
     pub(super) code: bool,
     /// Something that may be run by a shell.
     pub(super) command: bool,
+    /// A program's text, or nothing that looks like it.
+    pub(super) language: bool,
+    /// What another model is told.
+    pub(super) chat: bool,
     /// A place in the file system.
     pub(super) path: bool,
     /// A place on the network.
@@ -116,6 +160,8 @@ pub(super) struct Name {
     prose: bool,
     code: bool,
     command: bool,
+    language: bool,
+    chat: bool,
     path: bool,
     media: bool,
     url: bool,
@@ -135,10 +181,23 @@ impl Name {
             words.iter().any(|word| list.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit())))
         };
         let (prose, code, command) = (any(PROSE), any(CODE), any(COMMAND));
+        let (language, chat) = (any(LANGUAGE), any(CHAT));
         let (path, media, url) = (any(PATH), any(MEDIA), any(URL));
         let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let amount = Amount::read(&words);
-        Self { prose, code, command, path, media, url, secret: is_secret_key(name), plain, amount }
+        Self {
+            prose,
+            code,
+            command,
+            language,
+            chat,
+            path,
+            media,
+            url,
+            secret: is_secret_key(name),
+            plain,
+            amount,
+        }
     }
 
     /// What an input of this name is for, in a class of this origin that `loads` files or not.
@@ -148,6 +207,8 @@ impl Name {
             prose: self.prose && !self.code && !path,
             code: self.code,
             command: self.command,
+            language: self.language && !path,
+            chat: self.chat,
             path,
             // Core nodes talk to nobody; a `server` there is a word like any other.
             url: self.url && origin != Origin::Core,
@@ -173,7 +234,9 @@ pub(super) fn loads_pictures(class: &str) -> bool {
 pub(super) fn encodes_text(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();
     let encodes = lower.contains("encode") || lower.contains("conditioning");
-    encodes && ["clip", "text", "prompt", "wildcard", "t5"].iter().any(|word| lower.contains(word))
+    (encodes && ["clip", "text", "prompt", "wildcard", "t5"].iter().any(|word| lower.contains(word)))
+        || lower.contains("detailer")
+        || words(class).iter().any(|word| word == "tts")
 }
 
 /// True for classes that show a value to people.

@@ -12,8 +12,9 @@ use super::{
     flow::{Flow, Use},
     inputs::Purpose,
     place::{Place, Step},
-    places,
+    places, programs,
     reading::{Reading, readings},
+    shape,
     text::{Text, kind},
     wording,
 };
@@ -91,6 +92,10 @@ pub(super) type Found = Vec<Fault>;
 pub(super) fn usage(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> Use {
     let purpose = of_place(step, place);
     let only_words = is_only_words(place, purpose, flow);
+    if purpose.prose && (place.said.shows || is_condition(step.input())) {
+        // Nothing runs there either, as in a note.
+        return (purpose, Origin::EditorOnly, false, only_words);
+    }
     // Nodes that are not ComfyUI's own may run what they get, unless it only becomes words for a model.
     (purpose, place.origin, place.origin == Origin::Custom && !only_words, only_words)
 }
@@ -145,9 +150,17 @@ fn runs(text: Text<'_>, readings: &[Reading<'_>], purpose: Purpose) -> Option<Fa
     if let Some(sight) = sight(text, readings, doubt(purpose)) {
         return Some(Fault::code(sight));
     }
+    if purpose.language
+        && let Some(end) = shape::end_of_code(text)
+    {
+        let excerpt = excerpt::around(&text, end);
+        return Some(Fault::new(Flag::CodeInInput, "it has the shape of code", Some(excerpt)));
+    }
     let option = purpose.url || purpose.path || purpose.code;
     let why = if purpose.command && is_command(&text) {
         "a command line"
+    } else if purpose.path && programs::runs_as_name(&text) {
+        "a command in place of a name or behind it"
     } else if purpose.code && names_host_files(text) {
         "files outside of ComfyUI's folders"
     } else if option && is_option(&text) && !is_arguments(&text, purpose) {
@@ -188,6 +201,8 @@ fn of_place(step: Step<'_>, place: Place<'_>) -> Purpose {
         prose: inner.prose && !outer.code,
         code: outer.code || inner.code,
         command: outer.command || inner.command,
+        language: outer.language || inner.language,
+        chat: outer.chat || inner.chat,
         path: outer.path || inner.path,
         url: outer.url || inner.url,
     }
@@ -207,6 +222,11 @@ fn is_only_words(place: Place<'_>, purpose: Purpose, flow: &Flow<'_>) -> bool {
                 || (place.is_in_graph() && flow.reaches_only_words(place.id))
         }
     }
+}
+
+/// True for the inputs of packs' own loaders and samplers that become conditioning.
+fn is_condition(input: &str) -> bool {
+    ["positive", "negative"].iter().any(|start| input.starts_with(start))
 }
 
 fn doubt(purpose: Purpose) -> Doubt {
@@ -269,7 +289,8 @@ fn judge_words(text: Text<'_>, secret: bool, (origin, purpose): (Origin, Purpose
     if wording::steers_display(text) {
         found.push(Fault::new(Flag::ControlChars, STEERS, shown()));
     }
-    if wording::speaks_to_model(text) {
+    let reader = if purpose.chat { wording::Reader::Model } else { wording::Reader::People };
+    if wording::speaks(text, reader) {
         found.push(Fault::new(Flag::LlmInjection, SPEAKS, shown()));
     }
 }
@@ -308,7 +329,8 @@ pub(super) fn joined(items: &[Value]) -> Option<String> {
 /// A command line in an input that is run by a shell: anything with an operator, an option or a path.
 fn is_command(text: &str) -> bool {
     let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-    if COMMANDS.contains(&first.trim_end_matches(".exe")) {
+    let first = first.trim_end_matches(".exe");
+    if COMMANDS.contains(&first) || programs::is_program(first) {
         return true;
     }
     text.contains(['|', ';', '&', '`', '>', '<', '$', '/'])

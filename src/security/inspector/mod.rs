@@ -8,6 +8,7 @@
 //! | `said` | what names and classes say, remembered |
 //! | `excerpt` | the part of a text that a finding shows |
 //! | `text`, `code`, `reading`, `encoded` | code in text, through its disguises |
+//! | `shape`, `programs` | code that no word betrays; other languages |
 //! | `inputs`, `places`, `work`, `wording` | purposes of inputs; paths and URLs; sizes; text for the assistant |
 //! | `reckoning` | how much each node makes, for the rate limit |
 //! | `drawn` | the editor's format as a graph |
@@ -30,11 +31,13 @@ mod leaf;
 mod names;
 mod place;
 mod places;
+mod programs;
 mod question;
 mod reading;
 mod reckoning;
 mod replacements;
 mod said;
+mod shape;
 mod structure;
 #[cfg(test)]
 mod tests;

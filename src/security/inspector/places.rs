@@ -128,7 +128,10 @@ pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, Strin
     if external.is_some() {
         return external;
     }
-    if visible.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:")) {
+    if let Some((start, rest)) = visible.split_at_checked(5)
+        && start.eq_ignore_ascii_case("file:")
+        && (is_url_input || rest.trim_start().starts_with(['/', '\\']))
+    {
         return Some((Flag::SsrfUrl, "a file URL".into()));
     }
     is_url_input.then(|| judge_bare_host(&visible)).flatten()

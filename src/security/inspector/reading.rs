@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::LazyLock};
 use regex::Regex;
 
 use super::{
-    encoded::{Runs, hidden_in, texty},
+    encoded::{Runs, hidden_in, in_pairs, texty},
     text::{Text, kind},
 };
 use crate::security::display;
@@ -63,7 +63,8 @@ fn is_undisguised(text: Text<'_>) -> bool {
     let may_turn = text.has(kind::OPENING) && text.contains("[::-1]") || text.contains("rever");
     let may_spell = text.has(kind::DIGIT) && has_numbers(&text);
     let may_escape = text.has(kind::FOREIGN | kind::BACKSLASH | kind::PERCENT | kind::QUOTE);
-    !may_escape && !may_turn && !may_spell && Runs(&text).all(|run| hidden_in(run).is_empty())
+    let may_pair = || text.has(kind::DIGIT) && in_pairs(&text).is_some();
+    !may_escape && !may_turn && !may_spell && !may_pair() && Runs(&text).all(|run| hidden_in(run).is_empty())
 }
 
 /// Four numbers in a row may be character codes; a single one may be the argument of `chr`.
@@ -150,7 +151,7 @@ static CHR: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static NUMBERS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?:(?-u:\b)\d{1,3}(?:\s*,\s*|\s+)){3,}\d{1,3}(?-u:\b)").ok());
-static COMMENT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"#[^\n]*\n").ok());
+static COMMENT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(<!--)?#[^\n]*\n").ok());
 
 /// `'ex' + 'ec'` and `chr(101)` put together; `None` when there is nothing to put together.
 fn fold_constants(text: &str) -> Option<String> {
@@ -220,7 +221,11 @@ fn is_opening(byte: u8) -> bool {
 /// Comments out, blanks around dots and opening brackets out: `os . system (` and `eval #` + line break + `(`.
 fn tighten(text: &str) -> String {
     let text = match COMMENT.as_ref().filter(|_| text.contains('#')) {
-        Some(comment) => comment.replace_all(text, " "),
+        // What begins with a mark of markup is an instruction to a server.
+        Some(comment) => comment.replace_all(text, |found: &regex::Captures<'_>| {
+            let whole = found.get(1).and(found.get(0));
+            whole.map_or(" ", |whole| whole.as_str()).to_owned()
+        }),
         None => text.into(),
     };
     let mut tight = String::with_capacity(text.len());
@@ -255,6 +260,14 @@ fn decode(text: &str, found: &mut impl FnMut(String)) {
         if again != text {
             found(again);
         }
+        if text.contains("\\\n") {
+            // A continued line: one word within a text, two words outside.
+            found(text.replace("\\\n", ""));
+            found(text.replace("\\\n", " "));
+        }
+    }
+    if let Some(again) = in_pairs(text) {
+        found(again);
     }
     if let Some(again) = bytes_as_text(text) {
         found(again);
