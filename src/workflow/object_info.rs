@@ -17,6 +17,7 @@ use crate::error::JsonObject;
 #[derive(Debug, Default)]
 pub struct ObjectInfo {
     snapshot: String,
+    tells_paid: bool,
     names: Vec<String>,
     classes: HashMap<String, Lazy>,
 }
@@ -33,16 +34,22 @@ impl ObjectInfo {
         let map: indexmap::IndexMap<String, Box<RawValue>> = serde_json::from_slice(text)
             .map_err(|e| Error::new(format!("object_info is not an object of node classes: {e}")))?;
         let names = map.keys().cloned().collect();
+        let tells_paid = map.values().any(|class| class.get().contains("\"api_node\""));
         let classes =
             map.into_iter().map(|(name, text)| (name, Lazy { text, class: OnceLock::new() })).collect();
         let snapshot =
             Sha256::digest(text).iter().take(8).fold(String::new(), |id, byte| format!("{id}{byte:02x}"));
-        Ok(Self { snapshot, names, classes })
+        Ok(Self { snapshot, tells_paid, names, classes })
     }
 
     /// Tells this catalogue from any other: the first 16 hexadecimal digits of the SHA-256 of its text.
     pub fn snapshot(&self) -> &str {
         &self.snapshot
+    }
+
+    /// True when the server marks its paid classes; older ones do not.
+    pub fn tells_paid(&self) -> bool {
+        self.tells_paid
     }
 
     /// The class names, in ComfyUI's order.

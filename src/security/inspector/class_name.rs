@@ -2,6 +2,7 @@
 
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
+use super::classes::is_core;
 use crate::security::display;
 
 /// Longer than any real class name.
@@ -56,6 +57,7 @@ const LOOKALIKES: &[(char, char)] = &[
     ('ɡ', 'g'),
     ('ı', 'i'),
     ('ɩ', 'i'),
+    ('ǃ', 'i'),
     ('ʟ', 'l'),
     ('ꭓ', 'x'),
 ];
@@ -85,7 +87,14 @@ pub(in crate::security) fn is_disguised(name: &str) -> bool {
         || has_loose_marks(name)
         || hides_characters(name)
         || name.chars().any(is_folded_letter)
-        || name.split(|c: char| !c.is_alphanumeric()).any(mixes_scripts)
+        || mixes_scripts(name)
+        || spells_core_class(name)
+}
+
+/// A core class with marks on its letters: `KSámpler`.
+fn spells_core_class(name: &str) -> bool {
+    let bare: String = name.nfkd().filter(|c| !is_combining_mark(*c)).collect();
+    bare != name && is_core(&bare)
 }
 
 /// Joiners are allowed where emoji and Indic scripts need them.
@@ -112,22 +121,30 @@ fn is_folded_letter(character: char) -> bool {
         && std::iter::once(character).nfkc().any(|c| c.is_ascii_alphanumeric())
 }
 
-/// Latin letters and look-alikes in one word, or a word of nothing but look-alikes.
-fn mixes_scripts(word: &str) -> bool {
-    let mut ascii = false;
-    let mut foreign = 0;
-    let mut alike = 0;
-    for character in word.chars().filter(|c| c.is_alphabetic()) {
-        let lower = character.to_lowercase().next().unwrap_or(character);
-        ascii |= character.is_ascii();
-        if is_alphabet_with_lookalikes(character) {
-            foreign += 1;
-            alike += usize::from(latin(lower).is_some());
-        } else if latin(lower).is_some() {
+/// Latin letters and look-alikes in one word, or nothing but look-alikes in the whole name.
+fn mixes_scripts(name: &str) -> bool {
+    let (mut foreign, mut alike, mut longest) = (0, 0, 0);
+    for word in name.split(|c: char| !c.is_alphanumeric()) {
+        let mut ascii = false;
+        let mut letters = 0;
+        for character in word.chars().filter(|c| c.is_alphabetic()) {
+            let lower = character.to_lowercase().next().unwrap_or(character);
+            ascii |= character.is_ascii();
+            if is_alphabet_with_lookalikes(character) {
+                letters += 1;
+                alike += usize::from(latin(lower).is_some());
+            } else if latin(lower).is_some() {
+                return true;
+            }
+        }
+        if ascii && letters > 0 {
             return true;
         }
+        foreign += letters;
+        longest = letters.max(longest);
     }
-    foreign > 0 && (ascii || (foreign == alike && foreign > 3))
+    // One letter that no Latin one looks like, and the eye reads the name as what it is.
+    foreign == alike && longest > 3
 }
 
 fn is_alphabet_with_lookalikes(character: char) -> bool {
@@ -150,6 +167,9 @@ mod tests {
             "T\u{335}erminal",
             "Save\u{202e}egamI",
             "\u{1d413}erminal",
+            "Load\u{1c3}mage",
+            "K\u{15a}ampler",
+            "\u{422}\u{415}\u{425}\u{422} 2",
         ] {
             assert!(is_disguised(name), "{name:?}");
         }
@@ -163,6 +183,8 @@ mod tests {
             "\u{1f50d} CLIPTextEncodeWithBreak",
             "KSampler (Efficient)",
             "Загрузчик",
+            "Генератор шума",
+            "Sélecteur",
             "Größe",
         ] {
             assert!(!is_disguised(name), "{name}");

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{class_name, names};
-use crate::{config, workflow::ObjectInfo};
+use crate::{
+    config,
+    workflow::{ObjectInfo, object_info::InputSpec},
+};
 
 const CORE: &str = include_str!("lists/core.txt");
 const CLOUD: &str = include_str!("lists/cloud.txt");
@@ -88,10 +91,24 @@ pub(in crate::security) fn is_code_type(ty: &str) -> bool {
     CODE_TYPES.iter().any(|code| code.eq_ignore_ascii_case(ty))
 }
 
-/// True when the server says that the class has an input whose text is run.
+/// True when the server says that the class has an input whose text is run, or gives it a title that says so.
 pub(super) fn takes_code(class: &str, info: Option<&ObjectInfo>) -> bool {
     let known = info.and_then(|info| info.get(class));
-    known.is_some_and(|known| known.inputs.iter().any(|input| is_code_type(&input.ty)))
+    known.is_some_and(|known| {
+        known.inputs.iter().any(|input| is_code_type(&input.ty))
+            || names::title_sounds_dangerous(&known.display_name)
+    })
+}
+
+/// True for an input whose value is the name of a file that the editor recorded or uploaded.
+pub(super) fn is_upload(input: &InputSpec) -> bool {
+    matches!(input.ty.as_str(), "WEBCAM" | "AUDIO_RECORD" | "LOAD_3D")
+        || input.options.iter().any(|(name, value)| name.ends_with("upload") && *value == true)
+}
+
+/// True for the name of a class that ComfyUI brings.
+pub(super) fn is_core(class: &str) -> bool {
+    CORE_CLASSES.contains_key(class)
 }
 
 /// True for a core class that is kept off the built-in allow-list.
@@ -115,8 +132,10 @@ pub(in crate::security) fn origin(class: &str, info: Option<&ObjectInfo>) -> Ori
 
 /// True when running the class costs money.
 pub(crate) fn is_paid(class: &str, info: Option<&ObjectInfo>) -> bool {
-    match info.and_then(|info| info.get(class)) {
-        Some(known) => known.api_node || known.category.starts_with("api node"),
-        None => CLOUD_CLASSES.contains(class),
-    }
+    let Some((info, known)) = info.and_then(|info| Some((info, info.get(class)?))) else {
+        return CLOUD_CLASSES.contains(class);
+    };
+    known.api_node
+        || known.category.starts_with("api node")
+        || (!info.tells_paid() && known.python_module.starts_with("comfy_api_nodes"))
 }

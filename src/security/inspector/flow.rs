@@ -106,9 +106,9 @@ impl<'a> Flow<'a> {
     }
 
     fn takes_words(&self, taker: &str, input: &str, hops: usize) -> bool {
-        let Some((_, class, _)) = self.node(taker) else { return false };
-        let class = self.said.class(class);
-        let purpose = self.said.purpose(class, input);
+        let Some((_, name, _)) = self.node(taker) else { return false };
+        let class = self.said.class(name);
+        let purpose = self.said.purpose(name, class, input);
         if purpose.path || purpose.code || purpose.url {
             return false;
         }

@@ -200,6 +200,16 @@ impl Name {
         }
     }
 
+    /// The same for an input that takes the name of a file, whatever it is called.
+    pub(super) fn of_file(self) -> Self {
+        Self { path: true, ..self }
+    }
+
+    /// The same in a class that only works on text, where a `prefix` is no path and a `length` no film.
+    pub(super) fn of_text(self) -> Self {
+        Self { path: false, media: false, amount: Amount::default(), ..self }
+    }
+
     /// What an input of this name is for, in a class of this origin that `loads` files or not.
     pub(super) fn purpose(&self, loads: bool, origin: Origin) -> Purpose {
         let path = self.path || (self.media && loads);
@@ -219,7 +229,7 @@ impl Name {
 /// True for classes that read a file named in an input.
 pub(super) fn loads(class: &str) -> bool {
     let lower = class.to_ascii_lowercase();
-    lower.contains("load") || lower.contains("open") || lower.contains("import") || lower.contains("read")
+    ["load", "open", "import", "read", "webcam", "recordaudio"].iter().any(|word| lower.contains(word))
 }
 
 /// True for classes that read pictures, films or latents from a file.

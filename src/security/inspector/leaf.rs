@@ -304,7 +304,7 @@ pub(super) fn judge_key(name: &str, origin: Origin) -> Found {
     if sight(name, &readings(name), doubt).is_some() {
         found.push(Fault::new(Flag::CodeInInput, "a name that is code", None));
     }
-    if wording::steers_display(name) {
+    if wording::steers_display(name) || wording::forges_lines(name) {
         found.push(Fault::new(Flag::ControlChars, STEERS, None));
     }
     if wording::speaks_to_model(name) {

@@ -66,6 +66,34 @@ const ALONE: &[&str] = &[
     "backdoor",
 ];
 
+/// Words among them that mean something else beside one of `ARTS`: a snake, a sea-shell, a key.
+const AMBIGUOUS: &[&str] =
+    &["execute", "executor", "evaluator", "shell", "python", "terminal", "fetch", "command"];
+/// Words of pictures.
+const ARTS: &[&str] = &[
+    "preprocessor",
+    "preprocessors",
+    "texture",
+    "style",
+    "poster",
+    "pattern",
+    "skin",
+    "icon",
+    "physics",
+    "visualizer",
+    "aesthetic",
+    "aesthetics",
+    "iqa",
+];
+/// Words that leave no doubt what an ambiguous one means.
+const MACHINERY: &[&str] =
+    &["code", "script", "scripts", "expression", "file", "files", "url", "process", "api", "node", "and"];
+/// Where uploads go that are no button of the editor.
+const TARGETS: &[&str] = &[
+    "to", "and", "then", "s3", "gcs", "azure", "cloud", "drive", "dropbox", "server", "remote", "discord",
+    "telegram", "imgur", "url",
+];
+
 /// Words that say it together, in any order.
 const TOGETHER: &[&[&str]] = &[
     &["run", "code"],
@@ -109,6 +137,9 @@ const TOGETHER: &[&[&str]] = &[
     &["environment", "variable"],
     &["env", "var"],
     &["package", "manager"],
+    &["run", "exe"],
+    &["dynamic", "import"],
+    &["mcp", "call"],
 ];
 
 /// The same without separators, for names in one case.
@@ -141,27 +172,62 @@ const JOINED: &[&str] = &[
     "deletefile",
     "runscript",
     "execscript",
+    "torchload",
+    "运行python",
+    "运行代码",
+    "执行python",
+    "执行代码",
+    "执行命令",
+    "выполнитькод",
+    "выполнитькоманду",
 ];
 
 /// True when the name of an unknown class says that it runs code or commands, or moves files or data.
 pub(in crate::security) fn sounds_dangerous(class: &str) -> bool {
     let words = words(class);
-    let plain: Vec<&str> = words
-        .iter()
-        .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
-        .filter(|w| !w.is_empty())
-        .collect();
+    let plain = without_digits(&words);
     // “DownloadAndLoadXModel” fetches its own weights from a fixed place, as many packs do.
     let own_weights = plain.iter().any(|word| matches!(*word, "model" | "models" | "checkpoint" | "weights"));
-    if plain.iter().any(|word| ALONE.contains(word) && !(own_weights && matches!(*word, "fetch" | "upload")))
-    {
-        return true;
-    }
+    let mut alone = plain
+        .iter()
+        .filter(|word| ALONE.contains(word) && !(own_weights && matches!(**word, "fetch" | "upload")));
+    let says_it = match (alone.next(), alone.next()) {
+        (Some(word), None) => !means_something_else(word, &plain),
+        (first, _) => first.is_some(),
+    };
+    says_it || says_together(&plain)
+}
+
+/// True when a title says in several words what `sounds_dangerous` looks for; one word of a title says little.
+pub(super) fn title_sounds_dangerous(title: &str) -> bool {
+    says_together(&without_digits(&words(title)))
+}
+
+fn without_digits(words: &[String]) -> Vec<&str> {
+    let bare = words.iter().map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
+    bare.filter(|word| !word.is_empty()).collect()
+}
+
+fn says_together(plain: &[&str]) -> bool {
     if TOGETHER.iter().any(|pair| pair.iter().all(|word| plain.contains(word))) {
         return true;
     }
     let joined = plain.concat();
     JOINED.iter().any(|name| joined.contains(name))
+}
+
+/// True for the one risky word of a name where the other words give it a harmless sense.
+fn means_something_else(word: &str, plain: &[&str]) -> bool {
+    let has = |list: &[&str]| plain.iter().any(|other| *other != word && list.contains(other));
+    match word {
+        // “LoadAudioUpload” has a button with which the browser uploads a file to ComfyUI.
+        "upload" | "uploader" => {
+            let before = plain.split(|other| *other == word).next().unwrap_or_default();
+            before.contains(&"load") && !has(TARGETS)
+        }
+        "evaluator" if has(&["image", "images"]) => !has(MACHINERY),
+        word => AMBIGUOUS.contains(&word) && has(ARTS) && !has(MACHINERY),
+    }
 }
 
 #[cfg(test)]
@@ -183,9 +249,23 @@ mod tests {
             "Write File",
             "HTTP Get",
             "SendEmailNode",
+            "LoadAndUpload",
+            "UploadImage",
+            "LoadImageUploadToS3",
+            "ExecutePythonPreprocessor",
+            "ShellScriptTexture",
+            "ImageExpressionEvaluator",
         ] {
             assert!(sounds_dangerous(class), "{class}");
         }
+    }
+
+    #[test]
+    fn a_title_needs_more_than_one_word() {
+        assert!(title_sounds_dangerous("Run Python Code") && title_sounds_dangerous("Write a text File"));
+        assert!(
+            !title_sounds_dangerous("Show Text (Python pack)") && !title_sounds_dangerous("Image Upload")
+        );
     }
 
     #[test]
@@ -205,6 +285,10 @@ mod tests {
             "CR Prompt Text",
             "Process Mask",
             "File Name Prefix",
+            "LoadMaskUpload",
+            "ExecuteDepthPreprocessor",
+            "Image Aesthetic Evaluator",
+            "Python Skin Texture",
         ] {
             assert!(!sounds_dangerous(class), "{class}");
         }

@@ -24,8 +24,19 @@ static TOKENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         .ok()
 });
 /// Anything with a scheme and two slashes of either kind.
-static URLS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"(?i)(?-u:\b)[a-z][a-z0-9+.\-]{1,20}:[/\\]{2}[^\s"'<>`|]*"#).ok());
+static SCHEMES: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)(?-u:\b)[a-z][a-z0-9+.\-]{1,20}:[/\\]{2}").ok());
+/// Percent escapes of more bytes than a character needs, encoded again or not: no program writes them.
+static OVERLONG: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)%(?:25)*(?:c[01]%(?:25)*[89ab][0-9a-f]|e0%(?:25)*[89][0-9a-f]|f0%(?:25)*8[0-9a-f])").ok()
+});
+/// Folders that Windows puts in the place of a name.
+static VARIABLES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)^%(?:(?:local)?appdata|userprofile|home(?:path|drive)|program(?:data|files)|temp|tmp|system(?:root|drive)|windir|public|allusersprofile)%(?:/|$)",
+    )
+    .ok()
+});
 /// Absolute places that no workflow has a reason to name.
 static ABSOLUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"^(?:/(?:etc|root|home|proc|var|usr|tmp|dev|sys|opt|mnt|boot|srv|run|bin|lib|private|users|volumes|library)(?:/|$)|~[a-z0-9_-]*/|[a-z]:/|//[^/])")
@@ -38,13 +49,7 @@ pub(super) fn escapes(text: Text<'_>) -> Option<&'static str> {
         return None;
     }
     any_reading(text, |path| {
-        let leaves = path.starts_with('/')
-            || path.starts_with('~') && (path.len() == 1 || path.contains('/'))
-            || has_drive(path)
-            || path.starts_with("file:")
-            || path.starts_with('$') && path.contains('/')
-            || climbs(path);
-        if leaves {
+        if path.split(';').any(leaves) {
             Some(LEAVES)
         } else if path.contains('\0') {
             Some("a NUL character in a path, where some programs take it for the end")
@@ -52,6 +57,27 @@ pub(super) fn escapes(text: Text<'_>) -> Option<&'static str> {
             path.chars().any(char::is_control).then_some("a control character in a path")
         }
     })
+}
+
+/// True for one path that leads elsewhere.
+fn leaves(path: &str) -> bool {
+    // Shells and humans put quotes around a path.
+    let path = path.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+    path.starts_with('/')
+        || is_home(path)
+        || has_drive(path)
+        || path.starts_with("file:")
+        || path.starts_with('$') && path.contains('/')
+        || path.starts_with('%') && VARIABLES.as_ref().is_none_or(|variables| variables.is_match(path))
+        || climbs(path)
+}
+
+/// `~`, or that of somebody: `~name/`.
+fn is_home(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix('~') else { return false };
+    let is_name =
+        |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+    rest.is_empty() || rest.split_once('/').is_some_and(|(name, _)| is_name(name))
 }
 
 /// True when a value of an input of unknown purpose is clearly a path to elsewhere.
@@ -77,6 +103,10 @@ fn any_reading(text: Text<'_>, test: impl Fn(&str) -> Option<&'static str>) -> O
         Some(tokens) => tokens.replace_all(&text, "token").into_owned(),
         None => text.to_string(),
     };
+    if text.has(kind::PERCENT) && OVERLONG.as_ref().is_none_or(|overlong| overlong.is_match(&without_tokens))
+    {
+        return Some("a path in an encoding that no program writes");
+    }
     let mut current = without_tokens;
     for _ in 0..8 {
         if let Some(why) = test(&slashed(&current)) {
@@ -97,7 +127,8 @@ fn any_reading(text: Text<'_>, test: impl Fn(&str) -> Option<&'static str>) -> O
 }
 
 fn slashed(text: &str) -> String {
-    text.trim().replace('\\', "/")
+    // Windows takes the slashes of mathematics for its own where it has to make do with fewer characters.
+    text.trim().replace(['\\', '\u{2044}', '\u{2215}', '\u{2216}', '\u{29f5}', '\u{29f8}'], "/")
 }
 
 fn has_drive(path: &str) -> bool {
@@ -116,10 +147,16 @@ pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, Strin
     if !is_url_input && !text.has(kind::FOREIGN | kind::COLON) {
         return None;
     }
-    let visible: String = display::folded(text.trim()).filter(|c| !display::is_hidden(*c)).collect();
+    let seen = |keeps: fn(char) -> bool| -> String {
+        display::folded(text.trim()).filter(|c| keeps(*c) || !display::is_hidden(*c)).collect()
+    };
+    // A line break is no end of a URL to some programs, and between two of them to others.
+    let visible = seen(|_| false);
+    let lines = text.has(kind::BREAK).then(|| seen(char::is_whitespace));
     let mut external = None;
-    for found in URLS.iter().flat_map(|urls| urls.find_iter(&visible)) {
-        match judge_url(found.as_str()) {
+    let joined = urls(&visible, lines.is_none());
+    for found in joined.chain(lines.iter().flat_map(|lines| urls(lines, true))) {
+        match judge_url(found) {
             Some((Flag::SsrfUrl, why)) => return Some((Flag::SsrfUrl, why)),
             Some(other) => external = external.or(Some(other)),
             None => {}
@@ -137,6 +174,26 @@ pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, Strin
     is_url_input.then(|| judge_bare_host(&visible)).flatten()
 }
 
+/// The URLs in a text. A URL may be inside another: it is one by itself, and the first ends there.
+fn urls(text: &str, nested: bool) -> impl Iterator<Item = &str> {
+    let starts = SCHEMES.iter().flat_map(move |schemes| schemes.find_iter(text)).map(|found| found.start());
+    let mut starts = starts.peekable();
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let start = starts.find(|start| nested || *start >= end)?;
+        let next = starts.peek().copied().filter(|_| nested).unwrap_or(text.len());
+        let found = text.get(start..next).unwrap_or_default();
+        let found = found
+            .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`' | '|'))
+            .next()
+            .unwrap_or_default();
+        end = start + found.len();
+        // What follows `!/` lies in the archive that the URL before it names.
+        let found = found.split("!/").next().unwrap_or_default();
+        Some(found.trim_end_matches([',', ';']))
+    })
+}
+
 fn judge_url(text: &str) -> Option<(Flag, String)> {
     let scheme = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
     if !matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "s3" | "gs" | "hf") {
@@ -151,7 +208,13 @@ fn judge_url(text: &str) -> Option<(Flag, String)> {
     if !url.username().is_empty() || url.password().is_some() {
         return Some((Flag::SsrfUrl, "a URL with credentials or a disguised host".into()));
     }
-    url.host().map(|host| judge_host(&host))
+    let host = url.host()?;
+    let is_bucket = matches!(scheme.as_str(), "s3" | "gs" | "hf")
+        && matches!(host, Host::Domain(name) if !name.contains('.') && name != "localhost");
+    if is_bucket {
+        return Some((Flag::ExternalUrl, format!("the external store `{}`", short(&host.to_string()))));
+    }
+    Some(judge_host(&host))
 }
 
 fn judge_host(host: &Host<&str>) -> (Flag, String) {
@@ -179,9 +242,8 @@ pub(super) fn internal_url(text: &str) -> Option<String> {
     if !text.contains("://") {
         return None;
     }
-    let urls = URLS.iter().flat_map(|urls| urls.find_iter(text));
     let judged =
-        urls.filter_map(|found| Url::parse(found.as_str()).ok()?.host().map(|host| judge_host(&host)));
+        urls(text, true).filter_map(|found| Url::parse(found).ok()?.host().map(|host| judge_host(&host)));
     judged.into_iter().find(|(flag, _)| *flag == Flag::SsrfUrl).map(|(_, why)| why)
 }
 
@@ -223,6 +285,10 @@ mod tests {
             "a/\u{ff0e}\u{ff0e}/x",
             "a/.. /x",
             "$HOME/x",
+            "a.png;../b.png",
+            "'/etc/hosts'",
+            "..\u{2215}x",
+            "%LocalAppData%\\x",
         ] {
             assert_eq!(escapes(Text::new(path)), Some(LEAVES), "{path}");
         }
@@ -236,8 +302,16 @@ mod tests {
             "v1..v2",
             "~draft.png",
             "wait....png",
+            "~draft~/x",
+            "50%/c0.png",
+            "%Y-%c0/x",
+            "a;b",
+            "it's \"x\"",
         ] {
             assert_eq!(escapes(Text::new(path)), None, "{path}");
+        }
+        for path in ["..%C0%AFx", "%25e0%2580%25ae./x", "%f0%80%80%ae"] {
+            assert!(escapes(Text::new(path)).is_some_and(|why| why.contains("encoding")), "{path}");
         }
         for (path, what) in [("a\0.png", "NUL"), ("a%00.png", "NUL"), ("a\u{1b}x", "control character")] {
             assert!(escapes(Text::new(path)).is_some_and(|why| why.contains(what)), "{path}");
@@ -258,6 +332,11 @@ mod tests {
             "http://user:pw@example.com/",
             "https://evil.example\\@good.example/",
             "http://127.0.0.1.nip.io/",
+            "https://example.com/a;http://10.0.0.1",
+            "https://example.com/a\r\nhttp://10.0.0.1",
+            "https://example.com/?u=http://[::1]/",
+            "http://127.0\n.0.1/",
+            "jar:http://127.0.0.1!/x",
         ] {
             assert_eq!(flag(text, false), Some(Flag::SsrfUrl), "{text}");
         }
@@ -266,7 +345,15 @@ mod tests {
         for text in ["http://10.1.2.3/", "http://localhost:1/", "http://nas.local/"] {
             assert!(why(text).starts_with("the internal address"), "{text}");
         }
-        assert_eq!(flag("see https://example.com/a", false), Some(Flag::ExternalUrl));
+        for text in [
+            "see https://example.com/a",
+            "https://a.example/1,https://b.example/2",
+            "https://a.example/1\nhttps://b.example/2",
+            "https://web.example/2020/http://a.example/",
+            "s3://some-bucket/out/",
+        ] {
+            assert_eq!(flag(text, false), Some(Flag::ExternalUrl), "{text}");
+        }
         assert_eq!(flag("10.0.0.5:11434", true), Some(Flag::SsrfUrl));
         assert_eq!(flag("http:/10.0.0.5/x", true), Some(Flag::SsrfUrl));
         assert_eq!(flag("10.0.0.5", false), None);

@@ -77,6 +77,8 @@ pub(super) struct Class {
     pub(super) loads: bool,
     /// What it reads are pictures.
     pub(super) loads_pictures: bool,
+    /// The server says that it takes files that the editor recorded or uploaded.
+    pub(super) uploads: bool,
     /// Makes many of one.
     pub(super) repeats: bool,
     /// Stands for a graph that the server does not know.
@@ -161,13 +163,24 @@ impl<'a> Said<'a> {
         read
     }
 
+    /// What the name of an input says in this class.
+    pub(super) fn input(&self, class: &str, said: Class, name: &str) -> Name {
+        let read = self.name(name);
+        if said.origin == Origin::Core && said.passes {
+            return read.of_text();
+        }
+        let input = || self.knowledge.object_info?.get(class)?.input(name);
+        if said.uploads && input().is_some_and(classes::is_upload) { read.of_file() } else { read }
+    }
+
     /// What the input `name` of `class` is for.
-    pub(super) fn purpose(&self, class: Class, name: &str) -> Purpose {
-        self.name(name).purpose(class.loads, class.origin)
+    pub(super) fn purpose(&self, class: &str, said: Class, name: &str) -> Purpose {
+        self.input(class, said, name).purpose(said.loads, said.origin)
     }
 
     fn read(&self, class: &str, name: ClassName) -> Class {
         let info = self.knowledge.object_info;
+        let known = info.and_then(|info| info.get(class));
         let origin = classes::origin(class, info);
         let dangerous = name.listed
             || (origin == Origin::Custom && (name.sounds_dangerous || classes::takes_code(class, info)));
@@ -181,6 +194,7 @@ impl<'a> Said<'a> {
             passes: name.passes,
             loads: name.loads,
             loads_pictures: name.loads_pictures,
+            uploads: known.is_some_and(|known| known.inputs.iter().any(classes::is_upload)),
             repeats: name.repeats,
             subgraph: name.subgraph && !info.is_some_and(|info| info.contains(class)),
             plain: !name.disguised && !dangerous && !classes::is_paid(class, info) && may_run && !replaced,
@@ -225,16 +239,20 @@ fn passes_text(class: &str) -> bool {
         "textsuffix",
         "replacetext",
         "caseconverter",
-        "textto",
+        "texttolower",
+        "texttoupper",
         "truncatetext",
     ]
     .iter()
     .any(|word| lower.contains(word))
-        || matches!(class, "StripWhitespace" | "MergeTextLists" | "ComfySwitchNode")
+        || matches!(class, "StripWhitespace" | "MergeTextLists" | "ComfySwitchNode" | "PreviewAny")
 }
 
 /// True for classes that stand for a graph: by name, or by the id that the editor gives to subgraphs.
 fn is_subgraph(class: &str) -> bool {
     class.to_ascii_lowercase().contains("subgraph")
+        // How older editors name a group of nodes.
+        || class.starts_with("workflow>")
+        || class.starts_with("workflow/")
         || (class.len() == 36 && uuid::Uuid::try_parse(class).is_ok())
 }

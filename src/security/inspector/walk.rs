@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     classes::Origin,
+    excerpt,
     finding::{Finding, Flag, Severity, short},
     flow::{Flow, source_of},
     leaf::{self, Found},
@@ -122,6 +123,18 @@ impl<'a> Walk<'a> {
                     // The editor's notes never run, but people and assistants read them.
                     let said = Class { origin: Origin::EditorOnly, ..place.said };
                     let notes = Place { origin: Origin::EditorOnly, said, ..place };
+                    let title = value.get("title").and_then(Value::as_str).unwrap_or_default();
+                    let shown = Text::new(title);
+                    if wording::forges_lines(shown) && !wording::steers_display(shown) {
+                        let excerpt = excerpt::start(title);
+                        self.suspicious(
+                            notes,
+                            Flag::ControlChars,
+                            "_meta.title",
+                            leaf::STEERS,
+                            Some(&excerpt),
+                        );
+                    }
                     inner += self.value(value, Step::Root("_meta", self.said.name("_meta")), notes, flow, 1);
                 }
                 (key, value) => {
@@ -144,7 +157,7 @@ impl<'a> Walk<'a> {
         let mut pieces: Vec<(Step<'_>, &str)> = Vec::new();
         let mut inner = 0;
         for (name, value) in inputs {
-            let step = Step::Root(name, self.said.name(name));
+            let step = Step::Root(name, self.said.input(place.class, place.said, name));
             if let Some(why) = work.add(&step.inner().amount, || flow.number(value)) {
                 self.suspicious(place, Flag::ResourceAbuse, name, &why, None);
             }
@@ -175,7 +188,7 @@ impl<'a> Walk<'a> {
     /// Names and titles are shown to people and to the assistant.
     fn label(&mut self, place: Place<'_>, what: &str, text: &str) {
         let text = Text::new(text);
-        if wording::steers_display(text) {
+        if wording::steers_display(text) || wording::forges_lines(text) {
             self.suspicious(place, Flag::ControlChars, what, leaf::STEERS, None);
         }
         if wording::speaks_to_model(text) {

@@ -136,6 +136,26 @@ pub(super) fn steers_display(text: Text<'_>) -> bool {
     })
 }
 
+/// True when a name or a title would look like other lines than its own, or hides a message between its letters.
+pub(super) fn forges_lines(text: Text<'_>) -> bool {
+    /// More in one place than any emoji or script needs.
+    const MOST_HIDDEN: usize = 8;
+    if text.is_plain() && !text.has(kind::BREAK) {
+        return false;
+    }
+    let mut hidden = 0;
+    let mut before = ' ';
+    for character in text.chars() {
+        let lone_return = before == '\r' && character != '\n';
+        hidden = if display::is_hidden(character) { hidden + 1 } else { 0 };
+        if lone_return || matches!(character, '\u{2028}' | '\u{2029}') || hidden > MOST_HIDDEN {
+            return true;
+        }
+        before = character;
+    }
+    before == '\r'
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,5 +216,13 @@ mod tests {
         let steers = |text: &str| steers_display(Text::new(text));
         assert!(steers("\u{1b}[2J") && steers("a\u{202e}b") && steers("\u{9b}"));
         assert!(!steers("a\nb\tc") && !steers("\u{1f469}\u{200d}\u{1f3a8}"));
+    }
+
+    #[test]
+    fn titles_that_look_like_other_lines_are_told_from_long_ones() {
+        let forges = |text: &str| forges_lines(Text::new(text));
+        assert!(forges("a\u{2028}b") && forges("a\u{2029}") && forges("a\rb") && forges("a\r"));
+        assert!(forges(&format!("a{}b", "\u{200b}\u{200d}".repeat(5))));
+        assert!(!forges("a\r\nb\nc") && !forges("\u{1f469}\u{200d}\u{1f3a8} Größe"));
     }
 }
