@@ -14,14 +14,17 @@ use super::{
     classes::Origin,
     inputs::Purpose,
     leaf::Found,
+    rewriting::{self, Replacing},
     said::{Class, Map, Said},
     structure::Parts,
     work::{self, Volume, Work},
 };
 use crate::error::JsonObject;
 
-/// How many nodes words are followed through.
+/// How many nodes words and numbers are followed through.
 const MOST_HOPS: usize = 12;
+/// Nodes with more inputs hand on more than a number.
+const MOST_SETTINGS: usize = 8;
 
 /// Who takes a node's output: node and input.
 type Takers<'a> = Map<&'a str, Vec<(&'a str, &'a str)>>;
@@ -192,12 +195,14 @@ impl<'a> Flow<'a> {
             link => source_of(link).map_or_else(|| Rc::from(""), |source| self.piece(source)),
         };
         let one = |name: &str| inputs.get(name).map_or_else(|| Rc::from(""), text);
+        let all = || inputs.values().map(text).collect();
         let pieces = match class {
             "StringConcatenate" => vec![one("string_a"), one("delimiter"), one("string_b")],
             "StringReplace" => vec![self.replaced(&one("string"), &one("find"), &one("replace"))],
+            "RegexReplace" => self.rewritten(inputs, &one).map_or_else(all, |text| vec![text]),
             "AddTextPrefix" => vec![one("prefix"), one("texts")],
             "AddTextSuffix" => vec![one("texts"), one("suffix")],
-            _ => inputs.values().map(text).collect(),
+            _ => self.filled(class, inputs, &one).map_or_else(all, |text| vec![text]),
         };
         let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
         let (first, second) = (pieces.next(), pieces.next());
@@ -213,6 +218,38 @@ impl<'a> Flow<'a> {
             whole.push_str(&piece);
         }
         whole.into()
+    }
+
+    /// What a pattern and its replacement make of a text.
+    fn rewritten(&self, inputs: &JsonObject, one: &dyn Fn(&str) -> Rc<str>) -> Option<Rc<str>> {
+        let (text, pattern, replace) = (one("string"), one("regex_pattern"), one("replace"));
+        if !self.said.pay(Replacing::price(&text)) {
+            return None;
+        }
+        let is = |name: &str, default| inputs.get(name).and_then(Value::as_bool).unwrap_or(default);
+        let count = inputs.get("count").and_then(Value::as_u64).unwrap_or_default();
+        let replacing = Replacing {
+            pattern: &pattern,
+            replace: &replace,
+            ignore_case: is("case_insensitive", true),
+            multiline: is("multiline", false),
+            dotall: is("dotall", false),
+            count: usize::try_from(count).unwrap_or(usize::MAX),
+        };
+        replacing.of(&text).map(Rc::from)
+    }
+
+    /// The template of somebody's text node, with the other inputs in its gaps.
+    fn filled(&self, class: &str, inputs: &JsonObject, one: &dyn Fn(&str) -> Rc<str>) -> Option<Rc<str>> {
+        if self.said.class(class).origin != Origin::Custom {
+            return None;
+        }
+        let holder = inputs.keys().find(|name| rewriting::is_template(name))?;
+        let filled = rewriting::filled(&one(holder), |name| {
+            let piece = inputs.contains_key(name).then(|| one(name))?;
+            self.said.pay(piece.len()).then_some(piece)
+        });
+        filled.map(Rc::from)
     }
 
     fn replaced(&self, text: &Rc<str>, find: &str, replace: &str) -> Rc<str> {
@@ -271,6 +308,9 @@ impl Flow<'_> {
     /// What the numbers of a node ask for.
     pub(super) fn work(&self, class: Class, inputs: &JsonObject) -> Work {
         let mut work = Work::new(class.repeats, class.origin);
+        if class.is_about_text() {
+            return work;
+        }
         for (name, value) in inputs {
             work.add(&self.said.name(name).amount, || self.number(value));
         }
@@ -287,16 +327,28 @@ impl Flow<'_> {
         Some(work::enlargement(name.unwrap_or_default()))
     }
 
-    /// A number in an input, or the one constant in the node that a link names.
+    /// A number in an input, or the one constant at the end of its link.
     pub(super) fn number(&self, value: &Value) -> Option<f64> {
-        work::number(value).or_else(|| {
-            let (_, _, inputs) = self.node(source_of(value)?)?;
-            let mut constants = inputs.values();
-            match (constants.next(), constants.next()) {
-                (Some(only), None) => work::number(only),
-                _ => None,
+        if let Some(number) = work::number(value) {
+            return Some(number);
+        }
+        let mut source = source_of(value)?;
+        for _ in 0..MOST_HOPS {
+            let (_, _, inputs) = self.node(source).filter(|(_, _, inputs)| inputs.len() <= MOST_SETTINGS)?;
+            let mut links = inputs.values().filter_map(source_of);
+            let mut numbers = inputs.iter().filter_map(|(name, value)| Some((name, work::number(value)?)));
+            match (numbers.next(), numbers.next(), links.next(), links.next()) {
+                // What varies at random is bounded by those who use it.
+                (Some((name, number)), None, None, None) => {
+                    let plain =
+                        inputs.values().all(|value| !value.is_string() || work::number(value).is_some());
+                    return Some(number).filter(|_| plain && !name.contains("seed"));
+                }
+                (None, None, Some(before), None) => source = before,
+                _ => return None,
             }
-        })
+        }
+        None
     }
 }
 

@@ -236,10 +236,10 @@ fn doubt(purpose: Purpose) -> Doubt {
 /// Paths and URLs.
 fn judge_place(text: Text<'_>, origin: Origin, purpose: Purpose, found: &mut Found) {
     let custom = origin == Origin::Custom;
-    let leaves =
-        purpose.path.then(|| places::escapes(text)).flatten().or_else(|| {
-            (custom && !purpose.prose && places::clearly_escapes(text)).then_some(places::LEAVES)
-        });
+    let leaves = purpose.path.then(|| places::escapes(text)).flatten().or_else(|| {
+        let found = if purpose.prose { places::names_model_outside } else { places::clearly_escapes };
+        (custom && found(text)).then_some(places::LEAVES)
+    });
     if let Some(why) = leaves
         && !(purpose.url && text.contains("://"))
     {

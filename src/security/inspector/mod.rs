@@ -5,6 +5,7 @@
 //! | [`Inspector`] | the entry: inspect, judge |
 //! | `walk`, `leaf`, `flow` | every value; what one text means where it stands; where text goes |
 //! | `classes`, `names`, `class_name` | what a class is, by list, by the server's data, by its name |
+//! | `rewriting` | what text nodes make of patterns and templates |
 //! | `said` | what names and classes say, remembered |
 //! | `excerpt` | the part of a text that a finding shows |
 //! | `text`, `code`, `reading`, `encoded` | code in text, through its disguises |
@@ -36,6 +37,7 @@ mod question;
 mod reading;
 mod reckoning;
 mod replacements;
+mod rewriting;
 mod said;
 mod shape;
 mod structure;

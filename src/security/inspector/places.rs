@@ -80,6 +80,21 @@ fn is_home(path: &str) -> bool {
     rest.is_empty() || rest.split_once('/').is_some_and(|(name, _)| is_name(name))
 }
 
+/// True for prose that names a model outside of the models' folders, as loaders read it: `<lora:../x:1>`.
+pub(super) fn names_model_outside(text: Text<'_>) -> bool {
+    const LONGEST_NAME: usize = 512;
+    if !text.has(kind::OPENING) || !text.has(kind::SLASH | kind::BACKSLASH | kind::PERCENT) {
+        return false;
+    }
+    let starts = text.match_indices('<').filter_map(|(at, _)| text.get(at + 1..));
+    let named = starts.filter_map(|rest| ["lora:", "lyco:"].iter().find_map(|mark| rest.strip_prefix(mark)));
+    let mut names = named.filter_map(|rest| {
+        let end = rest.bytes().take(LONGEST_NAME).position(|byte| matches!(byte, b':' | b'>'))?;
+        rest.get(..end)
+    });
+    names.any(|name| escapes(Text::new(name)).is_some())
+}
+
 /// True when a value of an input of unknown purpose is clearly a path to elsewhere.
 pub(super) fn clearly_escapes(text: Text<'_>) -> bool {
     let elsewhere = |path: &str| {

@@ -54,7 +54,7 @@ impl ClassName {
             passes: passes_text(class),
             loads: loads(class),
             loads_pictures: loads_pictures(class),
-            repeats: class.contains("Repeat") || class.contains("Batch"),
+            repeats: ["Repeat", "Batch", "Loop"].iter().any(|word| class.contains(word)),
             subgraph: is_subgraph(class),
             disguised: class_name::is_disguised(class),
             listed: lists.names_dangerous(class),
@@ -85,6 +85,13 @@ pub(super) struct Class {
     pub(super) subgraph: bool,
     /// There is nothing to say about the class itself.
     pub(super) plain: bool,
+}
+
+impl Class {
+    /// True for ComfyUI's own classes that make text of text.
+    pub(super) fn is_about_text(self) -> bool {
+        self.origin == Origin::Core && self.passes
+    }
 }
 
 /// What inspections remember.
@@ -166,7 +173,7 @@ impl<'a> Said<'a> {
     /// What the name of an input says in this class.
     pub(super) fn input(&self, class: &str, said: Class, name: &str) -> Name {
         let read = self.name(name);
-        if said.origin == Origin::Core && said.passes {
+        if said.is_about_text() {
             return read.of_text();
         }
         let input = || self.knowledge.object_info?.get(class)?.input(name);

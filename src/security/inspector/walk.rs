@@ -283,7 +283,7 @@ impl<'a> Walk<'a> {
     ) -> usize {
         let custom = place.origin == Origin::Custom;
         if source_of(value).is_some() {
-            if matches!(step, Step::Root(..))
+            if matches!(step, Step::Root(..) | Step::Index(Step::Root(..), _))
                 && takes_text(step, place)
                 && let Some((id, text)) = flow.text(value)
             {

@@ -20,6 +20,8 @@ const MOST_SECONDS: f64 = 7_200.0;
 const MOST_PIXELS: f64 = 8e9;
 /// Pixels from which on it matters how many pictures are made that large.
 const LARGE: f64 = 2_048.0 * 2_048.0;
+/// The most passes over one picture.
+const MOST_CYCLES: f64 = 256.0;
 /// The most repetitions of anything.
 const MOST_REPEATS: f64 = 10_000.0;
 
@@ -51,6 +53,10 @@ impl Amount {
         let of = |repeats: bool| {
             Some(match last {
                 "width" | "height" => MOST_SIDE,
+                // What is added at a side; places in a picture are within it as well.
+                "left" | "top" | "right" | "bottom" if whole => MOST_SIDE,
+                "cycle" | "cycles" if whole => MOST_CYCLES,
+                "total" if whole && repeats => MOST_REPEATS,
                 "steps" => MOST_STEPS,
                 "size" | "amount" | "count" | "num" | "images" | "batch" if is_batch(words, repeats) => {
                     MOST_BATCH
