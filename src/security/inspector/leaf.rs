@@ -130,7 +130,8 @@ fn judge_text(text: &str, own: Option<bool>, (purpose, origin, may_run, only_wor
     }
     if let Some(secret) = own {
         judge_words(text, secret, (origin, purpose), &mut found);
-        if secret || found.iter().any(|fault| fault.flag == Flag::SecretInInput) {
+        // Excerpts are without secrets that have a name or a shape; one that only the input's name tells has neither.
+        if secret {
             found.iter_mut().for_each(|fault| fault.excerpt = None);
         }
     }
