@@ -135,6 +135,40 @@ const URL: &[&str] = &[
     "link", "ip", "base", "origin", "site", "callback",
 ];
 
+/// What inputs are called that take what only other nodes make.
+const OBJECTS: [&str; 30] = [
+    "model",
+    "models",
+    "clip",
+    "vae",
+    "image",
+    "images",
+    "pixels",
+    "latent",
+    "latents",
+    "samples",
+    "mask",
+    "masks",
+    "conditioning",
+    "pipe",
+    "noise",
+    "guider",
+    "sigmas",
+    "audio",
+    "video",
+    "frames",
+    "controlnet",
+    "ipadapter",
+    "detector",
+    "segs",
+    "embeds",
+    "stack",
+    "bbox",
+    "sam",
+    "unet",
+    "hook",
+];
+
 /// What an input is for. Several may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Purpose {
@@ -169,6 +203,8 @@ pub(super) struct Name {
     pub(super) secret: bool,
     /// Letters, digits and underscores only.
     pub(super) plain: bool,
+    /// A model, a picture or another object that no text can stand for.
+    pub(super) carries_objects: bool,
     /// What a number under it counts.
     pub(super) amount: Amount,
 }
@@ -196,6 +232,9 @@ impl Name {
             url,
             secret: is_secret_key(name),
             plain,
+            carries_objects: words
+                .last()
+                .is_some_and(|word| OBJECTS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit()))),
             amount,
         }
     }

@@ -148,7 +148,9 @@ pub(super) fn judge_joined(text: &str, (purpose, _, may_run, _): Use) -> Found {
 
 /// What a text would do if the node ran it as its input's name says.
 fn runs(text: Text<'_>, readings: &[Reading<'_>], purpose: Purpose) -> Option<Fault> {
-    if let Some(sight) = sight(text, readings, doubt(purpose)) {
+    if let Some(sight) = sight(text, readings, doubt(purpose))
+        && (purpose.code || sight.decoded || !is_name(&text))
+    {
         return Some(Fault::code(sight));
     }
     if purpose.language
@@ -170,6 +172,13 @@ fn runs(text: Text<'_>, readings: &[Reading<'_>], purpose: Purpose) -> Option<Fa
         return None;
     };
     Some(Fault::new(Flag::CodeInInput, why, Some(excerpt::start(&text))))
+}
+
+/// `subprocess`, `os.system`: a name by itself does nothing where no code is asked for.
+fn is_name(text: &str) -> bool {
+    let text = text.trim();
+    !text.starts_with("__")
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
 }
 
 /// Program arguments that begin with an option, where arguments are asked for.

@@ -262,19 +262,30 @@ pub(super) fn internal_url(text: &str) -> Option<String> {
     judged.into_iter().find(|(flag, _)| *flag == Flag::SsrfUrl).map(|(_, why)| why)
 }
 
+/// `/view?filename=x.png`, `./x`, `?x`: of the server itself, whichever that is.
+fn is_relative(text: &str) -> bool {
+    let rooted = text.strip_prefix('/').is_some_and(|rest| !rest.starts_with(['/', '\\']));
+    rooted || text.starts_with(['?', '#']) || text.starts_with("./")
+}
+
 /// `10.0.0.5:11434/v1` and `localhost` in an input for URLs. Plain words are no hosts.
 fn judge_bare_host(text: &str) -> Option<(Flag, String)> {
-    let looks_like_host = !text.is_empty()
-        && text.len() < 300
+    // `http:10.0.0.1` and `http:/10.0.0.1` are what browsers and curl make of them.
+    let scheme = ["http:", "https:"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    if scheme.is_none() && is_relative(text) {
+        return None;
+    }
+    let host = scheme.unwrap_or(text).trim_start_matches(['/', '\\']);
+    let head = host.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let looks_like_host = text.len() < 300
         && !text.contains(char::is_whitespace)
-        && (text.contains(['.', ':']) || text.eq_ignore_ascii_case("localhost"));
+        && (head.contains(['.', ':', '%', '@'])
+            || !head.is_ascii()
+            || head.eq_ignore_ascii_case("localhost"));
     if !looks_like_host {
         return None;
     }
-    // `http:10.0.0.1` and `http:/10.0.0.1` are what browsers and curl make of them.
-    let after_scheme =
-        ["http:", "https:"].iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
-    let url = Url::parse(&format!("http://{}", after_scheme.trim_start_matches(['/', '\\']))).ok()?;
+    let url = Url::parse(&format!("http://{host}")).ok()?;
     let host = url.host()?;
     // A bare name with a dot may be a file; only addresses and names of internal places count.
     match judge_host(&host) {

@@ -180,6 +180,34 @@ impl<'a> Said<'a> {
         if said.uploads && input().is_some_and(classes::is_upload) { read.of_file() } else { read }
     }
 
+    /// True when the catalogue says that this input takes what no text can be.
+    pub(super) fn takes_objects(&self, class: &str, name: &str) -> bool {
+        const OBJECTS: [&str; 20] = [
+            "MODEL",
+            "CLIP",
+            "VAE",
+            "IMAGE",
+            "LATENT",
+            "MASK",
+            "CONDITIONING",
+            "CONTROL_NET",
+            "NOISE",
+            "GUIDER",
+            "SAMPLER",
+            "SIGMAS",
+            "AUDIO",
+            "VIDEO",
+            "CLIP_VISION",
+            "CLIP_VISION_OUTPUT",
+            "STYLE_MODEL",
+            "UPSCALE_MODEL",
+            "INT",
+            "FLOAT",
+        ];
+        let input = || self.knowledge.object_info?.get(class)?.input(name);
+        input().is_some_and(|input| OBJECTS.contains(&input.ty.as_str()))
+    }
+
     /// What the input `name` of `class` is for.
     pub(super) fn purpose(&self, class: &str, said: Class, name: &str) -> Purpose {
         self.input(class, said, name).purpose(said.loads, said.origin)

@@ -284,7 +284,7 @@ impl<'a> Walk<'a> {
         let custom = place.origin == Origin::Custom;
         if source_of(value).is_some() {
             if matches!(step, Step::Root(..) | Step::Index(Step::Root(..), _))
-                && takes_text(step, place)
+                && self.takes_text(step, place)
                 && let Some((id, text)) = flow.text(value)
             {
                 let usage = leaf::usage(step, place, flow);
@@ -371,6 +371,16 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// True where a text that comes over a link could do something: not in the place of a model or a picture.
+    fn takes_text(&self, step: Step<'_>, place: Place<'_>) -> bool {
+        if step.inner().purpose(place.said.loads, place.said.origin).path {
+            return true;
+        }
+        place.origin == Origin::Custom
+            && !step.inner().carries_objects
+            && !self.said.takes_objects(place.class, step.name())
+    }
+
     fn is_full(&self, severity: Severity) -> bool {
         self.counts.get(severity as usize).is_none_or(|count| *count >= MOST_FINDINGS)
     }
@@ -379,9 +389,4 @@ impl<'a> Walk<'a> {
 /// True for the ids that editors give: nothing can hide in them.
 fn is_plain_id(id: &str) -> bool {
     id.len() <= 20 && id.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
-}
-
-/// True where a text that comes over a link could do something.
-fn takes_text(step: Step<'_>, place: Place<'_>) -> bool {
-    place.origin == Origin::Custom || step.inner().purpose(place.said.loads, place.said.origin).path
 }

@@ -206,6 +206,10 @@ fn a_secret_is_seen_however_it_is_written() {
         "form-data; name=\"password\"\r\n\r\nS3cr3t-77\r\n--b--",
         "curl --user bob:S3cr3t-77 https://a.example/x",
         "Invalid API key provided: S3cr3t-77.",
+        r#"Settings { port: 1, password: Some("S3cr3t-77"), user: None }"#,
+        r#"token=Secret(String::from("S3cr3t-77"))"#,
+        r#""password": ["S3cr3t-77", "x"] and more"#,
+        "cookie `studio_session=S3cr3t-77`; path=/",
     ] {
         let shown = redact_text(text);
         assert!(shown.contains("[redacted") && !shown.contains("S3cr3t-77"), "{text} became {shown}");
@@ -252,6 +256,9 @@ fn words_weights_and_names_of_files_stay() {
         "100% cotton, 50%20 wool",
         r"C:\new\textures\render.png",
         "auth: disabled, tls: on",
+        "cookie: chocolate chip, studio light",
+        "Missing API key: pass --api-key or set COMFY_API_KEY",
+        "api key: brass on a ring",
     ] {
         assert_eq!(redact_text(text), text);
     }

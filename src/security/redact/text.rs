@@ -43,7 +43,13 @@ pub(super) fn redact_at(text: &str, nesting: usize) -> Cow<'_, str> {
 
 fn redact_as_written(text: &str, nesting: usize) -> Cow<'_, str> {
     let clues = Clues::of(text);
-    let text = replace(text.into(), clues.token.then_some(&TOKEN), |_| Some(REDACTED.to_owned()));
+    let text = replace(text.into(), clues.token.then_some(&TOKEN), |found| {
+        let token = found.get(0)?.as_str();
+        // Of an address the part that says whose it is stays.
+        let place =
+            ["hooks.slack.com/services/", "/api/webhooks/"].iter().find(|place| token.starts_with(**place));
+        Some(format!("{}{REDACTED}", place.unwrap_or(&"")))
+    });
     let text = replace(text, clues.bot.then_some(&BOT), |_| Some(REDACTED.to_owned()));
     let text = replace(text, clues.url.then_some(&URL), |found| {
         let url = found.get(0)?.as_str();
@@ -55,7 +61,9 @@ fn redact_as_written(text: &str, nesting: usize) -> Cow<'_, str> {
         let name = found.name("name")?.as_str();
         let value = found.name("value")?.as_str();
         let decoded = if name.contains('%') { urls::percent_decoded(name) } else { name.to_owned() };
-        keep_name(found, !ends_path(found) && is_secret_key(&decoded) && !is_plain(&decoded, value, found))
+        let secret =
+            (is_secret_key(&decoded) && !is_plain(&decoded, value, found)) || is_session(&decoded, value);
+        keep_name(found, secret && !ends_path(found))
     });
     let text = replace(text, clues.named.then_some(&NAMED), |found| {
         keep_name(found, is_secret_key(found.name("name")?.as_str()))
@@ -107,7 +115,7 @@ fn is_plain(name: &str, value: &str, found: &Captures<'_>) -> bool {
     let between = found.name("between").map_or("", |between| between.as_str());
     let passes = || is_short_number(value) && words(name).last().is_some_and(|word| word == "pass");
     is_harmless(value)
-        || (between.ends_with(' ') && is_sentence(value))
+        || (between.ends_with(' ') && (is_sentence(value) || (is_word(value) && !is_made_up(name))))
         || (between == ":" && is_weight(value))
         || passes()
 }
@@ -121,12 +129,33 @@ pub(super) fn is_harmless(value: &str) -> bool {
 
 /// A word with which a sentence about a secret goes on: `password: must not be empty`, `--token to log in`.
 fn is_sentence(value: &str) -> bool {
-    const WORDS: [&str; 28] = [
+    const WORDS: [&str; 32] = [
         "a", "an", "the", "is", "are", "was", "must", "may", "should", "can", "cannot", "field", "missing",
         "invalid", "expected", "to", "or", "and", "for", "not", "no", "of", "in", "on", "with", "this",
-        "that", "if",
+        "that", "if", "use", "see", "set", "give",
     ];
     WORDS.contains(&value)
+}
+
+/// `api key: brass on a ring`: credentials that programs make are no words of small letters.
+fn is_word(value: &str) -> bool {
+    (3..=12).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// True for names of what people make up, which may be any word.
+fn is_made_up(name: &str) -> bool {
+    words(name).last().is_none_or(|last| {
+        last.starts_with("pass") || matches!(last.as_str(), "pwd" | "secret" | "secrets" | "pin" | "creds")
+    })
+}
+
+/// `comfy_session=…`: what keeps somebody logged in.
+fn is_session(name: &str, value: &str) -> bool {
+    value.len() >= 8
+        && value.bytes().any(|byte| byte.is_ascii_digit())
+        && value.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && name.len() > 7
+        && words(name).last().is_some_and(|last| matches!(last.as_str(), "session" | "sess"))
 }
 
 /// `(token:1.2)`, `[token:coin:0.5]`, `<lora:token:1>`: the weight of a word in a prompt.
