@@ -265,7 +265,35 @@ fn clamped(count: u64) -> usize {
     usize::try_from(count).map_or(512, |count| count.min(512))
 }
 
+/// Types that only a link can carry.
+const LINK_TYPES: &[&str] = &[
+    "MODEL",
+    "CLIP",
+    "VAE",
+    "CONDITIONING",
+    "LATENT",
+    "IMAGE",
+    "MASK",
+    "CONTROL_NET",
+    "CLIP_VISION",
+    "CLIP_VISION_OUTPUT",
+    "STYLE_MODEL",
+    "UPSCALE_MODEL",
+    "GLIGEN",
+    "NOISE",
+    "GUIDER",
+    "SAMPLER",
+    "SIGMAS",
+    "AUDIO",
+    "VIDEO",
+];
+
 impl InputSpec {
+    /// True for a model, a picture or another object that only a link can bring.
+    pub fn is_only_linked(&self) -> bool {
+        LINK_TYPES.contains(&self.ty.as_str())
+    }
+
     /// Reads one entry of an `input` section.
     pub(crate) fn parse(name: &str, required: bool, spec: &Value) -> Self {
         let parts = spec.as_array().map_or(&[][..], Vec::as_slice);

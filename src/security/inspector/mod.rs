@@ -11,6 +11,7 @@
 //! | `text`, `code`, `reading`, `encoded` | code in text, through its disguises |
 //! | `shape`, `programs` | code that no word betrays; other languages |
 //! | `inputs`, `places`, `work`, `wording` | purposes of inputs; paths and URLs; sizes; text for the assistant |
+//! | `credential` | values that are credentials, and what only stands for one |
 //! | `reckoning` | how much each node makes, for the rate limit |
 //! | `drawn` | the editor's format as a graph |
 //! | `structure`, `replacements` | what is no workflow; what runs in another class's place |

@@ -17,6 +17,7 @@ use super::{
     inspect::Knowledge,
     names, replacements,
 };
+use crate::workflow::object_info::InputSpec;
 
 /// The most names and the most classes that are remembered.
 const MOST_REMEMBERED: usize = 4_096;
@@ -182,30 +183,8 @@ impl<'a> Said<'a> {
 
     /// True when the catalogue says that this input takes what no text can be.
     pub(super) fn takes_objects(&self, class: &str, name: &str) -> bool {
-        const OBJECTS: [&str; 20] = [
-            "MODEL",
-            "CLIP",
-            "VAE",
-            "IMAGE",
-            "LATENT",
-            "MASK",
-            "CONDITIONING",
-            "CONTROL_NET",
-            "NOISE",
-            "GUIDER",
-            "SAMPLER",
-            "SIGMAS",
-            "AUDIO",
-            "VIDEO",
-            "CLIP_VISION",
-            "CLIP_VISION_OUTPUT",
-            "STYLE_MODEL",
-            "UPSCALE_MODEL",
-            "INT",
-            "FLOAT",
-        ];
         let input = || self.knowledge.object_info?.get(class)?.input(name);
-        input().is_some_and(|input| OBJECTS.contains(&input.ty.as_str()))
+        input().is_some_and(InputSpec::is_only_linked)
     }
 
     /// What the input `name` of `class` is for.

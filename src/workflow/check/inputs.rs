@@ -14,29 +14,6 @@ const SHOWN: usize = 20;
 /// From this length on, an enumeration is looked up in a set.
 const SET_FROM: usize = 16;
 
-/// Types that only a link can carry.
-const LINK_TYPES: &[&str] = &[
-    "MODEL",
-    "CLIP",
-    "VAE",
-    "CONDITIONING",
-    "LATENT",
-    "IMAGE",
-    "MASK",
-    "CONTROL_NET",
-    "CLIP_VISION",
-    "CLIP_VISION_OUTPUT",
-    "STYLE_MODEL",
-    "UPSCALE_MODEL",
-    "GLIGEN",
-    "NOISE",
-    "GUIDER",
-    "SAMPLER",
-    "SIGMAS",
-    "AUDIO",
-    "VIDEO",
-];
-
 /// “an INT from 1 to 10000”, for messages.
 pub(super) fn describe(spec: &InputSpec) -> String {
     let bound = |key: &str| spec.options.get(key).map(Value::to_string);
@@ -70,7 +47,7 @@ impl<'a> Checker<'a> {
             _ => given,
         };
         let wanted = spec.spec();
-        if LINK_TYPES.contains(&wanted.ty.as_str()) {
+        if wanted.is_only_linked() {
             if value.is_null() && !wanted.required {
                 return;
             }
