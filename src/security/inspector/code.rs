@@ -50,6 +50,8 @@ const CERTAIN: &[&str] = &[
     r"\brm\s+-\w*[rf]\w*\s",
     r"\b(ba|z|da|k)?sh\s+-[ic]\b",
     r"\bpython\d?\s+-c\b",
+    // any language: what starts a process, and a shell or an interpreter among its arguments
+    r"\b(command(::new)?|exec\w*|spawn\w*|popen\d?|system|start(_?process)?|run(_?(command|process))?|shellexecute\w*|createprocess\w*|processbuilder|processstartinfo)\(([^);]*[(,\[{])?\s*[\x22'`]([^\x22'`\s]*[/\\])?((ba|z|da|k|c|fi)?sh|busybox|cmd|powershell|pwsh|python[\d.]*|perl|ruby|node|php|lua|osascript|[cw]script)(\.exe)?([\x22'`]\s*[,)\]}]|\s+[-/])",
     // JavaScript, Lua, others
     r"\.constructor\.constructor\b",
     r#"\bconstructor\(\s*['"]return"#,
@@ -67,7 +69,8 @@ const CERTAIN: &[&str] = &[
 const LIKELY: &[&str] = &[
     r"\b(eval|exec|execfile|compile|__import__|getattr|setattr|globals|locals|vars|breakpoint|chr|open|input)\(",
     r"[=(,\[:]\s*(eval|exec|__import__|system|popen)\b",
-    r"\b(subprocess|importlib|ctypes|pickle|marshal)\b",
+    // `importlib-metadata` is a package
+    r"\b(subprocess|ctypes|pickle|marshal)\b|\bimportlib($|[^\w-])",
     r"(^|[;:\n\r{}()'\x22`=,>])\s*import\s+[a-z_*{][\w.*]*\s*($|[;,\n\r#]|as\b|from\b)",
     r"\b__\w+__\b",
     r"\blambda\b[^:\n]{0,80}:",

@@ -112,6 +112,35 @@ const LANGUAGE: &[&str] = &[
 const CHAT: &[&str] =
     &["system", "template", "instruction", "instructions", "stop", "token", "tokens", "persona"];
 const COMMAND: &[&str] = &["command", "commands", "cmd", "shell", "bash", "argv"];
+/// Inputs that are handed to a program.
+const ARGUMENTS: &[&str] = &[
+    "arg",
+    "args",
+    "argv",
+    "argument",
+    "arguments",
+    "option",
+    "options",
+    "opt",
+    "opts",
+    "flag",
+    "flags",
+    "switch",
+    "switches",
+    "param",
+    "params",
+    "parameter",
+    "parameters",
+    "command",
+    "commands",
+    "cmd",
+    "shell",
+    "bash",
+    "extra",
+];
+/// Inputs that name what is to be installed. Whoever installs a package runs it.
+const PACKAGES: &[&str] =
+    &["package", "packages", "requirement", "requirements", "pip", "dependency", "dependencies", "modules"];
 const PATH: &[&str] = &[
     "path",
     "paths",
@@ -180,6 +209,10 @@ pub(super) struct Purpose {
     pub(super) command: bool,
     /// A program's text, or nothing that looks like it.
     pub(super) language: bool,
+    /// Arguments of a program.
+    pub(super) arguments: bool,
+    /// Packages to install.
+    pub(super) packages: bool,
     /// What another model is told.
     pub(super) chat: bool,
     /// A place in the file system.
@@ -195,6 +228,8 @@ pub(super) struct Name {
     code: bool,
     command: bool,
     language: bool,
+    arguments: bool,
+    packages: bool,
     chat: bool,
     path: bool,
     media: bool,
@@ -218,6 +253,8 @@ impl Name {
         };
         let (prose, code, command) = (any(PROSE), any(CODE), any(COMMAND));
         let (language, chat) = (any(LANGUAGE), any(CHAT));
+        let is_index = || words.windows(2).any(|pair| pair == ["index", "url"]);
+        let (arguments, packages) = (any(ARGUMENTS), any(PACKAGES) || is_index());
         let (path, media, url) = (any(PATH), any(MEDIA), any(URL));
         let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let amount = Amount::read(&words);
@@ -226,6 +263,8 @@ impl Name {
             code,
             command,
             language,
+            arguments,
+            packages,
             chat,
             path,
             media,
@@ -257,6 +296,8 @@ impl Name {
             code: self.code,
             command: self.command,
             language: self.language && !path,
+            arguments: self.arguments,
+            packages: self.packages,
             chat: self.chat,
             path,
             // Core nodes talk to nobody; a `server` there is a word like any other.

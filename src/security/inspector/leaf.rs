@@ -11,6 +11,7 @@ use super::{
     finding::Flag,
     flow::{Flow, Use},
     inputs::Purpose,
+    packages,
     place::{Place, Step},
     places, programs,
     reading::{Reading, readings},
@@ -27,38 +28,6 @@ const PICKLES: [&str; 7] = [".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", "
 pub(super) const STEERS: &str = "characters that steer the display";
 /// Why text is told that an assistant would take for orders.
 pub(super) const SPEAKS: &str = "text addressed to the assistant";
-
-/// Programs that a command input may name without any argument.
-const COMMANDS: [&str; 28] = [
-    "id",
-    "whoami",
-    "ls",
-    "cat",
-    "rm",
-    "wget",
-    "curl",
-    "nc",
-    "bash",
-    "sh",
-    "python",
-    "python3",
-    "pip",
-    "git",
-    "ssh",
-    "ping",
-    "reboot",
-    "shutdown",
-    "kill",
-    "env",
-    "printenv",
-    "uname",
-    "ps",
-    "netstat",
-    "ifconfig",
-    "powershell",
-    "cmd",
-    "calc",
-];
 
 /// One thing that is wrong with a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -160,9 +129,19 @@ fn runs(text: Text<'_>, readings: &[Reading<'_>], purpose: Purpose) -> Option<Fa
         return Some(Fault::new(Flag::CodeInInput, "it has the shape of code", Some(excerpt)));
     }
     let option = purpose.url || purpose.path || purpose.code;
+    let is_program = (purpose.code && programs::is_brackets(&text))
+        || (!purpose.prose && programs::includes_library(text));
     let why = if purpose.command && is_command(&text) {
         "a command line"
-    } else if purpose.path && programs::runs_as_name(&text) {
+    } else if is_program {
+        "a program in another language"
+    } else if purpose.arguments && programs::starts_another(&text) {
+        "an option that starts another program"
+    } else if purpose.packages && !purpose.prose && packages::installs(&text, purpose.url) {
+        "more than the names of packages"
+    } else if (purpose.path && programs::runs_as_name(&text))
+        || (!purpose.prose && programs::runs_behind_name(text))
+    {
         "a command in place of a name or behind it"
     } else if purpose.code && names_host_files(text) {
         "files outside of ComfyUI's folders"
@@ -212,6 +191,8 @@ fn of_place(step: Step<'_>, place: Place<'_>) -> Purpose {
         code: outer.code || inner.code,
         command: outer.command || inner.command,
         language: outer.language || inner.language,
+        arguments: outer.arguments || inner.arguments,
+        packages: outer.packages || inner.packages,
         chat: outer.chat || inner.chat,
         path: outer.path || inner.path,
         url: outer.url || inner.url,
@@ -220,7 +201,7 @@ fn of_place(step: Step<'_>, place: Place<'_>) -> Purpose {
 
 /// True for text that ends in a text encoder or before a reader.
 fn is_only_words(place: Place<'_>, purpose: Purpose, flow: &Flow<'_>) -> bool {
-    if purpose.code || purpose.path || purpose.url {
+    if purpose.code || purpose.path || purpose.url || purpose.packages {
         return false;
     }
     match place.origin {
@@ -338,9 +319,8 @@ pub(super) fn joined(items: &[Value]) -> Option<String> {
 
 /// A command line in an input that is run by a shell: anything with an operator, an option or a path.
 fn is_command(text: &str) -> bool {
-    let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-    let first = first.trim_end_matches(".exe");
-    if COMMANDS.contains(&first) || programs::is_program(first) {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    if programs::is_known(first) {
         return true;
     }
     text.contains(['|', ';', '&', '`', '>', '<', '$', '/'])

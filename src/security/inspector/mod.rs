@@ -9,7 +9,7 @@
 //! | `said` | what names and classes say, remembered |
 //! | `excerpt` | the part of a text that a finding shows |
 //! | `text`, `code`, `reading`, `encoded` | code in text, through its disguises |
-//! | `shape`, `programs` | code that no word betrays; other languages |
+//! | `shape`, `programs`, `packages` | code that no word betrays; other languages; what gets installed |
 //! | `inputs`, `places`, `work`, `wording` | purposes of inputs; paths and URLs; sizes; text for the assistant |
 //! | `credential` | values that are credentials, and what only stands for one |
 //! | `reckoning` | how much each node makes, for the rate limit |
@@ -31,6 +31,7 @@ mod inputs;
 mod inspect;
 mod leaf;
 mod names;
+mod packages;
 mod place;
 mod places;
 mod programs;
