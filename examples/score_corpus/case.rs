@@ -45,6 +45,11 @@ pub(crate) type Case = (String, Option<Value>);
 /// The cases of `tier`.
 pub(crate) fn read(file: &str, tier: Tier) -> Result<Vec<Case>, Box<dyn std::error::Error>> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    Ok(parse(&text, tier))
+}
+
+/// The cases of `tier` in this text.
+pub(crate) fn parse(text: &str, tier: Tier) -> Vec<Case> {
     let wanted = |line: &str| match tier {
         Tier::All => true,
         _ => {
@@ -52,7 +57,7 @@ pub(crate) fn read(file: &str, tier: Tier) -> Result<Vec<Case>, Box<dyn std::err
         }
     };
     let lines = text.lines().filter(|line| !line.trim().is_empty() && wanted(line));
-    Ok(lines.map(|line| (line.to_owned(), serde_json::from_str(line).ok())).collect())
+    lines.map(|line| (line.to_owned(), serde_json::from_str(line).ok())).collect()
 }
 
 /// A node catalogue: ComfyUI's answer, or a recording that has it under `body`.

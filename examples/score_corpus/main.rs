@@ -13,6 +13,8 @@ mod case;
 mod convert;
 mod paths;
 mod redaction;
+#[cfg(test)]
+mod tests;
 mod urls;
 mod workflows;
 
