@@ -165,7 +165,7 @@ const URL: &[&str] = &[
 ];
 
 /// What inputs are called that take what only other nodes make.
-const OBJECTS: [&str; 30] = [
+const OBJECTS: [&str; 29] = [
     "model",
     "models",
     "clip",
@@ -195,7 +195,6 @@ const OBJECTS: [&str; 30] = [
     "bbox",
     "sam",
     "unet",
-    "hook",
 ];
 
 /// What an input is for. Several may hold.
@@ -258,6 +257,10 @@ impl Name {
         let (path, media, url) = (any(PATH), any(MEDIA), any(URL));
         let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let amount = Amount::read(&words);
+        let last = words.last().map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
+        // What a `callback_model` gets may well be run.
+        let carries_objects =
+            !(code || command || language || url) && last.is_some_and(|last| OBJECTS.contains(&last));
         Self {
             prose,
             code,
@@ -271,9 +274,7 @@ impl Name {
             url,
             secret: is_secret_key(name),
             plain,
-            carries_objects: words
-                .last()
-                .is_some_and(|word| OBJECTS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit()))),
+            carries_objects,
             amount,
         }
     }
