@@ -197,6 +197,20 @@ async fn real_clients_of_both_eras_draw_a_picture_and_answer_questions() {
     assert!(!callers.iter().any(|caller| caller.as_str().unwrap().contains(TOKEN)));
 }
 
+/// A stop takes the held job off ComfyUI before the server ends; what the audit log says of its call.
+async fn stopped(
+    app: &TestApp,
+    held: comfywarden::sim::Gate,
+    serving: tokio::task::JoinHandle<Result<(), comfywarden::error::Error>>,
+) -> Vec<String> {
+    bounded(app.sim.wait_for_request(|seen| seen.path.ends_with("/interrupt"))).await;
+    held.release();
+    bounded(serving).await.unwrap().unwrap();
+    let actions = bounded(app.outcome_of("comfyui_run_workflow")).await;
+    assert!(actions.contains(&"cancelling".to_owned()), "{actions:?}");
+    actions
+}
+
 #[tokio::test]
 async fn the_server_stops_when_told_with_a_call_in_flight() {
     let Door { app, base, stop, serving, .. } = door(|_| {}).await;
@@ -215,11 +229,7 @@ async fn the_server_stops_when_told_with_a_call_in_flight() {
 
     stop.cancel();
 
-    bounded(app.sim.wait_for_request(|seen| seen.path.ends_with("/interrupt"))).await;
-    held.release();
-    bounded(serving).await.unwrap().unwrap();
-    let actions = bounded(app.outcome_of("comfyui_run_workflow")).await;
-    assert!(actions.contains(&"cancelling".to_owned()), "{actions:?}");
+    let actions = stopped(&app, held, serving).await;
     assert_eq!(actions.last().unwrap(), "cancelled", "{actions:?}");
     let told = bounded(running).await.unwrap().expect("the caller hears how its call ended");
     assert!(format!("{told:?}").contains("the call was cancelled"), "{told:?}");
@@ -252,11 +262,7 @@ async fn a_stop_takes_off_the_job_of_a_caller_that_has_just_left() {
     caller.abort();
     stop.cancel();
 
-    bounded(app.sim.wait_for_request(|seen| seen.path.ends_with("/interrupt"))).await;
-    held.release();
-    bounded(serving).await.unwrap().unwrap();
-    let actions = bounded(app.outcome_of("comfyui_run_workflow")).await;
-    assert!(actions.contains(&"cancelling".to_owned()), "{actions:?}");
+    stopped(&app, held, serving).await;
 }
 
 #[tokio::test]
