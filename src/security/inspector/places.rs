@@ -277,9 +277,14 @@ fn judge_bare_host(text: &str) -> Option<(Flag, String)> {
     }
     let host = scheme.unwrap_or(text).trim_start_matches(['/', '\\']);
     let head = host.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    // An address may be written as one number; shorter ones are sizes and dates.
+    let is_number = head.len() > 7
+        && head.starts_with(|first: char| first.is_ascii_digit())
+        && head.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X'));
     let looks_like_host = text.len() < 300
         && !text.contains(char::is_whitespace)
         && (head.contains(['.', ':', '%', '@'])
+            || is_number
             || !head.is_ascii()
             || head.eq_ignore_ascii_case("localhost"));
     if !looks_like_host {
