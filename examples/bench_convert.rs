@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use comfywarden::workflow::{
+use comfywarden_workflow::{
     ObjectInfo, UiWorkflow,
     convert::{to_api, to_ui},
 };

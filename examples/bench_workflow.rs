@@ -7,9 +7,9 @@ use std::error::Error;
 use std::io::Write;
 use std::time::Instant;
 
-use comfywarden::workflow::edit::{self, Operation};
-use comfywarden::workflow::templates::{Model, Txt2Img};
-use comfywarden::workflow::{ObjectInfo, Workflow, analyze, check, diff, outline, script, summary};
+use comfywarden_workflow::edit::{self, Operation};
+use comfywarden_workflow::templates::{Model, Txt2Img};
+use comfywarden_workflow::{ObjectInfo, Workflow, analyze, check, diff, outline, script, summary};
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -91,7 +91,7 @@ fn grown(nodes: usize) -> Workflow {
             let shift = |id: &str| (id.parse::<usize>().unwrap_or(0) + copy * one.len()).to_string();
             let mut node = node.clone();
             for value in node.inputs.values_mut() {
-                if let Some(link) = comfywarden::workflow::Link::read(value) {
+                if let Some(link) = comfywarden_workflow::Link::read(value) {
                     // Every copy takes its model from the first one.
                     let source = link.node_id.as_str();
                     let source = if source == "1" { "1".to_owned() } else { shift(source) };

@@ -13,14 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use comfywarden::{
-    config::Security,
-    security::{Inspector, Knowledge},
-    workflow::{
-        Workflow,
-        graph::MAX_NODES,
-        json::{MAX_BYTES, parse},
-    },
+use comfywarden_policy::{Inspector, Knowledge, settings::Security};
+use comfywarden_workflow::{
+    Workflow,
+    graph::MAX_NODES,
+    json::{MAX_BYTES, parse},
 };
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,8 @@
 //! The application and its seam: [`App::call`] is the only way to a tool, from every front door.
 
 mod catalogue;
-mod pulse;
 mod questions;
+mod queue_poller;
 mod reading;
 mod results;
 mod workflow_files;
@@ -16,35 +16,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     comfy::{self, Client},
+    config::Remote,
     config::{self, Config},
-    error::{JsonObject, Result},
-    security::{AuditLog, CallId, Gate, Inspector, Outcome, Seal, SealedState, untrusted},
-    tools::{self, Call, Changes, Defaults, blame, compact, tool::Ended, workflow_files::Library},
-    web::Fetcher,
-    workflow::ObjectInfo,
-};
-pub use crate::{
-    config::{Limits, OAuth, Remote},
-    security::{
-        Caller, Class,
-        jwt::{
-            Expected, Holder, KeySet, Refusal, looks_like_one as looks_like_token, verify as verify_token,
-        },
-        redact::redact_text,
-        seal::now_unix,
-        shares::{Full, Share, Shares},
-    },
+    gate::{AuditLog, CallId, Caller, Class, Gate, Outcome, Seal, SealedState},
     tools::{
-        Block, Change, Fit, Reply, Tool, View, all as built_in_tools,
-        completion::Reference,
-        progress::{Sink, Update},
-        prompts::Prompt,
-        resources::{Resource, ResourceFile, documents::Document},
-        workflow_files::{Listed, SHIPPED, Shipped},
+        self, Call, Change, Changes, Defaults, Fit, Reply, Tool, View, blame, compact, progress::Sink,
+        tool::Ended, workflow_files::Library,
     },
+    web::Fetcher,
 };
 pub use catalogue::Catalogue;
-pub use pulse::Watch;
+use comfywarden_error::{JsonObject, Result};
+use comfywarden_policy::{Inspector, untrusted};
+use comfywarden_workflow::ObjectInfo;
+pub use queue_poller::Watch;
 pub use reading::{Completion, is_resource};
 
 /// How long calls in flight may take to end when the application stops; the whole stop stays below 2 s.
@@ -108,7 +93,7 @@ pub struct App {
     web: Fetcher,
     ledger: Arc<tools::Ledger>,
     contracts: reading::Contracts,
-    pulse: pulse::Pulse,
+    pulse: queue_poller::Pulse,
     results: results::Results,
     questions: questions::Questions,
     stopping: CancellationToken,
@@ -143,14 +128,14 @@ impl App {
             defaults: Arc::new(defaults),
             gate: Gate::new(&config.security, &config.rate_limits, &config.limits, audit),
             inspector: Arc::new(Inspector::new(&config.security)),
-            strict: Arc::new(Inspector::new(&config::Security {
-                mode: config::Mode::Enforce,
+            strict: Arc::new(Inspector::new(&comfywarden_policy::settings::Security {
+                mode: comfywarden_policy::settings::Mode::Enforce,
                 ..config.security.clone()
             })),
             seal: seal(&config.transport.remote),
             ledger: Arc::default(),
             contracts: reading::Contracts::default(),
-            pulse: pulse::Pulse::default(),
+            pulse: queue_poller::Pulse::default(),
             results: results::Results::default(),
             questions: questions::Questions::default(),
             stopping: CancellationToken::new(),

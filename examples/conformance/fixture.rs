@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use comfywarden::{app::App, server::Mcp};
+use comfywarden::{app::App, front::Mcp};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use comfywarden::{
     app::App,
     config::Config,
-    security::AuditLog,
-    server::{Mcp, http::HttpServer},
-    sim::Sim,
+    front::{Mcp, http::HttpServer},
+    gate::AuditLog,
 };
+use comfywarden_sim::Sim;
 use tokio_util::sync::CancellationToken;
 
 use fixture::Fixture;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use comfywarden::app::{App, Change};
+use comfywarden::{app::App, tools::Change};
 use rmcp::{
     ErrorData, RoleServer,
     model::{

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use comfywarden::server::Mcp;
+use comfywarden::front::Mcp;
 use rmcp::{
     ErrorData, RoleServer,
     model::{

@@ -10,11 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use comfywarden::{
-    config::Security,
-    security::{Inspector, Knowledge, Severity, path::UploadName, upload},
-    workflow::{Workflow, json, read::read},
-};
+use comfywarden_policy::{Inspector, Knowledge, Severity, path::UploadName, settings::Security, upload};
+use comfywarden_workflow::{Workflow, json, read::read};
 use serde::{Deserialize, Serialize};
 
 /// The most that an upload may have.

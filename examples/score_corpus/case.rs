@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use comfywarden::workflow::ObjectInfo;
+use comfywarden_workflow::ObjectInfo;
 use serde_json::{Map, Value};
 
 /// Which cases count.

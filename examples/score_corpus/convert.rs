@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use comfywarden::workflow::{
+use comfywarden_workflow::{
     NodeId, ObjectInfo, Workflow,
     convert::{Converted, Moment, to_api_at},
     read::read,
@@ -94,7 +94,7 @@ impl Counts {
     fn missing(
         &mut self,
         case: &Value,
-        converted: Result<Converted, comfywarden::error::Error>,
+        converted: Result<Converted, comfywarden_error::Error>,
     ) -> Option<String> {
         self.missing += 1;
         let named: Vec<Value> = match &converted {
@@ -125,10 +125,10 @@ impl Counts {
     }
 }
 
-fn convert(text: &[u8], info: &ObjectInfo) -> Result<Converted, comfywarden::error::Error> {
+fn convert(text: &[u8], info: &ObjectInfo) -> Result<Converted, comfywarden_error::Error> {
     let found = read(text)?;
     let workflow =
-        found.workflow.ok_or_else(|| comfywarden::error::Error::invalid_input("not the UI format"))?;
+        found.workflow.ok_or_else(|| comfywarden_error::Error::invalid_input("not the UI format"))?;
     Ok(to_api_at(&workflow, info, &RECORDED)?)
 }
 

@@ -1,6 +1,6 @@
 //! Names: accept or refuse.
 
-use comfywarden::security::{PathSegment, Subfolder, UploadName};
+use comfywarden_policy::{PathSegment, Subfolder, UploadName};
 use serde_json::Value;
 
 use crate::case::{Case, Score, text};

@@ -1,10 +1,7 @@
 //! Audit records: secrets gone, the rest still there, one line.
 
-use comfywarden::{
-    config::Privacy,
-    security::audit::{arguments, to_line},
-    security::redact,
-};
+use comfywarden::gate::audit::{arguments, to_line};
+use comfywarden_policy::{redact, settings::Privacy};
 use serde_json::Value;
 
 use crate::case::{Case, Score, text, texts};

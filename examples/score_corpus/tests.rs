@@ -3,7 +3,7 @@
 
 use std::{fs::File, io::Read as _};
 
-use comfywarden::workflow::ObjectInfo;
+use comfywarden_workflow::ObjectInfo;
 use flate2::read::GzDecoder;
 
 use super::{case, case::Tier, paths, redaction, urls, workflows};

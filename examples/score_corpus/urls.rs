@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use comfywarden::{
-    config::Security,
-    error::{Error, Result},
-    security::{download::DownloadRules, strict_url::check_addresses, webhook::WebhookRules},
+use comfywarden_error::{Error, Result};
+use comfywarden_policy::{
+    download::DownloadRules, settings::Security, strict_url::check_addresses, webhook::WebhookRules,
 };
 use serde_json::Value;
 

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use comfywarden::{
-    config::Security,
-    security::{Inspector, Knowledge},
-    workflow::ObjectInfo,
-};
+use comfywarden_policy::{Inspector, Knowledge, settings::Security};
+use comfywarden_workflow::ObjectInfo;
 use serde_json::Value;
 
 use crate::case::{Case, Score, text, texts};

@@ -1,10 +1,8 @@
 #![no_main]
 //! Pictures, sounds and films: reading what they carry ends, and so does checking them as uploads.
 
-use comfywarden::{
-    security::{path::UploadName, upload},
-    workflow::read::read,
-};
+use comfywarden_policy::{path::UploadName, upload};
+use comfywarden_workflow::read::read;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

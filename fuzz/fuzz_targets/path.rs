@@ -1,7 +1,7 @@
 #![no_main]
 //! Names: whatever is accepted is one safe component, and stays so when it is read again.
 
-use comfywarden::security::path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder, UploadName};
+use comfywarden_policy::path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder, UploadName};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,10 +1,7 @@
 #![no_main]
 //! URLs: whatever is accepted is https, without credentials, and means the same to the parser that requests it.
 
-use comfywarden::{
-    config::Security,
-    security::{download::DownloadRules, strict_url::StrictUrl, webhook::WebhookRules},
-};
+use comfywarden_policy::{download::DownloadRules, settings::Security, strict_url::StrictUrl, webhook::WebhookRules};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

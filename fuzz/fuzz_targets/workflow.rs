@@ -1,11 +1,8 @@
 #![no_main]
 //! Workflows: parsing and inspecting end, whatever is sent, and what is approved is what was inspected.
 
-use comfywarden::{
-    config::{Mode, Security},
-    security::{Asking, Inspector, Knowledge, Severity, Verdict},
-    workflow::{Workflow, json, read},
-};
+use comfywarden_policy::{Asking, Inspector, Knowledge, Severity, Verdict, settings::{Mode, Security}};
+use comfywarden_workflow::{Workflow, json, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -5,10 +5,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use crate::{
-    error::{Error, Result},
-    tools::{Tool, View, compact},
-};
+use crate::tools::{Tool, View, compact};
+use comfywarden_error::{Error, Result};
 
 /// The tools by name, in a fixed order.
 #[derive(Debug, Default)]

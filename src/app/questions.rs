@@ -11,10 +11,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::App;
 use crate::{
-    error::JsonObject,
-    security::{CallId, Caller, SealedState, Trail, seal::args_digest, seal::now_unix},
+    gate::{
+        CallId, Caller, SealedState, Trail,
+        signed_state::{args_digest, now_unix},
+    },
     tools::{Reply, reply::Question},
 };
+use comfywarden_error::JsonObject;
 
 /// How long a question to the user stays answerable.
 const LIFE_SECONDS: u64 = 600;

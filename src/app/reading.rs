@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::{App, CallContext, Caller, View, pulse::Watch};
+use super::{App, CallContext, Caller, View, queue_poller::Watch};
 use crate::{
-    error::{Error, JsonObject, Result},
-    security::{CallId, Class, Contract, Outcome, Permit, redact, untrusted},
+    gate::{CallId, Class, Contract, Outcome, Permit},
     tools::{
         Fit, Reply, Tool, clamp, completion, must_read,
         prompts::{self, PROMPTS, Prompt},
@@ -16,6 +15,8 @@ use crate::{
         seen_by,
     },
 };
+use comfywarden_error::{Error, JsonObject, Result};
+use comfywarden_policy::{redact, untrusted};
 
 /// What reading and completing must look like; both count as reading (`shared/spec/tools.md`, 3.5).
 #[derive(Debug)]

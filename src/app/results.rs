@@ -10,13 +10,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{App, Caller, View};
-use crate::{
-    error::{Error, Result},
-    tools::{
-        Block, Fit, Reply,
-        resources::{Resource, ResourceFile, documents::Piece, result_uri},
-    },
+use crate::tools::{
+    Block, Fit, Reply,
+    resources::{Resource, ResourceFile, documents::Piece, result_uri},
 };
+use comfywarden_error::{Error, Result};
 
 /// How long a result is kept.
 const LIFE: Duration = Duration::from_mins(15);

@@ -11,11 +11,9 @@ use tokio::{
 };
 
 use super::App;
-use crate::{
-    error::Result,
-    tools::workflow_files::{Library, Listed},
-    workflow::ObjectInfo,
-};
+use crate::tools::workflow_files::{Library, Listed};
+use comfywarden_error::Result;
+use comfywarden_workflow::ObjectInfo;
 
 /// How often the folder is looked at.
 const LOOK: Duration = Duration::from_secs(1);

@@ -10,8 +10,8 @@ use super::arguments::Audit;
 use super::failure::{FAILED, Failure, WARNED};
 use super::output::say;
 use crate::config::Config;
-use crate::error::Error;
-use crate::security::audit::{logs_beside, tail, verify};
+use crate::gate::audit::{logs_beside, tail, verify};
+use comfywarden_error::Error;
 
 /// How often a followed log is looked at.
 const PAUSE: Duration = Duration::from_millis(250);

@@ -10,9 +10,16 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::Call;
 use super::failure::{FAILED, Failure, INTERRUPTED, code_of};
 use super::output::{complain, say_json};
-use crate::app::{App, Block, CallContext, Caller, Reply, Sink, Update};
 use crate::config::Config;
-use crate::error::{Error, JsonObject, Result};
+use crate::{
+    app::{App, CallContext},
+    gate::Caller,
+    tools::{
+        Block, Reply,
+        progress::{Sink, Update},
+    },
+};
+use comfywarden_error::{Error, JsonObject, Result};
 
 /// Arguments larger than the largest message of a client are refused before they are read whole.
 const LARGEST_ARGUMENTS: u64 = 96 * 1024 * 1024;

@@ -7,9 +7,9 @@ use super::failure::Failure;
 use super::files::{object_info, workflow_of};
 use super::output::{complain, say_exactly, say_json};
 use crate::config::Config;
-use crate::error::Error;
-use crate::workflow::convert::{Report, to_ui};
-use crate::workflow::script;
+use comfywarden_error::Error;
+use comfywarden_workflow::convert::{Report, to_ui};
+use comfywarden_workflow::script;
 
 pub(super) async fn run(wanted: &Convert, config: Config) -> Result<(), Failure> {
     let catalogue = object_info(&wanted.catalogue, config).await?;

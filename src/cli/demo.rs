@@ -20,10 +20,10 @@ use super::failure::{Failure, INTERRUPTED};
 use super::output::{complain, say};
 use crate::app::App;
 use crate::config::Config;
-use crate::error::{Error, Kind, Result};
-use crate::server;
-use crate::sim::Sim;
+use crate::front;
 use client::Client;
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_sim::Sim;
 use progress::Progress;
 
 /// What the pipe between client and server holds.
@@ -62,7 +62,7 @@ pub(super) async fn run(
     let app = App::new(config)?;
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let (input, output) = tokio::io::split(theirs);
-    let serving = tokio::spawn(server::serve_stream(Arc::clone(&app), input, output, stop.clone()));
+    let serving = tokio::spawn(front::serve_stream(Arc::clone(&app), input, output, stop.clone()));
     let painted = tokio::select! {
         painted = paint(wanted, named, ours) => painted.map_err(Failure::from),
         () = interrupted.cancelled() => {

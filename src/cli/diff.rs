@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::files::{object_info, workflow_of};
 use super::output::{say, say_json};
 use crate::config::Config;
-use crate::workflow::diff;
+use comfywarden_workflow::diff;
 
 pub(super) async fn run(wanted: &Diff, config: Config) -> Result<(), Failure> {
     let catalogue = object_info(&wanted.catalogue, config).await?;

@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 
 use super::output::complain;
-use crate::{
-    config,
-    error::{Error, Kind},
-};
+use crate::config;
+use comfywarden_error::{Error, Kind};
 
 /// Exit codes, as the help text lists them; 2 is clap's, for a wrong command line.
 pub(super) const FAILED: u8 = 1;

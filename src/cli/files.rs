@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::arguments::Catalogue;
 use crate::app::App;
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::security::AuditLog;
-use crate::workflow::{
+use crate::gate::AuditLog;
+use comfywarden_error::{Error, Result};
+use comfywarden_workflow::{
     ObjectInfo, Workflow,
     convert::{Moment, Report, found_to_api},
     read, script,
@@ -50,7 +50,7 @@ fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile
             Some(catalogue) => script::parse_checked(text, catalogue),
             None => script::parse(text, None),
         };
-        let workflow = parsed.map_err(crate::workflow::Error::from)?.workflow;
+        let workflow = parsed.map_err(comfywarden_workflow::Error::from)?.workflow;
         return Ok(FromFile { workflow, format: "script", report: Report::default() });
     }
     let found = read::read(bytes)?;

@@ -8,7 +8,7 @@ use reqwest::{Client, header::HOST, redirect};
 use super::failure::{FAILED, Failure, WARNED};
 use super::output::{complain, say};
 use crate::config::Config;
-use crate::error::Error;
+use comfywarden_error::Error;
 
 /// Whoever asks wants an answer soon.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -10,10 +10,10 @@ use super::failure::{FAILED, Failure, WARNED};
 use super::output::{say, say_findings};
 use super::sarif;
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::security::display::sanitize;
-use crate::security::{Finding, Inspector, Knowledge, Severity};
-use crate::workflow::read::{Source, read};
+use comfywarden_error::{Error, Result};
+use comfywarden_policy::display::sanitize;
+use comfywarden_policy::{Finding, Inspector, Knowledge, Severity};
+use comfywarden_workflow::read::{Source, read};
 
 /// A file larger than this is no workflow that ComfyUI would take.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
@@ -149,7 +149,7 @@ mod tests {
         let write = |nodes: Value, inner: Value| {
             let drawn = json!({"last_node_id": 3, "version": 0.4, "nodes": nodes, "links": [],
                 "definitions": {"subgraphs": [{"id": "5f0e5c3a-9d0a-4c51-9f8e-3a1b2c4d5e6f", "nodes": inner, "links": []}]}});
-            let inspector = Inspector::new(&crate::config::Security::default());
+            let inspector = Inspector::new(&comfywarden_policy::settings::Security::default());
             let findings = look(&inspector, drawn.to_string().as_bytes()).unwrap();
             findings.iter().map(|finding| finding.flag.as_str()).collect::<Vec<_>>()
         };

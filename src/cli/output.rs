@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::security::display::{is_hidden, sanitize};
-use crate::security::redact::{redact, redact_text};
+use comfywarden_policy::display::{is_hidden, sanitize};
+use comfywarden_policy::redact::{redact, redact_text};
 
 /// Prints one piece of text and a line break to stdout, without secrets. A reader that went away is no error.
 pub(super) fn say(text: &str) -> io::Result<()> {

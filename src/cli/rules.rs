@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::security::{Flag, Severity};
+use comfywarden_policy::{Flag, Severity};
 
 /// The rule behind findings of this kind.
 pub(super) fn rule(flag: Flag) -> Value {

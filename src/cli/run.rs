@@ -17,8 +17,8 @@ use super::{
     tools, validate, workflows,
 };
 use crate::config::{self, Config, Environment, LoadOptions, Loaded, LogFormat};
-use crate::security::{display, redact};
 use crate::telemetry;
+use comfywarden_policy::{display, redact};
 
 /// More threads than this only cost memory: the work is waiting.
 const MOST_THREADS: usize = 4;

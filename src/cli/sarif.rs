@@ -8,10 +8,8 @@ use super::{
     lines::Lines,
     rules::{level, rule},
 };
-use crate::{
-    error::Result,
-    security::{Finding, Flag},
-};
+use comfywarden_error::Result;
+use comfywarden_policy::{Finding, Flag};
 
 /// One file that was looked at.
 pub(super) struct Report<'a> {
@@ -116,7 +114,7 @@ fn reference(file: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
+    use comfywarden_error::Error;
 
     fn logged(file: &str, text: Option<&str>, looked: &Result<Vec<Finding>>) -> Value {
         let (file, text) = (Path::new(file), text.map(str::as_bytes));

@@ -6,15 +6,15 @@ use super::failure::Failure;
 use super::output::complain;
 use crate::app::App;
 use crate::config::Config;
-use crate::error::{Error, Kind};
-use crate::server;
+use crate::front;
+use comfywarden_error::{Error, Kind};
 
 pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), Failure> {
     let remote = config.transport.remote.clone();
     let app = App::new(config)?;
     app.serve_workflows().await;
     if !remote.enabled {
-        return Ok(Box::pin(server::serve_stdio(app, stop)).await?);
+        return Ok(Box::pin(front::serve_stdio(app, stop)).await?);
     }
     let bare = remote.host.trim_start_matches('[').trim_end_matches(']');
     let unknown = |error: std::io::Error| {
@@ -25,7 +25,7 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), F
     let Some(address) = addresses.next() else {
         return Err(Error::invalid_input(format!("`transport.remote.host` {bare} has no address")).into());
     };
-    let bound = server::http::HttpServer::bind(app, address).await?;
+    let bound = front::http::HttpServer::bind(app, address).await?;
     complain(&format!("MCP over HTTP: http://{}/mcp", bound.address()));
     Ok(bound.serve(stop).await?)
 }

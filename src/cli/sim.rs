@@ -7,10 +7,10 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::Sim;
 use super::failure::Failure;
 use super::output::say;
-use crate::sim;
+use comfywarden_sim;
 
 pub(super) async fn run(wanted: &Sim, stop: CancellationToken) -> Result<(), Failure> {
-    let mut builder = sim::Sim::builder().listen(wanted.listen.to_string());
+    let mut builder = comfywarden_sim::Sim::builder().listen(wanted.listen.to_string());
     if let Some(milliseconds) = wanted.sampling_ms {
         builder = builder.sampling_time(Duration::from_millis(milliseconds));
     }

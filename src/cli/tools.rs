@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::output::{say, say_json};
 use crate::app::App;
 use crate::config::Config;
-use crate::security::AuditLog;
+use crate::gate::AuditLog;
 
 /// Descriptions are cut here in the short list; `--json` has them whole.
 const SHORT: usize = 84;

@@ -7,7 +7,7 @@ use super::failure::{FAILED, Failure};
 use super::files::{object_info, workflow_of};
 use super::output::{complain, say, say_findings};
 use crate::config::Config;
-use crate::workflow::check::{Report, Severity, examine};
+use comfywarden_workflow::check::{Report, Severity, examine};
 
 pub(super) async fn run(wanted: &Validate, config: Config) -> Result<(), Failure> {
     let catalogue = object_info(&wanted.catalogue, config).await?;

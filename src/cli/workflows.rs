@@ -8,10 +8,13 @@ use clap::Subcommand;
 
 use super::failure::Failure;
 use super::output::{complain, say, say_json};
-use crate::app::{App, SHIPPED, Shipped};
 use crate::config::Config;
-use crate::error::{Error, Kind};
-use crate::security::AuditLog;
+use crate::gate::AuditLog;
+use crate::{
+    app::App,
+    tools::workflow_files::{SHIPPED, Shipped},
+};
+use comfywarden_error::{Error, Kind};
 
 /// `workflows`.
 #[derive(Debug, Subcommand)]

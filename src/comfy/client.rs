@@ -7,7 +7,6 @@ use url::Url;
 
 use super::{
     Auth, PromptId, Result,
-    board::Board,
     downloads::Downloads,
     event::Progress,
     feed::{Feed, FeedStats},
@@ -15,6 +14,7 @@ use super::{
     manager::{ManagerProbe, PackCache},
     model_manager::ModelManagerProbe,
     nodes::Catalogue,
+    prompt_tracker::Board,
     queue::JobsRoute,
 };
 

@@ -1,7 +1,7 @@
 //! The routes of ComfyUI that this program uses. There is no way to name another one.
 
 use super::{Error, FileType, JobQuery, PromptId, Result, SortBy, SortOrder, manager::ManagerRoute};
-use crate::security::path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder};
+use comfywarden_policy::path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder};
 
 /// One allowed request. Values become percent-encoded segments or query values here and nowhere else.
 #[derive(Debug, Clone, Copy)]

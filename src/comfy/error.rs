@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{PromptId, rejection::Rejection};
-use crate::error::{self, Kind};
+use comfywarden_error::{self, Kind};
 
 /// The result of a question to ComfyUI.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -113,7 +113,7 @@ fn smaller(what: &str) -> &'static str {
 const NAME_THE_URL: &str =
     "check that ComfyUI runs and that `comfyui.url` in the configuration, or COMFYUI_URL, is its address";
 
-impl From<Error> for error::Error {
+impl From<Error> for comfywarden_error::Error {
     fn from(inner: Error) -> Self {
         let message = inner.to_string();
         match inner {

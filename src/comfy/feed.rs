@@ -16,7 +16,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-use super::{ClientId, backoff::Backoff, board::Board, frames, http::Transport, socket::Socket};
+use super::{ClientId, backoff::Backoff, frames, http::Transport, prompt_tracker::Board, socket::Socket};
 
 /// The socket's handle. Its task starts with the first use and ends with the client.
 #[derive(Debug)]

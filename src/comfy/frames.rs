@@ -5,7 +5,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{Blocked, NodeFailure, Preview, PromptId, history::read_failure};
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 /// ComfyUI's exception type for a node that was kept from running.
 const BLOCKED: &str = "ExecutionBlocked";

@@ -9,7 +9,7 @@ use super::{
     Blocked, Client, Error, HistoryEntry, HistoryState, NodeFailure, PromptId, Result, endpoint::Endpoint,
     outputs, prompt::MARK, trim,
 };
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 /// Output nodes that leave nothing in history by design.
 const SILENT_OUTPUT_NODES: [&str; 1] = ["SaveImageWebsocket"];

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::{Client, Error, FileType, OutputRef, Result, endpoint::Endpoint};
-use crate::security::{
+use comfywarden_policy::{
     display,
     path::{Subfolder, UploadName},
 };

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::{Client, Result, endpoint::Endpoint};
-use crate::security::path::PathSegment;
+use comfywarden_policy::path::PathSegment;
 
 /// A reusable subgraph.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

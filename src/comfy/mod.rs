@@ -16,7 +16,6 @@
 
 mod auth;
 mod backoff;
-mod board;
 mod cancel;
 mod client;
 mod downloads;
@@ -33,14 +32,15 @@ mod library;
 mod listing;
 mod lookup;
 mod manager;
-mod meter;
 mod model_manager;
 mod models;
 mod nodes;
 mod outputs;
 mod parts;
 mod produced;
+mod progress;
 mod prompt;
+mod prompt_tracker;
 mod queue;
 mod rejection;
 mod settings;

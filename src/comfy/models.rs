@@ -4,11 +4,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{Client, Error, Result, endpoint::Endpoint};
-use crate::{
-    error::JsonObject,
-    security::path::{ModelFolder, ModelName},
-    workflow::nearest,
-};
+use comfywarden_error::JsonObject;
+use comfywarden_policy::path::{ModelFolder, ModelName};
+use comfywarden_workflow::nearest;
 
 /// The most bytes of a preview picture that are read.
 const MAX_PREVIEW: usize = 16 << 20;

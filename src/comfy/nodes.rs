@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{Client, Error, Result, endpoint::Endpoint};
-use crate::workflow::object_info::{NodeClass, ObjectInfo};
+use comfywarden_workflow::object_info::{NodeClass, ObjectInfo};
 
 /// The catalogue as it was fetched last.
 #[derive(Debug, Default)]

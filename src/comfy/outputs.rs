@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{FileType, OutputFile, OutputKind};
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 /// The longest text output that is kept whole.
 const MAX_TEXT: usize = 1 << 20;

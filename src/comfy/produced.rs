@@ -6,7 +6,7 @@ use super::{
     Client, Error, HistoryEntry, OutputFile, PromptId, Result, endpoint::Endpoint, history::RawStatus,
     outputs, queue::RawItem,
 };
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 /// The outputs of one finished prompt.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,7 +12,8 @@ use super::{
     http::Answer,
     rejection::{Problem, Rejection, read_problems, trimmed},
 };
-use crate::{error::JsonObject, security::VettedWorkflow};
+use comfywarden_error::JsonObject;
+use comfywarden_policy::VettedWorkflow;
 
 /// Where the submitter's mark stands in `extra_data`; ComfyUI gives it back in queue and history.
 pub(super) const MARK: &str = "comfywarden_mark";

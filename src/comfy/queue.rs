@@ -19,7 +19,7 @@ use super::{
     history::{RawEntry, RawStatus, read_failure},
     outputs,
 };
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 /// How long the question whether anything listens may take.
 const A_MOMENT: Duration = Duration::from_millis(500);

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::trim;
-use crate::error::{self, JsonObject, Kind};
+use comfywarden_error::{self, JsonObject, Kind};
 
 /// How many problems the message names; the details hold more.
 const MAX_NAMED: usize = 5;
@@ -80,7 +80,7 @@ impl Rejection {
         trimmed(&self.problems)
     }
 
-    pub(crate) fn into_edge(self) -> error::Error {
+    pub(crate) fn into_edge(self) -> comfywarden_error::Error {
         let hint = match self.kind.as_str() {
             "missing_node_type" => {
                 "install the node pack that has this class (comfyui_search_custom_nodes finds it), or replace the node"
@@ -94,7 +94,7 @@ impl Rejection {
                 "correct the named inputs and submit again; comfyui_validate_workflow checks without running"
             }
         };
-        let edge = error::Error::new(Kind::Upstream, self.to_string()).hint(hint);
+        let edge = comfywarden_error::Error::new(Kind::Upstream, self.to_string()).hint(hint);
         edge.detail("error_type", self.kind.as_str()).detail("node_errors", self.node_errors())
     }
 }

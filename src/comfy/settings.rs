@@ -1,7 +1,7 @@
 //! ComfyUI's own settings. Which of them may be seen or changed is decided by whoever asks.
 
 use super::{Client, Error, Result, endpoint::Endpoint};
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 impl Client {
     /// All settings by id.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Client, Error, Result, endpoint::Endpoint};
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 /// Features of which every ComfyUI with this route names one.
 const KNOWN_FEATURES: [&str; 3] = ["supports_preview_metadata", "max_upload_size", "extension"];

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Blocked, NodeFailure, PromptId};
-use crate::error::JsonObject;
-use crate::security::path::{OutputName, Subfolder};
+use comfywarden_error::JsonObject;
+use comfywarden_policy::path::{OutputName, Subfolder};
 
 /// What `POST /prompt` gave.
 #[derive(Debug, Clone, PartialEq)]

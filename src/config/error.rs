@@ -74,7 +74,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl From<Error> for crate::error::Error {
+impl From<Error> for comfywarden_error::Error {
     fn from(error: Error) -> Self {
         Self::invalid_input(error.to_string())
     }

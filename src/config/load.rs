@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::lines::line_of;
 use super::names::put;
 use super::schema::{all_keys, check, nearest};
-use super::{AuditFail, Config, Environment, Error, Mode, Problem};
+use super::{AuditFail, Config, Environment, Error, Problem};
+use comfywarden_policy::settings::Mode;
 
 /// A configuration file larger than this is not one.
 const LARGEST_FILE: u64 = 1024 * 1024;

@@ -5,9 +5,9 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Auth, Comfyui, Files, Limits, Logging, ModelSearch, RateLimits, Security, Tasks, Tools, Transport,
-    Workflows,
+    Auth, Comfyui, Files, Limits, Logging, ModelSearch, RateLimits, Tasks, Tools, Transport, Workflows,
 };
+use comfywarden_policy::settings::Security;
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

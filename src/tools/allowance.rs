@@ -3,9 +3,10 @@
 use super::{Call, Stop};
 use crate::{
     comfy,
-    security::{Finding, VettedWorkflow, cost, entering::Entry, ledger::Charge, price, seats::Seat},
-    workflow::{ObjectInfo, Workflow},
+    gate::{budget::Charge, concurrency_limit::Seat, cost, price, queue_reservation::Entry},
 };
+use comfywarden_policy::{Finding, VettedWorkflow};
+use comfywarden_workflow::{ObjectInfo, Workflow};
 
 /// What lets a workflow in.
 #[derive(Debug)]

@@ -9,14 +9,12 @@ use super::{
     params::{Seed, WorkflowArg},
     reading,
 };
-use crate::{
-    error::{Error, JsonObject},
-    security::Class,
-    workflow::{
-        convert::{Report, to_ui},
-        edit::{self, Change, Operation},
-        script, templates,
-    },
+use crate::gate::Class;
+use comfywarden_error::{Error, JsonObject};
+use comfywarden_workflow::{
+    convert::{Report, to_ui},
+    edit::{self, Change, Operation},
+    script, templates,
 };
 
 /// What stands beside a workflow in a result: changes, notes, names.
@@ -77,7 +75,7 @@ impl<'de> Deserialize<'de> for Overrides {
         use serde::de::Error as _;
         let value = match Value::deserialize(deserializer)? {
             Value::String(text) if text.trim().is_empty() => Value::Object(Map::new()),
-            Value::String(text) => crate::workflow::json::parse(text.as_bytes())
+            Value::String(text) => comfywarden_workflow::json::parse(text.as_bytes())
                 .map_err(|error| D::Error::custom(error.to_string()))?,
             value => value,
         };
@@ -163,7 +161,7 @@ impl<'de> Deserialize<'de> for Operations {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error as _;
         let value = match Value::deserialize(deserializer)? {
-            Value::String(text) => crate::workflow::json::parse(text.as_bytes())
+            Value::String(text) => comfywarden_workflow::json::parse(text.as_bytes())
                 .map_err(|error| D::Error::custom(error.to_string()))?,
             value => value,
         };

@@ -6,17 +6,18 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Changes, Defaults, Fit, consent::Consent, ledger::Ledger, progress::Sink, reply::Stop,
+    Changes, Defaults, Fit, consent::Consent, job_owners::Ledger, progress::Sink, reply::Stop,
     workflow_files::Library,
 };
 use crate::{
     comfy,
     config::Config,
-    error::JsonObject,
-    security::{Asking, Caller, Finding, Gate, Inspector, Knowledge, Trail, Verdict, VettedWorkflow},
+    gate::{Caller, Gate, Trail},
     web::Fetcher,
-    workflow::{ObjectInfo, Workflow},
 };
+use comfywarden_error::JsonObject;
+use comfywarden_policy::{Asking, Finding, Inspector, Knowledge, Verdict, VettedWorkflow};
+use comfywarden_workflow::{ObjectInfo, Workflow};
 
 /// One admitted call.
 #[derive(Debug)]

@@ -13,11 +13,9 @@ use super::{
     Call, Handled, Hints, Tool,
     params::{Page, Paging},
 };
-use crate::{
-    error::{Error, JsonObject},
-    security::Class,
-    workflow::nearest::did_you_mean,
-};
+use crate::gate::Class;
+use comfywarden_error::{Error, JsonObject};
+use comfywarden_workflow::nearest::did_you_mean;
 
 const FIND: &str = "comfyui_list_tools";
 const DESCRIBE: &str = "comfyui_describe_tool";

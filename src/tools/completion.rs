@@ -3,12 +3,10 @@
 use serde_json::Value;
 
 use super::{Tool, assets::AssetId, prompts::PROMPTS, resources::documents::DOCUMENTS};
-use crate::{
-    comfy::{Client, HistoryEntry, OutputFile, PromptId},
-    error::{Error, Result},
-    security::{display::sanitize, path::ModelFolder},
-    workflow::{ObjectInfo, templates},
-};
+use crate::comfy::{Client, HistoryEntry, OutputFile, PromptId};
+use comfywarden_error::{Error, Result};
+use comfywarden_policy::{display::sanitize, path::ModelFolder};
+use comfywarden_workflow::{ObjectInfo, templates};
 
 /// The most values of one answer; the protocol allows no more.
 pub(crate) const MOST_VALUES: usize = 100;

@@ -6,11 +6,9 @@ use super::{
     Call,
     reply::{Question, Stop},
 };
-use crate::{
-    config,
-    error::{Error, JsonObject},
-    security::{SealedState, audit, display},
-};
+use crate::gate::SealedState;
+use comfywarden_error::{Error, JsonObject};
+use comfywarden_policy::display;
 
 /// Marks the hash of a subject, so that it can never pass for the hash of a workflow.
 const SUBJECT: &str = "subject:";
@@ -67,15 +65,15 @@ impl Call {
     /// The same for tools that change the server, where the operator may have answered once and for all.
     pub fn confirm_admin(&self, question: &str, subject: &str) -> Result<(), Stop> {
         match self.config.security.admin {
-            config::Consent::Allow => Ok(()),
-            config::Consent::Off => {
+            comfywarden_policy::settings::Consent::Allow => Ok(()),
+            comfywarden_policy::settings::Consent::Off => {
                 let message = "tools that change the server are switched off: `security.admin` is `off`";
                 Err(Error::denied(message)
                     .hint("the operator can set `security.admin` to `ask` or `allow`")
                     .detail("rule", "security.admin")
                     .into())
             }
-            config::Consent::Ask => self.consented(
+            comfywarden_policy::settings::Consent::Ask => self.consented(
                 question,
                 subject,
                 "use a client that supports elicitation, or the operator sets `security.admin` to `allow`",
@@ -118,7 +116,7 @@ fn hash_of(tool: &str, subject: &str) -> String {
     hasher.update(tool.as_bytes());
     hasher.update([0]);
     hasher.update(subject.as_bytes());
-    format!("{SUBJECT}{}", audit::hex(&hasher.finalize()))
+    format!("{SUBJECT}{}", hex::encode(hasher.finalize()))
 }
 
 /// The question on one screen, with nothing in it that acts on the screen.
@@ -138,14 +136,14 @@ mod tests {
         assert_ne!(hash, hash_of("comfyui_install_custom_node", "pack 1.1"));
         assert_ne!(hash, hash_of("comfyui_update_custom_node", "pack 1.0"));
         let about = SealedState {
-            call_id: crate::security::CallId::new(),
+            call_id: crate::gate::CallId::new(),
             tool: "t".into(),
             caller: "local".into(),
             args_digest: String::new(),
             subject_hash: "workflow".into(),
             approved: vec![hash.clone()],
             seed: None,
-            nonce: crate::security::CallId::new(),
+            nonce: crate::gate::CallId::new(),
             expires_unix: 0,
         };
         let yes = Consent { can_ask: true, answer: Some(true), about: Some(about) };

@@ -12,17 +12,17 @@ use super::{
 };
 use crate::{
     comfy::{Courier, Hash, Manager, ManagerTask, NewDownload, NotedDownload},
-    config::Mode,
-    error::{Error, Kind, Result},
-    security::{
-        Class,
-        download::{Download, DownloadRules, MOST_HOPS},
-        path::ModelFolder,
-        strict_url::StrictUrl,
-    },
+    gate::Class,
     web::{FetchRules, Hops, ModelFile, Traced},
-    workflow::nearest::list,
 };
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::{
+    download::{Download, DownloadRules, MOST_HOPS},
+    path::ModelFolder,
+    settings::Mode,
+    strict_url::StrictUrl,
+};
+use comfywarden_workflow::nearest::list;
 
 /// How long the walk along the redirects may take.
 const WALK: Duration = Duration::from_secs(30);

@@ -9,9 +9,10 @@ use sha2::{Digest as _, Sha256};
 use super::{Call, Handled, Hints, Tool};
 use crate::{
     comfy::{Client, Courier, DownloadTask, Hash, NotedDownload, TaskEnd},
-    error::{Error, Kind, Result},
-    security::{Class, display, path::ModelFolder},
+    gate::Class,
 };
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::{display, path::ModelFolder};
 
 /// The most downloads that are shown.
 const MOST: usize = 100;
@@ -201,7 +202,7 @@ fn sha256_of(place: &Path) -> std::io::Result<String> {
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            return Ok(crate::security::audit::hex(&hasher.finalize()));
+            return Ok(hex::encode(hasher.finalize()));
         }
         hasher.update(buffer.get(..read).unwrap_or_default());
     }

@@ -5,10 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::assets::Made;
-use crate::{
-    comfy::{EndState, Ending, NodeFailure, PromptId},
-    error::JsonObject,
-};
+use crate::comfy::{EndState, Ending, NodeFailure, PromptId};
+use comfywarden_error::JsonObject;
 
 /// How a job stands, in the words of the tool contract (`shared/spec/gateway.md`, state table).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

@@ -4,15 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Call, Handled, Hints, Tool, packs, params::WorkflowArg, reading};
-use crate::{
-    security::Class,
-    workflow::{
-        analyze::{self, Analysis},
-        check::{self, Problem, ProblemKind},
-        diff::{self, Diff},
-        outline::outline,
-        summary,
-    },
+use crate::gate::Class;
+use comfywarden_workflow::{
+    analyze::{self, Analysis},
+    check::{self, Problem, ProblemKind},
+    diff::{self, Diff},
+    outline::outline,
+    summary,
 };
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };

@@ -4,13 +4,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{
-    comfy::{Problem, Rejection},
-    workflow::{
-        ObjectInfo,
-        check::{self, ProblemKind, Severity, models},
-        nearest,
-    },
+use crate::comfy::{Problem, Rejection};
+use comfywarden_workflow::{
+    ObjectInfo,
+    check::{self, ProblemKind, Severity, models},
+    nearest,
 };
 
 /// One cause.

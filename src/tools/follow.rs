@@ -13,10 +13,8 @@ use super::{
     reply::{Block, Stop},
     resources,
 };
-use crate::{
-    comfy::{Ending, Event, EventKind, OutputFile, Progress, PromptId},
-    error::JsonObject,
-};
+use crate::comfy::{Ending, Event, EventKind, OutputFile, Progress, PromptId};
+use comfywarden_error::JsonObject;
 
 /// The most events a stream keeps; more of a kind replace the last of that kind.
 const MAX_EVENTS: usize = 100;

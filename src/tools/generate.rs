@@ -11,13 +11,11 @@ use super::{
     picture_models::{PictureModels, Sampling, as_object, resolve},
     submit::submit,
 };
-use crate::{
-    security::Class,
-    workflow::{
-        ObjectInfo,
-        families::Family,
-        templates::{Model, Txt2Img, cell, choose_model},
-    },
+use crate::gate::Class;
+use comfywarden_workflow::{
+    ObjectInfo,
+    families::Family,
+    templates::{Model, Txt2Img, cell, choose_model},
 };
 
 /// The most pictures of one run (`shared/spec/tools.md`, tool 3).

@@ -4,13 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Handled, Hints, Tool, shown::shown};
-use crate::{
-    error::Error,
-    security::Class,
-    workflow::{
-        families::Family,
-        presets::{Guide, Preset},
-    },
+use crate::gate::Class;
+use comfywarden_error::Error;
+use comfywarden_workflow::{
+    families::Family,
+    presets::{Guide, Preset},
 };
 
 const KNOWLEDGE: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: false };

@@ -15,17 +15,17 @@ use super::{
     Call, Handled, Hints, Stop, Tool,
     assets::AssetId,
     fitting::fitting,
+    job_owners::Mark,
     jobs::ShortError,
-    ledger::Mark,
     params::{Paging, default_limit},
 };
 use crate::{
     comfy::{
         Blocked, FileType, HistoryEntry, HistoryState, JobQuery, JobStatus, OutputFile, OutputKind, PromptId,
     },
-    error::Error,
-    security::Class,
+    gate::Class,
 };
+use comfywarden_error::Error;
 
 /// How many entries are fetched together.
 const AT_ONCE: usize = 6;

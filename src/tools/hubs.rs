@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Call, Handled, Hints, Tool};
 use crate::{
-    error::Error,
-    security::Class,
+    gate::Class,
     web::{Hub, Hubs, ModelHit, Search, Token},
 };
+use comfywarden_error::Error;
 
 /// Results when the caller does not say.
 const USUAL_LIMIT: u32 = 5;

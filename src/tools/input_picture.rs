@@ -7,15 +7,13 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use super::Call;
-use crate::{
-    comfy::{FileType, OutputRef},
-    error::{Error, Kind, Result},
-    security::{
-        display,
-        path::{OutputName, Subfolder},
-    },
-    workflow::nearest,
+use crate::comfy::{FileType, OutputRef};
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::{
+    display,
+    path::{OutputName, Subfolder},
 };
+use comfywarden_workflow::nearest;
 
 /// The longest value that is taken.
 const LONGEST: usize = 500;

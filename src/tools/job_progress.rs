@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     comfy::{Job, JobStatus, PromptId},
-    security::Class,
+    gate::Class,
 };
 
 pub(super) fn tools() -> Vec<Tool> {

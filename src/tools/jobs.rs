@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Call, Handled, Hints, Stop, Tool, fitting::fitting, ownership::unknown};
 use crate::{
     comfy::{FileType, Job, JobPage, JobQuery, JobStatus, NodeFailure, PromptId, SortBy, SortOrder},
-    security::Class,
+    gate::Class,
 };
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };

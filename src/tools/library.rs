@@ -10,10 +10,8 @@ use super::{
     params::{Page, Paging},
     shown::shown,
 };
-use crate::{
-    comfy::Subgraph,
-    security::{Class, display, path::PathSegment},
-};
+use crate::{comfy::Subgraph, gate::Class};
+use comfywarden_policy::{display, path::PathSegment};
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 /// The longest name that a result shows.
@@ -119,7 +117,7 @@ fn local(call: &Call) -> Vec<Listed> {
 }
 
 /// What ComfyUI lists, package by package.
-async fn on_server(call: &Call) -> crate::error::Result<Vec<Listed>> {
+async fn on_server(call: &Call) -> comfywarden_error::Result<Vec<Listed>> {
     const MOST: usize = 200;
     let packages = call.comfy.workflow_templates().await?;
     let listed = packages.into_iter().map(|(package, templates)| Listed {

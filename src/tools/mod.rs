@@ -6,7 +6,7 @@ mod authoring;
 pub mod call;
 pub mod change;
 pub(crate) mod clamp;
-mod clearing;
+mod clear_queue;
 pub(crate) mod compact;
 pub mod completion;
 mod consent;
@@ -19,6 +19,7 @@ pub mod reply;
 mod schema;
 pub mod tool;
 
+mod cancel;
 mod diagnose;
 mod download;
 mod download_notes;
@@ -35,10 +36,11 @@ mod guides;
 mod history;
 mod hubs;
 mod images;
+mod img2img;
 mod input_picture;
+mod job_owners;
 mod job_progress;
 mod jobs;
-mod ledger;
 mod library;
 mod media;
 mod models;
@@ -51,13 +53,11 @@ mod packs;
 mod picture_models;
 mod preview;
 mod queue;
-mod redraw;
 pub mod resources;
 mod restart;
 mod selection;
 mod settings;
 mod shown;
-mod stopping;
 mod submit;
 mod system;
 pub mod workflow_files;
@@ -68,7 +68,7 @@ pub use change::{Change, Changes};
 pub(crate) use consent::Consent;
 pub(crate) use defaults::{Defaults, blame};
 pub use fit::Fit;
-pub(crate) use ledger::Ledger;
+pub(crate) use job_owners::Ledger;
 pub(crate) use ownership::{must_read, seen_by};
 pub use reply::{Answer, Block, Handled, Reply, Stop};
 pub use selection::{View, select};
@@ -82,7 +82,7 @@ pub fn all() -> Vec<Tool> {
     [
         defaults::tools(),
         generate::tools(),
-        redraw::tools(),
+        img2img::tools(),
         workflows::tools(),
         authoring::tools(),
         examine::tools(),
@@ -101,8 +101,8 @@ pub fn all() -> Vec<Tool> {
         jobs::tools(),
         job_progress::tools(),
         history::tools(),
-        stopping::tools(),
-        clearing::tools(),
+        cancel::tools(),
+        clear_queue::tools(),
         diagnose::tools(),
         system::tools(),
     ]

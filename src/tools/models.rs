@@ -10,15 +10,10 @@ use super::{
     preview,
     shown::{show_map, shown},
 };
-use crate::{
-    comfy::ModelFile,
-    error::{Error, JsonObject},
-    security::{
-        Class,
-        path::{ModelFolder, ModelName},
-    },
-    workflow::nearest,
-};
+use crate::{comfy::ModelFile, gate::Class};
+use comfywarden_error::{Error, JsonObject};
+use comfywarden_policy::path::{ModelFolder, ModelName};
+use comfywarden_workflow::nearest;
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 /// The longest file name that a result shows.

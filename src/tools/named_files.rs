@@ -5,12 +5,10 @@
 
 use serde_json::Value;
 
-use crate::{
-    comfy::{FileType, OutputRef},
-    error::JsonObject,
-    security::path::{OutputName, Subfolder},
-    workflow::{Link, ObjectInfo, Workflow},
-};
+use crate::comfy::{FileType, OutputRef};
+use comfywarden_error::JsonObject;
+use comfywarden_policy::path::{OutputName, Subfolder};
+use comfywarden_workflow::{Link, ObjectInfo, Workflow};
 
 /// How many graphs may lie inside each other; deeper ones are refused by the inspector.
 const MOST_GRAPHS: usize = 10;

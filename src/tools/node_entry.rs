@@ -8,11 +8,9 @@ use super::{
     params::Page,
     shown::{show_all, show_map, shown},
 };
-use crate::{
-    error::{Error, JsonObject, Kind, Result},
-    security::redact,
-    workflow::nearest,
-};
+use comfywarden_error::{Error, JsonObject, Kind, Result};
+use comfywarden_policy::redact;
+use comfywarden_workflow::nearest;
 
 /// The most bytes of an entry that is read at all.
 const MAX_ENTRY: usize = 4 << 20;
@@ -312,7 +310,7 @@ fn hide_defaults(input: &mut JsonObject) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workflow::recorded;
+    use comfywarden_workflow::recorded;
 
     fn size(info: &NodeInfo) -> usize {
         serde_json::to_string(info).unwrap().len()

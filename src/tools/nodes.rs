@@ -9,11 +9,10 @@ use super::{
     params::{Names, Paging},
     shown::shown,
 };
-use crate::{
-    error::Error,
-    security::{Class, NodeAudit, NodeFinding},
-    workflow::{ObjectInfo, nearest},
-};
+use crate::gate::Class;
+use comfywarden_error::Error;
+use comfywarden_policy::{NodeAudit, NodeFinding};
+use comfywarden_workflow::{ObjectInfo, nearest};
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 /// The longest class name that a result shows.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Call, Ledger,
-    ledger::{Mark, Owner},
+    job_owners::{Mark, Owner},
     named_files::{self, File},
 };
 use crate::{
@@ -15,10 +15,11 @@ use crate::{
         missing_file, missing_name,
     },
     config::Config,
-    error::Error,
-    security::{Caller, display::sanitize},
-    workflow::{ObjectInfo, Workflow},
+    gate::Caller,
 };
+use comfywarden_error::Error;
+use comfywarden_policy::display::sanitize;
+use comfywarden_workflow::{ObjectInfo, Workflow};
 
 /// True when no second caller can come in: over stdio, on an open loopback door, or with a single token.
 pub(crate) fn is_alone(caller: &Caller, config: &Config) -> bool {

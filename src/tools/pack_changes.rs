@@ -16,10 +16,11 @@ use super::{
 };
 use crate::{
     comfy::{InstalledPack, Manager, ManagerTask, TaskEnd},
-    error::{Error, Kind, Result},
-    security::{Class, display},
-    workflow::nearest::did_you_mean,
+    gate::Class,
 };
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::display;
+use comfywarden_workflow::nearest::did_you_mean;
 
 const CHANGE: Hints = Hints { read_only: false, destructive: true, idempotent: false, open_world: true };
 /// How long the Manager may take.

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{Call, Handled, Hints, Tool, params::Page};
 use crate::{
     comfy::{InstalledPack, Manager, Pack, QueueCounts},
-    error::{Error, Kind, Result},
-    security::{Class, display},
+    gate::Class,
 };
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::display;
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 /// How long other tools wait for the registry.

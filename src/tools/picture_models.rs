@@ -4,14 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Call, Stop, params::Lora};
-use crate::{
-    error::{Error, JsonObject, Kind},
-    security::path::ModelFolder,
-    workflow::{
-        ObjectInfo,
-        nearest::{self, did_you_mean},
-        templates::{Installed, Model, choose::find},
-    },
+use comfywarden_error::{Error, JsonObject, Kind};
+use comfywarden_policy::path::ModelFolder;
+use comfywarden_workflow::{
+    ObjectInfo,
+    nearest::{self, did_you_mean},
+    templates::{Installed, Model, choose::find},
 };
 
 /// What the caller said about sampling.

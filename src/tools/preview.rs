@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder};
 
-use crate::error::{Error, Kind, Result};
+use comfywarden_error::{Error, Kind, Result};
 
 /// The longer side of an inline picture, in pixels (`shared/spec/mcp.md`, section 5).
 pub(crate) const MAX_SIDE: u32 = 512;

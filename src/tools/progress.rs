@@ -7,7 +7,7 @@ use tokio::{
     time::{Duration, Instant},
 };
 
-use crate::security::untrusted;
+use comfywarden_policy::untrusted;
 
 /// One report.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,11 +7,9 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use super::{Tool, completion::Source};
-use crate::{
-    error::{Error, JsonObject, Result},
-    security::{Class, Contract},
-    workflow::nearest::did_you_mean,
-};
+use crate::gate::{Class, Contract};
+use comfywarden_error::{Error, JsonObject, Result};
+use comfywarden_workflow::nearest::did_you_mean;
 
 /// The longest argument of a prompt, in characters.
 const MAX_ARGUMENT: usize = 4_000;

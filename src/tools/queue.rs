@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Handled, Hints, Tool, ownership::Others};
-use crate::{comfy::QueueItem, security::Class};
+use crate::{comfy::QueueItem, gate::Class};
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 /// How many ids each list of the short answer holds.

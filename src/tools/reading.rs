@@ -4,15 +4,13 @@
 use serde_json::Value;
 
 use super::{Call, Stop, media::Pieces, params::WorkflowArg, resources};
-use crate::{
-    error::Error,
-    security::withhold,
-    workflow::{
-        Workflow,
-        convert::{Moment, Remark, Report, found_to_api},
-        read::{self, Found},
-        script,
-    },
+use comfywarden_error::Error;
+use comfywarden_policy::strip_credentials;
+use comfywarden_workflow::{
+    Workflow,
+    convert::{Moment, Remark, Report, found_to_api},
+    read::{self, Found},
+    script,
 };
 
 /// A workflow and where it came from.
@@ -47,7 +45,9 @@ pub(super) fn said(what: &str, remark: &Remark) -> String {
 pub(crate) async fn read_to_show(call: &Call, argument: WorkflowArg) -> Result<Readable, Stop> {
     let from_server = argument.is_reference();
     let mut readable = read(call, argument).await?;
-    if from_server && let Some(sentence) = withhold::sentence(&withhold::withhold_in(&mut readable.workflow))
+    if from_server
+        && let Some(sentence) =
+            strip_credentials::sentence(&strip_credentials::withhold_in(&mut readable.workflow))
     {
         readable.report.dropped.push(Remark::general(sentence));
     }
@@ -77,7 +77,7 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
         Some(object_info) => script::parse_checked(&text, object_info),
         None => script::parse(&text, None),
     };
-    let parsed = parsed.map_err(|error| Error::from(crate::workflow::Error::from(error)))?;
+    let parsed = parsed.map_err(|error| Error::from(comfywarden_workflow::Error::from(error)))?;
     Ok(Readable { workflow: parsed.workflow, format: "script", report: Report::default() })
 }
 

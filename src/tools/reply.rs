@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::Error;
+use comfywarden_error::Error;
 
 /// The end of one call.
 #[derive(Debug)]

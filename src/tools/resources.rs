@@ -2,11 +2,9 @@
 
 pub mod documents;
 
-use crate::{
-    comfy::{self, Client, FileType, OutputRef, ViewOptions},
-    error::{Error, Result},
-    security::path::{OutputName, Subfolder},
-};
+use crate::comfy::{self, Client, FileType, OutputRef, ViewOptions};
+use comfywarden_error::{Error, Result};
+use comfywarden_policy::path::{OutputName, Subfolder};
 
 const SCHEME: &str = "comfyui://outputs/";
 const RESULTS: &str = "comfyui://results/";

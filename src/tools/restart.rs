@@ -5,12 +5,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::{
-    comfy::{Manager, Restarted},
-    error::{JsonObject, Result},
-    security::{display, node_audit::NodeAudit},
-    workflow::ObjectInfo,
-};
+use crate::comfy::{Manager, Restarted};
+use comfywarden_error::{JsonObject, Result};
+use comfywarden_policy::{display, node_audit::NodeAudit};
+use comfywarden_workflow::ObjectInfo;
 
 /// The most classes and findings that are listed.
 const MOST: usize = 20;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 mod lean;
 

@@ -1,11 +1,9 @@
 //! Which tools of the catalogue are offered. What is not offered does not exist for callers.
 
 use super::Tool;
-use crate::{
-    config::{self, Profile},
-    error::{Error, Result},
-    workflow::nearest::did_you_mean,
-};
+use crate::config::{self, Profile};
+use comfywarden_error::{Error, Result};
+use comfywarden_workflow::nearest::did_you_mean;
 
 /// Workflow files become tools under names that start so; they come and go while the server runs.
 const FROM_FILES: &str = "workflow_";

@@ -8,11 +8,9 @@ use super::{
     Call, Handled, Hints, Tool,
     shown::{show_map, shown},
 };
-use crate::{
-    error::{Error, JsonObject, Kind, Result},
-    security::Class,
-    workflow::nearest,
-};
+use crate::gate::Class;
+use comfywarden_error::{Error, JsonObject, Kind, Result};
+use comfywarden_workflow::nearest;
 
 /// The longest text of a setting, shown or set, in characters.
 const LONGEST_VALUE: usize = 1_000;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::{error::JsonObject, security::display};
+use comfywarden_error::JsonObject;
+use comfywarden_policy::display;
 
 /// `text` with at most `limit` characters and nothing invisible.
 pub(super) fn shown(text: &str, limit: usize) -> String {

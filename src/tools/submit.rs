@@ -9,17 +9,15 @@ use super::{
     envelope::{Envelope, Status},
     findings::{self, Finding},
     follow::{Manner, follow, prompt_field},
-    ledger::Refusal,
+    job_owners::Refusal,
     reply::{Answer, Stop},
 };
-use crate::{
-    comfy::{self, SubmitOptions, Submitted},
-    error::Error,
-    security::{self, withhold},
-    workflow::{
-        Workflow,
-        check::{ProblemKind, check},
-    },
+use crate::comfy::{self, SubmitOptions, Submitted};
+use comfywarden_error::Error;
+use comfywarden_policy::strip_credentials;
+use comfywarden_workflow::{
+    Workflow,
+    check::{ProblemKind, check},
 };
 
 /// How to submit.
@@ -57,14 +55,15 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Vets and submits `workflow`, and follows it when asked to.
 pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Result<Answer<Envelope>, Stop> {
-    withhold::refuse_withheld(&workflow)?;
+    strip_credentials::refuse_withheld(&workflow)?;
     let missing = missing_models(call, &workflow).await;
     let vetted = match call.vet(workflow, how.seed).await {
         Err(Stop::Failed(error)) => return Err(Stop::Failed(remembered(call, error, Vec::new()))),
         vetted => vetted?,
     };
     let _seat = how.wait.map(|_| call.seat()).transpose()?;
-    let mut warnings: Vec<String> = vetted.findings().iter().map(security::Finding::warning).collect();
+    let mut warnings: Vec<String> =
+        vetted.findings().iter().map(comfywarden_policy::Finding::warning).collect();
     warnings.extend(missing);
     if how.idle_wait {
         warnings

@@ -8,7 +8,8 @@ use super::{
     params::{Names, Paging},
     shown::{show_map, shown},
 };
-use crate::{comfy::Device, error::JsonObject, security::Class};
+use crate::{comfy::Device, gate::Class};
+use comfywarden_error::JsonObject;
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 

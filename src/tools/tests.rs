@@ -6,9 +6,10 @@ use super::{Call, Changes, Consent, all, progress::Sink};
 use crate::{
     comfy,
     config::Config,
-    error::{JsonObject, Kind},
-    security::{AuditLog, CallId, Caller, Class, Contract, Gate, Inspector, Permit},
+    gate::{AuditLog, CallId, Caller, Class, Contract, Gate, Permit},
 };
+use comfywarden_error::{JsonObject, Kind};
+use comfywarden_policy::Inspector;
 
 /// A permit for a tool that takes no arguments and is in no catalogue.
 async fn permit_for(gate: &Arc<Gate>, name: &str) -> Permit {

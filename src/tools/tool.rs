@@ -13,10 +13,9 @@ use super::{
     reply::{Answer, Block, Exact, Handled, Question, Stop},
     schema,
 };
-use crate::{
-    error::{Error, JsonObject, Kind, Result},
-    security::{Class, Contract, Outcome, Permit, redact, untrusted},
-};
+use crate::gate::{Class, Contract, Outcome, Permit};
+use comfywarden_error::{Error, JsonObject, Kind, Result};
+use comfywarden_policy::{redact, untrusted};
 
 /// What clients may assume of a tool. Each is sent, true or false, never left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

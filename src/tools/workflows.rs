@@ -10,7 +10,7 @@ use super::{
     reading::{self, Readable},
     submit::{Submit, submit, wait_time},
 };
-use crate::security::Class;
+use crate::gate::Class;
 
 const RUN: Hints = Hints { read_only: false, destructive: false, idempotent: false, open_world: true };
 

@@ -4,10 +4,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::hubs::{Collector, Found, Hub, Hubs, ModelFile, ModelHit, Search, megabytes, sha256, shown};
-use crate::{
-    error::{Error, Result},
-    security::strict_url::StrictUrl,
-};
+use comfywarden_error::{Error, Result};
+use comfywarden_policy::strict_url::StrictUrl;
 
 const HUB: Hub = Hub::Civitai;
 /// What Civitai calls kinds of models. It may learn new ones, so that others are passed on as they are.

@@ -12,12 +12,10 @@ use rustls::{ClientConfig, crypto::aws_lc_rs};
 use secrecy::ExposeSecret;
 
 use super::{FetchRules, resolver::Resolver};
-use crate::{
-    error::{Error, Kind, Result},
-    security::{
-        address::is_internal_name,
-        strict_url::{StrictUrl, check_addresses},
-    },
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::{
+    address::is_internal_name,
+    strict_url::{StrictUrl, check_addresses},
 };
 
 /// How requests leave this process.

@@ -12,10 +12,8 @@ use reqwest::Response;
 use url::Url;
 
 use super::{FetchRules, Resolver, dial::Dialer, resolver::SystemResolver};
-use crate::{
-    error::{Error, Kind, Result},
-    security::strict_url::StrictUrl,
-};
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::strict_url::StrictUrl;
 
 /// How much of a redirect's target a message or a check has to look at.
 const LONGEST_LOCATION: usize = 4_096;

@@ -6,11 +6,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
 use super::{FetchRules, Fetched, Fetcher, Hops, Token, civitai, hugging_face};
-use crate::{
-    config::ModelSearch,
-    error::{Error, Kind, Result},
-    security::display,
-};
+use crate::config::ModelSearch;
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::display;
 
 /// How long one search may take, all its requests together.
 const DEADLINE: Duration = Duration::from_secs(30);

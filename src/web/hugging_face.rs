@@ -8,7 +8,8 @@ use url::Url;
 use super::hubs::{
     Collector, Found, Hub, Hubs, ModelFile, ModelHit, Search, is_part, megabytes, sha256, shown,
 };
-use crate::{error::Result, security::strict_url::StrictUrl};
+use comfywarden_error::Result;
+use comfywarden_policy::strict_url::StrictUrl;
 
 const HUB: Hub = Hub::HuggingFace;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::error::{Error, Result};
-use crate::security::{download::DownloadRules, strict_url::StrictUrl};
+use comfywarden_error::{Error, Result};
+use comfywarden_policy::{download::DownloadRules, strict_url::StrictUrl};
 
 /// Bounds of one request.
 #[derive(Debug, Clone)]

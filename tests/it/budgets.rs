@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use comfywarden::{
-    app::{Catalogue, Tool, View},
+    app::Catalogue,
     config::Profile,
-    security::Class,
+    gate::Class,
+    tools::{Tool, View},
 };
 use rmcp::model::Tool as Listed;
 use serde_json::Value;

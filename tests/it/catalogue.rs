@@ -1,10 +1,11 @@
 //! Walks over every tool: what the design promises of one holds for all, and for tools not yet written.
 
 use comfywarden::{
-    app::{Block, CallContext, Reply},
-    error::Kind,
-    security::{Caller, Class},
+    app::CallContext,
+    gate::{Caller, Class},
+    tools::{Block, Reply},
 };
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, bounded, object};

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use comfywarden::{
-    comfy::{Client, ClientConfig, Ending, Event, EventKind, Pace, PromptId, SubmitOptions, Submitted},
-    config,
-    security::{Asking, Inspector, Verdict, VettedWorkflow},
-    workflow::graph::Workflow,
+use comfywarden::comfy::{
+    Client, ClientConfig, Ending, Event, EventKind, Pace, PromptId, SubmitOptions, Submitted,
 };
+use comfywarden_policy::{Asking, Inspector, Verdict, VettedWorkflow};
+use comfywarden_workflow::graph::Workflow;
 use futures::{Stream, StreamExt as _};
 use serde_json::{Value, json};
 
@@ -46,7 +45,7 @@ pub(crate) fn client(url: &str, change: impl FnOnce(&mut ClientConfig)) -> TestR
 /// The workflow, waved through by an inspector that is told of no findings.
 pub(crate) fn vet(workflow: &Value) -> TestResult<VettedWorkflow> {
     let workflow = Workflow::from_value(workflow)?;
-    let inspector = Inspector::new(&config::Security::default());
+    let inspector = Inspector::new(&comfywarden_policy::settings::Security::default());
     match inspector.judge(workflow, Vec::new(), &Asking::default()) {
         Verdict::Approved(vetted) => Ok(vetted),
         other => Err(format!("not approved: {other:?}").into()),

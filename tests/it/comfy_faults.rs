@@ -1,10 +1,8 @@
 //! Faults beside the matrix: lost answers, odd frames, older and newer servers, credentials.
 
-use comfywarden::{
-    comfy::{Auth, CancelState, EndState, Error, EventKind, JobStatus, PromptId},
-    error::{self, Kind},
-    sim::{CancelRoutes, Manager, Sim, SimHandle},
-};
+use comfywarden::comfy::{Auth, CancelState, EndState, Error, EventKind, JobStatus, PromptId};
+use comfywarden_error::{self, Kind};
+use comfywarden_sim::{CancelRoutes, Manager, Sim, SimHandle};
 
 use crate::comfy_client::{
     TestResult, all_events, block, client, fail, nonce, picture, sleep, submit, until, watch,
@@ -56,7 +54,7 @@ async fn a_submit_of_unknown_fate_keeps_its_id() -> TestResult {
     let error = *error.downcast::<Error>()?;
     let Error::Unconfirmed { prompt_id, .. } = &error else { return Err(error.into()) };
     let id = prompt_id.clone();
-    let edge = error::Error::from(error);
+    let edge = comfywarden_error::Error::from(error);
     assert_eq!(
         (edge.kind(), edge.details().get("prompt_id")),
         (Kind::Unavailable, Some(&id.as_str().into()))
@@ -72,7 +70,7 @@ async fn an_unreachable_server_names_the_setting() -> TestResult {
     sim.stop().await;
     let client = client(&url, |_| ())?;
     let error = submit(&client, &picture(nonce())).await.err().ok_or("it was accepted")?;
-    let edge = error::Error::from(*error.downcast::<Error>()?);
+    let edge = comfywarden_error::Error::from(*error.downcast::<Error>()?);
     assert_eq!(edge.kind(), Kind::Unavailable);
     assert!(edge.message().contains(&url), "{edge}");
     assert!(
@@ -254,7 +252,7 @@ async fn a_reconnect_takes_a_fresh_name_and_an_idle_client_does_not_reconnect() 
 async fn the_credential_goes_with_every_request_and_the_socket() -> TestResult {
     let sim = Sim::instant().require_header("authorization", "Bearer hunter2").start().await?;
     let wrong = client(&sim.url(), |_| ())?;
-    let error = error::Error::from(wrong.queue().await.err().ok_or("it was let in")?);
+    let error = comfywarden_error::Error::from(wrong.queue().await.err().ok_or("it was let in")?);
     assert!(error.hint_text().is_some_and(|hint| hint.contains("comfyui.auth")), "{error}");
     let right = client(&sim.url(), |config| config.auth = Auth::Bearer("hunter2".into()))?;
     let submitted = submit(&right, &picture(nonce())).await?;

@@ -1,7 +1,7 @@
 //! Lists of jobs: a server without `/api/jobs` gives the same pages, put together from its queue and its history.
 
 use comfywarden::comfy::{Client, JobPage, JobQuery, JobStatus, SortBy, SortOrder};
-use comfywarden::sim::Sim;
+use comfywarden_sim::Sim;
 
 use crate::comfy_client::{TestResult, client, fail, nonce, picture, sleep, submit, watch};
 

@@ -9,10 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use comfywarden::{
-    comfy::{Auth, Error, FileType, OutputRef, ViewOptions},
-    security::path::{OutputName, Subfolder},
-};
+use comfywarden::comfy::{Auth, Error, FileType, OutputRef, ViewOptions};
+use comfywarden_policy::path::{OutputName, Subfolder};
 use serde_json::json;
 
 use crate::comfy_client::{TestResult, client, picture, submit};
@@ -102,7 +100,7 @@ async fn a_login_page_is_not_taken_for_comfyui() -> TestResult {
     let page = || async { ([(header::CONTENT_TYPE, "text/html")], "<html>Sign in</html>") };
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(page)).await });
     let client = client(&url, |_| ())?;
-    let error = comfywarden::error::Error::from(client.queue().await.err().ok_or("it was read")?);
+    let error = comfywarden_error::Error::from(client.queue().await.err().ok_or("it was read")?);
     assert!(error.hint_text().is_some_and(|hint| hint.contains("login page")), "{error}");
     Ok(())
 }

@@ -4,9 +4,8 @@ mod mistakes;
 
 use std::path::PathBuf;
 
-use comfywarden::config::{
-    self, AuditFail, Auth, Config, Consent, Environment, Error, LoadOptions, Loaded, Mode, Profile,
-};
+use comfywarden::config::{self, AuditFail, Auth, Config, Environment, Error, LoadOptions, Loaded, Profile};
+use comfywarden_policy::settings::{Consent, Mode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use comfywarden::{
-    config::{Config, Consent},
-    security::Class,
+    config::Config,
+    gate::Class,
     tools::{Call, Stop, Tool},
 };
+use comfywarden_policy::settings::Consent;
 use rmcp::{
     RoleClient, ServiceExt,
     model::{CallToolRequestParams, CallToolResponse, CallToolResult, ProtocolVersion},

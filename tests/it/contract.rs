@@ -9,13 +9,11 @@
 
 use std::collections::HashSet;
 
-use comfywarden::{
-    comfy::{
-        CancelState, Client, EndState, Error, EventKind, FileType, JobQuery, JobStatus, OutputKind,
-        OutputRef, PreviewFormat, PromptId, ViewOptions,
-    },
-    security::path::{ModelFolder, ModelName, OutputName, Subfolder},
+use comfywarden::comfy::{
+    CancelState, Client, EndState, Error, EventKind, FileType, JobQuery, JobStatus, OutputKind, OutputRef,
+    PreviewFormat, PromptId, ViewOptions,
 };
+use comfywarden_policy::path::{ModelFolder, ModelName, OutputName, Subfolder};
 use serde_json::json;
 
 mod discovery;
@@ -271,7 +269,7 @@ async fn all_events_come_over_one_socket(client: &Client) -> TestResult {
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod on_sim {
-            use comfywarden::sim::Sim;
+            use comfywarden_sim::Sim;
 
             use crate::comfy_client::{TestResult, client};
 

@@ -1,9 +1,7 @@
 //! What the jobs' tools rely on, against the simulated ComfyUI and against a real one.
 
-use comfywarden::{
-    comfy::{CancelState, Client, EndState, JobQuery, JobStatus, SubmitOptions},
-    error::JsonObject,
-};
+use comfywarden::comfy::{CancelState, Client, EndState, JobQuery, JobStatus, SubmitOptions};
+use comfywarden_error::JsonObject;
 
 use crate::{
     comfy_client::{TestResult, nonce, picture, sleep, submit, vet, watch},

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use comfywarden::error::JsonObject;
+use comfywarden_error::JsonObject;
 use reqwest::{Method, StatusCode, header};
 use rmcp::{
     RoleClient,

@@ -1,6 +1,7 @@
 //! A ComfyUI that lies: what it says reaches the assistant as visible, harmless, bounded text.
 
-use comfywarden::{app::Reply, security::display::is_hidden};
+use comfywarden::tools::Reply;
+use comfywarden_policy::display::is_hidden;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, tiny_workflow};

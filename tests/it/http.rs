@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use comfywarden::server::http::HttpServer;
+use comfywarden::front::http::HttpServer;
 use reqwest::{Method, StatusCode, header};
 use rmcp::{
     ServiceExt,
@@ -30,7 +30,7 @@ pub(crate) struct Door {
     /// Every path that the server says it serves.
     pub(crate) paths: Vec<String>,
     pub(crate) stop: CancellationToken,
-    pub(crate) serving: tokio::task::JoinHandle<Result<(), comfywarden::error::Error>>,
+    pub(crate) serving: tokio::task::JoinHandle<Result<(), comfywarden_error::Error>>,
 }
 
 pub(crate) async fn door(change: impl FnOnce(&mut comfywarden::config::Config)) -> Door {
@@ -152,7 +152,7 @@ async fn a_hashed_token_works_like_the_token() {
 async fn a_bind_beyond_loopback_without_a_token_is_refused() {
     let app = TestApp::start().await;
     let error = HttpServer::bind(app.app.clone(), "0.0.0.0:0".parse().unwrap()).await.unwrap_err();
-    assert_eq!(error.kind(), comfywarden::error::Kind::Denied);
+    assert_eq!(error.kind(), comfywarden_error::Kind::Denied);
     assert!(error.hint_text().unwrap().contains("transport.remote.tokens"), "{error}");
     let app = TestApp::with(with_token).await;
     assert!(HttpServer::bind(app.app.clone(), "0.0.0.0:0".parse().unwrap()).await.is_ok());
@@ -200,8 +200,8 @@ async fn real_clients_of_both_eras_draw_a_picture_and_answer_questions() {
 /// A stop takes the held job off ComfyUI before the server ends; what the audit log says of its call.
 async fn stopped(
     app: &TestApp,
-    held: comfywarden::sim::Gate,
-    serving: tokio::task::JoinHandle<Result<(), comfywarden::error::Error>>,
+    held: comfywarden_sim::Gate,
+    serving: tokio::task::JoinHandle<Result<(), comfywarden_error::Error>>,
 ) -> Vec<String> {
     bounded(app.sim.wait_for_request(|seen| seen.path.ends_with("/interrupt"))).await;
     held.release();

@@ -3,11 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, bounded, object, sleeping_workflow, tiny_workflow};
-use comfywarden::{
-    app::CallContext,
-    error::{Error, Kind},
-    security::Caller,
-};
+use comfywarden::{app::CallContext, gate::Caller};
+use comfywarden_error::{Error, Kind};
 
 fn submitted(app: &TestApp) -> usize {
     app.posts().iter().filter(|path| path.ends_with("/prompt")).count()

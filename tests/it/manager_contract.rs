@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use comfywarden::{
-    comfy::{Client, Dialect, ManagerTask, TaskEnd},
-    sim::{Manager, Sim},
-};
+use comfywarden::comfy::{Client, Dialect, ManagerTask, TaskEnd};
+use comfywarden_sim::{Manager, Sim};
 
 use crate::comfy_client::{TestResult, client};
 

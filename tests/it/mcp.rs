@@ -234,7 +234,7 @@ async fn the_server_ends_when_the_client_hangs_up() {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let (input, output) = tokio::io::split(ours);
     let stop = tokio_util::sync::CancellationToken::new();
-    let serving = tokio::spawn(comfywarden::server::serve_stream(app.app.clone(), input, output, stop));
+    let serving = tokio::spawn(comfywarden::front::serve_stream(app.app.clone(), input, output, stop));
     let client = bounded(Person::silent().serve(theirs)).await.unwrap();
     bounded(client.cancel()).await.unwrap();
     bounded(serving).await.unwrap().unwrap();
@@ -246,7 +246,7 @@ async fn a_client_that_hangs_up_takes_its_job_with_it() {
     let (ours, mut theirs) = tokio::io::duplex(1 << 16);
     let (input, output) = tokio::io::split(ours);
     let stop = tokio_util::sync::CancellationToken::new();
-    let serving = tokio::spawn(comfywarden::server::serve_stream(app.app.clone(), input, output, stop));
+    let serving = tokio::spawn(comfywarden::front::serve_stream(app.app.clone(), input, output, stop));
     let held = app.sim.hold("RigSleep");
     let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});

@@ -26,7 +26,7 @@ pub(crate) const AUDIENCE: &str = "https://mcp.example/mcp";
 const ISSUER: &str = "https://issuer.example";
 
 pub(crate) fn now() -> u64 {
-    comfywarden::security::seal::now_unix()
+    comfywarden::gate::signed_state::now_unix()
 }
 
 /// An OAuth server: publishes its keys, counts who asks for them, and signs.

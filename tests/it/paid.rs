@@ -1,10 +1,7 @@
 //! Nodes that cost money: a budget, an estimate, and a running total, in the question, the answer and the log.
 
-use comfywarden::{
-    app::{CallContext, Reply},
-    error::Kind,
-    security::Caller,
-};
+use comfywarden::{app::CallContext, gate::Caller, tools::Reply};
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, bounded, object, tiny_workflow};

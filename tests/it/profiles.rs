@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use comfywarden::{
-    app::{CallContext, Catalogue, View},
+    app::{CallContext, Catalogue},
     config::Profile,
-    error::Kind,
-    security::Caller,
+    gate::Caller,
+    tools::View,
 };
+use comfywarden_error::Kind;
 use rmcp::{
     RoleClient, ServiceError, ServiceExt,
     model::{CallToolRequestParams, ErrorCode},
@@ -127,11 +128,11 @@ async fn run_in(
     view: View,
     tool: &str,
     args: Value,
-) -> Result<Value, comfywarden::error::Error> {
+) -> Result<Value, comfywarden_error::Error> {
     let context = CallContext { view, ..CallContext::plain(Caller::local()) };
     match bounded(app.app.call(context, tool, object(args))).await? {
-        comfywarden::app::Reply::Done { structured, .. } => Ok(structured),
-        other @ comfywarden::app::Reply::Ask { .. } => panic!("{other:?}"),
+        comfywarden::tools::Reply::Done { structured, .. } => Ok(structured),
+        other @ comfywarden::tools::Reply::Ask { .. } => panic!("{other:?}"),
     }
 }
 
@@ -181,7 +182,7 @@ async fn compact_runs_under_the_rules_of_the_tool_it_runs() {
     let bad = json!({"name": "comfyui_get_job", "arguments": {"prompt_id": 7}});
     let error = run_in(&app, view, "comfyui_run_tool", bad).await.unwrap_err();
     assert!(error.message().contains("prompt_id"), "{error}");
-    let reader = Caller::with_classes("reader", [comfywarden::security::Class::Read]);
+    let reader = Caller::with_classes("reader", [comfywarden::gate::Class::Read]);
     let context = CallContext { view, ..CallContext::plain(reader) };
     let denied = bounded(app.app.call(context, "comfyui_run_tool", object(interrupt()))).await.unwrap_err();
     assert_eq!(denied.kind(), Kind::Denied);
@@ -257,7 +258,7 @@ async fn a_token_with_a_profile_that_does_not_exist_stops_the_start() {
         config.transport.remote.tokens = vec![hashed("the token of the core", "read+profile:cor")];
     })
     .await;
-    let bound = comfywarden::server::http::HttpServer::bind(app.app.clone(), "127.0.0.1:0".parse().unwrap());
+    let bound = comfywarden::front::http::HttpServer::bind(app.app.clone(), "127.0.0.1:0".parse().unwrap());
     let error = bounded(bound).await.unwrap_err();
     assert_eq!(error.kind(), Kind::InvalidInput);
     assert!(error.hint_text().unwrap().contains("profile:readonly"), "{error}");

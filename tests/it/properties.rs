@@ -3,19 +3,17 @@
 use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use comfywarden::{
-    comfy::read_frame,
-    config::{Mode, Security},
-    security::{
-        Asking, Flag, Inspector, Knowledge, Severity, Verdict,
-        download::DownloadRules,
-        path::{ModelName, OutputName, PathSegment, Subfolder, UploadName},
-        strict_url::StrictUrl,
-        untrusted, upload,
-        webhook::WebhookRules,
-    },
-    workflow::{Workflow, read::read},
+use comfywarden::comfy::read_frame;
+use comfywarden_policy::{
+    Asking, Flag, Inspector, Knowledge, Severity, Verdict,
+    download::DownloadRules,
+    path::{ModelName, OutputName, PathSegment, Subfolder, UploadName},
+    settings::{Mode, Security},
+    strict_url::StrictUrl,
+    untrusted, upload,
+    webhook::WebhookRules,
 };
+use comfywarden_workflow::{Workflow, read::read};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -16,7 +16,7 @@ async fn replica(url: &str) -> Door {
     door(|config: &mut Config| {
         config.comfyui.url = url.parse().unwrap();
         config.transport.remote.replica_key = SecretString::from(KEY);
-        config.security.mode = comfywarden::config::Mode::Audit;
+        config.security.mode = comfywarden_policy::settings::Mode::Audit;
     })
     .await
 }

@@ -1,11 +1,11 @@
 //! Resources, prompts and completion over real clients of both eras: all gated, all bounded, none around the profile.
 
 use comfywarden::{
-    app::{Resource, View},
     config::Profile,
-    error::Kind,
-    security::Caller,
+    gate::Caller,
+    tools::{View, resources::Resource},
 };
+use comfywarden_error::Kind;
 use rmcp::{
     ServiceError,
     model::{
@@ -106,7 +106,7 @@ async fn a_resource_is_not_a_way_around_the_profile() {
 async fn resources_prompts_and_completion_take_from_one_bucket_and_leave_records() {
     let app = TestApp::with(|config| config.rate_limits.read_only = 3).await;
     let (caller, view) = (Caller::local(), View::default());
-    let reference = comfywarden::app::Reference::Prompt("txt2img_prompt".into());
+    let reference = comfywarden::tools::completion::Reference::Prompt("txt2img_prompt".into());
     bounded(app.app.read(&caller, view, "comfyui://queue")).await.unwrap();
     bounded(app.app.prompt(&caller, view, "txt2img_prompt", object(json!({"prompt": "x"})))).await.unwrap();
     bounded(app.app.complete(&caller, view, &reference, "style", "")).await.unwrap();

@@ -1,12 +1,12 @@
 //! Results that are more than their client can take: shortened by the client's name, and whole behind a link.
 
 use comfywarden::{
-    app::{CallContext, Reply, Resource, View},
+    app::CallContext,
     config::Profile,
-    error::Kind,
-    security::{Caller, Class},
-    tools::{Answer, Block, Call, Stop, Tool},
+    gate::{Caller, Class},
+    tools::{Answer, Block, Call, Reply, Stop, Tool, View, resources::Resource},
 };
+use comfywarden_error::Kind;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ReadResourceRequestParams, ResourceContents};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use comfywarden::sim::{Sim, SimHandle};
+use comfywarden_sim::{Sim, SimHandle};
 use reqwest::header;
 use serde_json::{Value, json};
 use tokio::{

@@ -1,9 +1,8 @@
 //! Twelve kinds of secret, planted where they can come from, and looked for wherever anything comes out.
 
 use comfywarden::{
-    app::Reply,
-    security::Class,
-    tools::{Call, Handled, Tool},
+    gate::Class,
+    tools::{Call, Handled, Reply, Tool},
 };
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -114,7 +113,7 @@ async fn a_panic_tells_the_caller_and_the_log_nothing() {
     let tool = Tool::new("comfyui_test_panic", Class::Read, "Panic", "Panics.", panics);
     let app = TestApp::with_tools(vec![tool], |_| {}).await;
     let error = app.refused("comfyui_test_panic", json!({})).await;
-    assert_eq!(error.kind(), comfywarden::error::Kind::Internal);
+    assert_eq!(error.kind(), comfywarden_error::Kind::Internal);
     clean(&format!("{error} {error:?}"), "the error");
     clean(&records(&app), "the audit log");
 }

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use comfywarden::{
-    config::{AuditFail, Limits, Logging, RateLimits, Security},
-    error::{JsonObject, Kind},
-    security::{AuditLog, CallId, Caller, Class, Contract, Gate, Outcome, Permit, audit},
+    config::{AuditFail, Limits, Logging, RateLimits},
+    gate::{AuditLog, CallId, Caller, Class, Contract, Gate, Outcome, Permit, audit},
 };
+use comfywarden_error::{JsonObject, Kind};
+use comfywarden_policy::settings::Security;
 use serde_json::{Value, json};
 
 fn object(value: &Value) -> JsonObject {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use comfywarden::app::Tool;
+use comfywarden::tools::Tool;
 use serde_json::{Map, Value};
 
 use crate::support::TestApp;

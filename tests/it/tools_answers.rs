@@ -1,6 +1,6 @@
 //! Answers that say what really happened: sizes, ids, shapes of upstream, causes, and what comes next.
 
-use comfywarden::error::Kind;
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,11 +1,8 @@
 //! What jobs left behind: lists, metadata, the same again, and workflows out of files.
 
-use comfywarden::{
-    comfy::FileType,
-    error::Kind,
-    security::path::{OutputName, Subfolder},
-    tools::assets::AssetId,
-};
+use comfywarden::{comfy::FileType, tools::assets::AssetId};
+use comfywarden_error::Kind;
+use comfywarden_policy::path::{OutputName, Subfolder};
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, run_to_end, tiny_workflow};
@@ -226,7 +223,7 @@ async fn what_is_run_again_is_checked_like_any_workflow() {
     assert_eq!(app.posts().len(), before);
 
     let strict = TestApp::with(|config| {
-        config.security.mode = comfywarden::config::Mode::Enforce;
+        config.security.mode = comfywarden_policy::settings::Mode::Enforce;
         config.security.allowed_nodes = vec!["EmptyImage".into()];
     })
     .await;

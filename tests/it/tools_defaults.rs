@@ -3,11 +3,12 @@
 use std::{fs, path::PathBuf};
 
 use comfywarden::{
-    app::{CallContext, Reply},
+    app::CallContext,
     config::Config,
-    error::Kind,
-    security::{Caller, Class},
+    gate::{Caller, Class},
+    tools::Reply,
 };
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, bounded, object};
@@ -182,7 +183,7 @@ async fn default_that_no_longer_fits_is_left_out_and_told() {
 async fn wrong_configuration_of_defaults_does_not_start() {
     let mut config = Config::default();
     config.tools.defaults.insert("comfyui_generate_image".into(), object(json!({"stpes": 3})));
-    let audit = comfywarden::security::AuditLog::memory();
+    let audit = comfywarden::gate::AuditLog::memory();
     let error = comfywarden::app::App::with_audit(config.clone(), audit.clone()).unwrap_err();
     assert!(error.message().starts_with("`tools.defaults.comfyui_generate_image`: "), "{error}");
 
@@ -201,7 +202,7 @@ async fn every_mistake_in_the_configured_defaults_is_told_at_once() {
         .insert("comfyui_generate_image".into(), object(json!({"stepz": 4, "steps": 100_000, "width": 64})));
     config.tools.defaults.insert("comfyui_nope".into(), object(json!({"a": 1})));
 
-    let audit = comfywarden::security::AuditLog::memory();
+    let audit = comfywarden::gate::AuditLog::memory();
     let error = comfywarden::app::App::with_audit(config, audit).unwrap_err();
 
     let told = error.message();

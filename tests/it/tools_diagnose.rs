@@ -2,9 +2,9 @@
 
 use comfywarden::{
     config::Config,
-    error::Kind,
-    security::{Caller, Class},
+    gate::{Caller, Class},
 };
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, bounded, object, sleeping_workflow, tiny_workflow};
@@ -223,7 +223,7 @@ async fn the_failures_of_another_caller_are_not_told() {
     )
     .await
     {
-        Ok(comfywarden::app::Reply::Done { structured, .. }) => structured,
+        Ok(comfywarden::tools::Reply::Done { structured, .. }) => structured,
         other => panic!("{other:?}"),
     };
     call(
@@ -233,7 +233,7 @@ async fn the_failures_of_another_caller_are_not_told() {
     )
     .await
     .unwrap_err();
-    let Ok(comfywarden::app::Reply::Done { structured, .. }) =
+    let Ok(comfywarden::tools::Reply::Done { structured, .. }) =
         call("ben", "comfyui_diagnose_job", json!({})).await
     else {
         panic!("no diagnosis");

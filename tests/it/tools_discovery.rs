@@ -1,9 +1,7 @@
 //! Models with their metadata and previews, what packs bring, and the server itself.
 
-use comfywarden::{
-    app::{Block, Reply},
-    error::Kind,
-};
+use comfywarden::tools::{Block, Reply};
+use comfywarden_error::Kind;
 use serde_json::json;
 
 use crate::support::TestApp;

@@ -1,10 +1,8 @@
 //! What is known of a download beside its progress: its hash, and that it was asked for before a restart.
 
-use comfywarden::{
-    config::Config,
-    error::Kind,
-    sim::{Manager, Sim, SimHandle},
-};
+use comfywarden::config::Config;
+use comfywarden_error::Kind;
+use comfywarden_sim::{Manager, Sim, SimHandle};
 use serde_json::{Value, json};
 
 use crate::support::{

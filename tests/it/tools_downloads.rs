@@ -1,12 +1,9 @@
 //! Downloads of models.
 
-use comfywarden::{
-    app::{CallContext, Reply},
-    config::Mode,
-    error::Kind,
-    security::Caller,
-    sim::{Manager, Sim},
-};
+use comfywarden::{app::CallContext, gate::Caller, tools::Reply};
+use comfywarden_error::Kind;
+use comfywarden_policy::settings::Mode;
+use comfywarden_sim::{Manager, Sim};
 use serde_json::json;
 
 use crate::support::{

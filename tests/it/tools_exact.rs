@@ -1,6 +1,6 @@
 //! Workflows that are read back are what ran; only credentials stay behind, and that is said.
 
-use comfywarden::error::Kind;
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, tiny_workflow};

@@ -1,11 +1,11 @@
 //! Workflow files as tools: they come and go while the server runs.
 
 use comfywarden::{
-    app::{Change, Class, Tool},
     config::Config,
-    error::{JsonObject, Kind},
-    tools::{Answer, Call, Handled},
+    gate::Class,
+    tools::{Answer, Call, Change, Handled, Tool},
 };
+use comfywarden_error::{JsonObject, Kind};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::TryRecvError;

@@ -1,6 +1,7 @@
 //! `comfyui_generate_image`: what is chosen, what is returned, what is refused.
 
-use comfywarden::{error::Kind, sim::Sim};
+use comfywarden_error::Kind;
+use comfywarden_sim::Sim;
 use serde_json::json;
 
 use crate::support::TestApp;

@@ -1,10 +1,7 @@
 //! Messages that name what is accepted and what to do next.
 
-use comfywarden::{
-    app::View,
-    error::{Error, Kind},
-    security::Caller,
-};
+use comfywarden::{gate::Caller, tools::View};
+use comfywarden_error::{Error, Kind};
 use serde_json::{Value, json};
 
 use crate::support::{

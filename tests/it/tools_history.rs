@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use comfywarden::{error::Kind, sim::Sim};
+use comfywarden_error::Kind;
+use comfywarden_sim::Sim;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, tiny_workflow};

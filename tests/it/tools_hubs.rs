@@ -1,6 +1,7 @@
 //! Searching the hubs.
 
-use comfywarden::{error::Kind, sim::Sim};
+use comfywarden_error::Kind;
+use comfywarden_sim::Sim;
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use comfywarden::{
-    app::{Block, Reply},
-    error::Kind,
-    sim::Sim,
+    tools::{Block, Reply},
     web::Fetcher,
 };
+use comfywarden_error::Kind;
+use comfywarden_sim::Sim;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

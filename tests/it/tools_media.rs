@@ -1,10 +1,11 @@
 //! Films and sounds as pictures, with ffmpeg where it is and a plain word where it is not.
 
 use comfywarden::{
-    app::{Block, Caller, Reply, View},
     config::Files,
-    error::Kind,
+    gate::Caller,
+    tools::{Block, Reply, View},
 };
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, bounded};

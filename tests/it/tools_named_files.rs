@@ -1,6 +1,6 @@
 //! Graphs of two callers at one ComfyUI: a loader node reads the other's files no more than a file tool does.
 
-use comfywarden::error::{Error, Kind};
+use comfywarden_error::{Error, Kind};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -22,7 +22,7 @@ fn loading(class: &str, input: &str, value: &Value) -> Value {
 async fn annas_files() -> (TestApp, String) {
     let app = TestApp::with(|config| {
         two_tokens(config);
-        config.security.mode = comfywarden::config::Mode::Audit;
+        config.security.mode = comfywarden_policy::settings::Mode::Audit;
     })
     .await;
     let mut graph = tiny_workflow();

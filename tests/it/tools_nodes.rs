@@ -1,6 +1,6 @@
 //! Node classes: lists, entries, and the catalogue they are cut from.
 
-use comfywarden::error::Kind;
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;

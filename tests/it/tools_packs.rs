@@ -1,12 +1,9 @@
 //! Node packs: search, install, remove, update, restart.
 
-use comfywarden::{
-    app::{CallContext, Reply},
-    config::Consent,
-    error::{Error, Kind},
-    security::Caller,
-    sim::{Manager, Sim},
-};
+use comfywarden::{app::CallContext, gate::Caller, tools::Reply};
+use comfywarden_error::{Error, Kind};
+use comfywarden_policy::settings::Consent;
+use comfywarden_sim::{Manager, Sim};
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, bounded, object, sleeping_workflow};

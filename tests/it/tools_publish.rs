@@ -1,15 +1,13 @@
 //! Assets into the user's own folders.
 
 use comfywarden::{
-    app::{CallContext, Caller, Reply},
+    app::CallContext,
     comfy::FileType,
-    error::Kind,
-    security::{
-        Class,
-        path::{OutputName, Subfolder},
-    },
-    tools::assets::AssetId,
+    gate::{Caller, Class},
+    tools::{Reply, assets::AssetId},
 };
+use comfywarden_error::Kind;
+use comfywarden_policy::path::{OutputName, Subfolder};
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, bounded, object};

@@ -1,9 +1,7 @@
 //! Jobs: what is told of them and what stops them.
 
-use comfywarden::{
-    error::Kind,
-    sim::{CancelRoutes, Sim},
-};
+use comfywarden_error::Kind;
+use comfywarden_sim::{CancelRoutes, Sim};
 use serde_json::json;
 
 use crate::support::{TestApp, bounded, sleeping_workflow, tiny_workflow, two_jobs};
@@ -92,7 +90,7 @@ async fn a_wait_that_ends_while_comfyui_is_away_says_so() {
 }
 
 /// One job that runs and three that wait.
-async fn four_jobs(app: &TestApp) -> (String, Vec<String>, comfywarden::sim::Gate) {
+async fn four_jobs(app: &TestApp) -> (String, Vec<String>, comfywarden_sim::Gate) {
     let (running, first, held) = two_jobs(app).await;
     let mut waiting = vec![first];
     for _ in 0..2 {
@@ -252,7 +250,7 @@ async fn whoever_only_looks_leaves_the_job_alone() {
     let cancel = tokio_util::sync::CancellationToken::new();
     let context = comfywarden::app::CallContext {
         cancel: cancel.clone(),
-        ..comfywarden::app::CallContext::plain(comfywarden::security::Caller::local())
+        ..comfywarden::app::CallContext::plain(comfywarden::gate::Caller::local())
     };
     let args = crate::support::object(json!({"prompt_id": running, "wait_seconds": 60}));
     app.sim.clear_journal();

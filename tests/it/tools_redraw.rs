@@ -1,6 +1,7 @@
 //! Redrawing, repainting and enlarging: what is sent, what is returned, what is refused before anything is sent.
 
-use comfywarden::{error::Kind, sim::Sim};
+use comfywarden_error::Kind;
+use comfywarden_sim::Sim;
 use image::{ImageFormat, Rgba, RgbaImage};
 use serde_json::{Value, json};
 

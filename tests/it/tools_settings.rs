@@ -1,11 +1,8 @@
 //! ComfyUI's settings: seen and changed only where the operator allows it, and only with the user's word.
 
-use comfywarden::{
-    app::{CallContext, Reply},
-    config::Consent,
-    error::{Error, Kind},
-    security::Caller,
-};
+use comfywarden::{app::CallContext, gate::Caller, tools::Reply};
+use comfywarden_error::{Error, Kind};
+use comfywarden_policy::settings::Consent;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, bounded, object};

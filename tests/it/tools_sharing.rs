@@ -1,12 +1,11 @@
 //! Files of two callers at one ComfyUI: neither reads what the other's jobs made, by whatever address.
 
 use comfywarden::{
-    app::{Reference, View},
     comfy::{FileType, PromptId},
-    error::Kind,
-    security::path::{OutputName, Subfolder},
-    tools::assets::AssetId,
+    tools::{View, assets::AssetId, completion::Reference},
 };
+use comfywarden_error::Kind;
+use comfywarden_policy::path::{OutputName, Subfolder};
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -1,6 +1,6 @@
 //! Workflows run, made, changed, converted and examined.
 
-use comfywarden::error::Kind;
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, sleeping_workflow, tiny_workflow};
@@ -201,7 +201,8 @@ async fn validation_says_what_the_policy_would_say() {
     let app = TestApp::start().await;
     let checked = app.call("comfyui_validate_workflow", json!({"workflow": dangerous})).await;
     assert!(checked["warnings"].to_string().contains("Dangerous node type"), "{checked}");
-    let app = TestApp::with(|config| config.security.mode = comfywarden::config::Mode::Enforce).await;
+    let app =
+        TestApp::with(|config| config.security.mode = comfywarden_policy::settings::Mode::Enforce).await;
     let checked = app.call("comfyui_validate_workflow", json!({"workflow": dangerous})).await;
     assert_eq!(checked["valid"], false);
     assert!(checked["errors"].to_string().contains("Security: "), "{checked}");

@@ -6,12 +6,13 @@ use std::{
 };
 
 use comfywarden::{
-    app::{Reference, View},
-    config::{Config, Limits, Logging, RateLimits, Security},
-    error::Kind,
-    security::{AuditLog, CallId, Class, Contract, Gate},
-    sim::SimHandle,
+    config::{Config, Limits, Logging, RateLimits},
+    gate::{AuditLog, CallId, Class, Contract, Gate},
+    tools::{View, completion::Reference},
 };
+use comfywarden_error::Kind;
+use comfywarden_policy::settings::Security;
+use comfywarden_sim::SimHandle;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -25,7 +26,7 @@ struct Scene {
     app: TestApp,
     annas: String,
     bens: String,
-    held: comfywarden::sim::Gate,
+    held: comfywarden_sim::Gate,
 }
 
 impl Scene {

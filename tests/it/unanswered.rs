@@ -3,7 +3,7 @@
 
 use std::{process::Stdio, time::Instant};
 
-use comfywarden::server::serve_stream;
+use comfywarden::front::serve_stream;
 use rmcp::{
     ServiceExt,
     model::{
@@ -153,7 +153,7 @@ async fn a_call_that_is_cancelled_with_its_question_open_ends_in_the_log_and_get
 #[cfg(unix)]
 #[tokio::test]
 async fn the_program_answers_and_logs_before_it_ends() {
-    let sim = comfywarden::sim::Sim::instant().start().await.unwrap();
+    let sim = comfywarden_sim::Sim::instant().start().await.unwrap();
     for signal in [None, Some("-TERM"), Some("-INT")] {
         let home = tempfile::tempdir().unwrap();
         let log = home.path().join("audit.jsonl");

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use comfywarden::{
-    comfy::{CancelState, Client, ClientConfig, EndState, Ending, Event, EventKind, PromptId},
-    sim::{Sim, SimHandle},
-};
+use comfywarden::comfy::{CancelState, Client, ClientConfig, EndState, Ending, Event, EventKind, PromptId};
+use comfywarden_sim::{Sim, SimHandle};
 use futures::Stream;
 use serde_json::Value;
 

@@ -10,12 +10,9 @@ use std::{
     time::Duration,
 };
 
-use comfywarden::{
-    config,
-    error::Kind,
-    security::{download::DownloadRules, strict_url::StrictUrl},
-    web::{FetchRules, Fetcher, Hops, Resolver, Token},
-};
+use comfywarden::web::{FetchRules, Fetcher, Hops, Resolver, Token};
+use comfywarden_error::Kind;
+use comfywarden_policy::{download::DownloadRules, strict_url::StrictUrl};
 use futures::future::BoxFuture;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -232,7 +229,7 @@ async fn a_token_goes_to_its_own_host_and_never_along_with_a_redirect() {
     let token = Token { host: "huggingface.co".into(), value: "hf_secret".into() };
     let rules = FetchRules {
         token: Some(token),
-        hops: Hops::Download(DownloadRules::new(&config::Security::default())),
+        hops: Hops::Download(DownloadRules::new(&comfywarden_policy::settings::Security::default())),
         ..rules()
     };
     let start = StrictUrl::parse("https://huggingface.co/o/r/resolve/main/a.safetensors").unwrap();

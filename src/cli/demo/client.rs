@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{progress::Progress, text};
-use crate::error::{Error, Kind, Result};
+use comfywarden_error::{Error, Kind, Result};
 
 /// The revision that the demo speaks.
 const REVISION: &str = "2025-11-25";

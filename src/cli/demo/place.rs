@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use comfywarden_error::{Error, Result};
 
 const USUAL_NAME: &str = "comfywarden-demo.png";
 /// After so many pictures in one folder somebody should tidy up.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::super::output::complain;
-use crate::security::display::sanitize;
+use comfywarden_policy::display::sanitize;
 
 /// Without a terminal a line is written at most every so many percent.
 const LINE_EVERY: u64 = 25;

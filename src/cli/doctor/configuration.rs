@@ -1,7 +1,8 @@
 //! Settings that are allowed and unsafe, alone or together.
 
 use super::report::{Check, Severity};
-use crate::config::{AuditFail, Config, Consent, Loaded, Mode, Privacy, RateLimits, is_loopback};
+use crate::config::{AuditFail, Config, Loaded, RateLimits, is_loopback};
+use comfywarden_policy::settings::{Consent, Mode, Privacy};
 
 const SUBJECT: &str = "configuration";
 

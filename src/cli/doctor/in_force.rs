@@ -1,7 +1,8 @@
 //! What holds now, in one line: nobody should have to add it up from file, variables and defaults.
 
 use super::report::{Check, Severity};
-use crate::config::{AuditFail, Config, Mode, Profile, Remote};
+use crate::config::{AuditFail, Config, Profile, Remote};
+use comfywarden_policy::settings::Mode;
 
 /// The line, for a configuration that offers so many tools.
 pub(super) fn check(config: &Config, tools: usize) -> Check {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::config::{Auth, Comfyui};
-use crate::error::Error;
+use comfywarden_error::Error;
 
 /// The doctor does not wait as long as a job would.
 const PATIENCE: Duration = Duration::from_secs(4);

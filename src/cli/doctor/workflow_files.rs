@@ -6,7 +6,7 @@ use super::{
 };
 use crate::app::App;
 use crate::config::Config;
-use crate::security::AuditLog;
+use crate::gate::AuditLog;
 
 const SUBJECT: &str = "workflow files";
 /// More than these would hide the other findings.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::cell;
-use crate::app::Tool;
-use crate::security::Class;
+use crate::gate::Class;
+use crate::tools::Tool;
 
 const HEAD: &str = "\
 # Tools
@@ -24,7 +24,7 @@ Workflow files become tools, too: see [workflows as tools](workflows-as-tools.md
 
 /// The built-in tools by class, then by name.
 fn catalogue() -> Vec<(Class, Vec<Tool>)> {
-    let mut tools = crate::app::built_in_tools();
+    let mut tools = crate::tools::all();
     tools.sort_by(|left, right| left.name().cmp(right.name()));
     let order = [Class::Generation, Class::Workflow, Class::File, Class::Read, Class::Admin];
     let of = |class: Class| tools.iter().filter(|tool| tool.class() == class).cloned().collect::<Vec<_>>();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::arguments::ClientName;
 use crate::cli::arguments::ProfileName;
 use crate::config::Environment;
-use crate::error::{Error, Result};
+use comfywarden_error::{Error, Result};
 
 /// What a client is told: how to start comfywarden.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +141,7 @@ pub(super) fn is_ours(command: &str) -> bool {
 /// The refusal to replace somebody else's server.
 pub(super) fn taken(name: &str, command: &str) -> Error {
     Error::new(
-        crate::error::Kind::Conflict,
+        comfywarden_error::Kind::Conflict,
         format!("another server is named `{name}` there: it starts `{command}`"),
     )
     .hint("choose another name with --name, or take that server out first")

@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::client::{Entry, is_ours, taken};
-use crate::error::{Error, Result};
+use comfywarden_error::{Error, Result};
 
 mod scan;
 

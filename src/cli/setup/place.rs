@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Kind, Result};
+use comfywarden_error::{Error, Kind, Result};
 
 /// A configuration file that is larger is none.
 const LARGEST: u64 = 64 * 1024 * 1024;

@@ -11,7 +11,7 @@ use crate::cli::arguments::ProfileName;
 use crate::cli::failure::Failure;
 use crate::cli::output::say;
 use crate::config::Environment;
-use crate::error::{Error, Result};
+use comfywarden_error::{Error, Result};
 
 /// From the text of a file to the text with our entry.
 type Edit = Box<dyn Fn(&str) -> Result<String>>;

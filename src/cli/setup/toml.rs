@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::client::{Entry, is_ours, taken};
-use crate::error::{Error, Result};
+use comfywarden_error::{Error, Result};
 
 mod scan;
 

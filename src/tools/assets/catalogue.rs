@@ -2,7 +2,7 @@
 
 use super::{embedded, list, metadata, publish, regenerate};
 use crate::{
-    security::Class,
+    gate::Class,
     tools::{Hints, Tool},
 };
 

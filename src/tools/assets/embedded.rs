@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::{
     comfy::{FileType, OutputRef},
-    security::{
-        path::{OutputName, Subfolder},
-        withhold,
-    },
     tools::{Answer, Call, Handled, media::Pieces, resources::output_uri},
-    workflow::read,
 };
+use comfywarden_policy::{
+    path::{OutputName, Subfolder},
+    strip_credentials,
+};
+use comfywarden_workflow::read;
 
 /// The most characters of both formats together inside the result.
 const MOST: usize = 32_000;
@@ -51,7 +51,7 @@ pub(super) async fn get_workflow(call: Call, params: GetWorkflow) -> Handled<Emb
     let container = pieces.container(&call.comfy, &file).await?;
     let found = tokio::task::spawn_blocking(move || read::read(&container))
         .await
-        .map_err(|error| crate::error::Error::internal("the file was not read").source(error))??;
+        .map_err(|error| comfywarden_error::Error::internal("the file was not read").source(error))??;
     let mut message = format!("found {} in the {} file", found.formats().join(" and "), found.format);
     for note in &found.notes {
         message.push_str("; ");
@@ -60,8 +60,8 @@ pub(super) async fn get_workflow(call: Call, params: GetWorkflow) -> Handled<Emb
     let mut prompt = found.prompt.map(|prompt| prompt.to_value());
     let mut workflow = found.workflow.map(|workflow| Value::Object(workflow.as_json().clone()));
     for (name, graph) in [("prompt", &mut prompt), ("workflow", &mut workflow)] {
-        let places = graph.as_mut().map(withhold::withhold).unwrap_or_default();
-        if let Some(sentence) = withhold::sentence(&places) {
+        let places = graph.as_mut().map(strip_credentials::withhold).unwrap_or_default();
+        if let Some(sentence) = strip_credentials::sentence(&places) {
             let _ = write!(message, "; `{name}`: {sentence}");
         }
     }

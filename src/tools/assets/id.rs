@@ -10,11 +10,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    comfy::{FileType, OutputFile, OutputRef, PromptId},
-    error::{Error, Result},
-    security::path::{OutputName, Subfolder},
-};
+use crate::comfy::{FileType, OutputFile, OutputRef, PromptId};
+use comfywarden_error::{Error, Result};
+use comfywarden_policy::path::{OutputName, Subfolder};
 
 const PREFIX: &str = "asset_";
 /// The layout of the bytes; another layout gets another number.
@@ -232,7 +230,7 @@ impl JsonSchema for AssetId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use comfywarden_error::Kind;
 
     fn id(subfolder: &str, filename: &str, prompt_id: Option<&str>) -> AssetId {
         AssetId::new(

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::AssetId;
 use crate::{
     comfy::{FileType, Newest, OutputFile, OutputKind, Produced, PromptId},
-    error::Error,
-    security::display,
     tools::{
         Call, Handled, Stop,
         params::{Page, Paging},
     },
 };
+use comfywarden_error::Error;
+use comfywarden_policy::display;
 
 /// How many of the newest jobs are looked at.
 const NEWEST: u32 = 200;

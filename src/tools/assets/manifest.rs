@@ -10,10 +10,8 @@ use std::{
 use serde_json::{Value, json};
 
 use super::place::{Draft, trouble};
-use crate::{
-    error::{Error, JsonObject, Kind, Result},
-    security::beneath::Folder,
-};
+use comfywarden_error::{Error, JsonObject, Kind, Result};
+use comfywarden_policy::rooted_dir::Folder;
 
 /// The name of the list.
 pub(super) const NAME: &str = "comfywarden-manifest.json";

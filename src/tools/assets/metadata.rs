@@ -8,17 +8,17 @@ use serde_json::Value;
 use super::{AssetId, list::time, origin};
 use crate::{
     comfy::{FileType, OutputKind, media_kind, media_type},
-    error::{JsonObject, Kind},
-    security::{display, withhold},
     tools::{
         Answer, Call, Handled, Stop,
         media::{Pieces, measure},
     },
-    workflow::{
-        Workflow,
-        analyze::{self, ModelUse},
-        knobs,
-    },
+};
+use comfywarden_error::{JsonObject, Kind};
+use comfywarden_policy::{display, strip_credentials};
+use comfywarden_workflow::{
+    Workflow,
+    analyze::{self, ModelUse},
+    settings,
 };
 
 /// The most characters of a prompt text; the workflow has the whole of it.
@@ -156,13 +156,14 @@ fn modified(text: &str) -> Option<String> {
 
 fn making(mut found: origin::Origin, with_workflow: bool, notes: &mut Vec<String>) -> Making {
     notes.append(&mut found.notes);
-    let withheld = withhold::withhold_in(&mut found.workflow);
-    notes.extend(withhold::sentence(&withheld).filter(|_| with_workflow));
+    let withheld = strip_credentials::withhold_in(&mut found.workflow);
+    notes.extend(strip_credentials::sentence(&withheld).filter(|_| with_workflow));
     let workflow = &found.workflow;
-    let value =
-        |name: &str| knobs::places(workflow, name).first().and_then(|place| place.value(workflow)).cloned();
+    let value = |name: &str| {
+        settings::places(workflow, name).first().and_then(|place| place.value(workflow)).cloned()
+    };
     let texts = |name: &str| -> Vec<String> {
-        let places = knobs::places(workflow, name);
+        let places = settings::places(workflow, name);
         let mut texts: Vec<String> = Vec::new();
         for text in places.iter().filter_map(|place| place.value(workflow)?.as_str()).map(short) {
             if !text.is_empty() && !texts.contains(&text) {

@@ -3,10 +3,10 @@
 use super::AssetId;
 use crate::{
     comfy::{HistoryEntry, OutputRef},
-    error::{Error, Kind},
     tools::{Call, Stop, media::Pieces, ownership, reading},
-    workflow::{Workflow, read},
 };
+use comfywarden_error::{Error, Kind};
+use comfywarden_workflow::{Workflow, read};
 
 /// The workflow that made an asset.
 #[derive(Debug)]

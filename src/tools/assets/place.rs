@@ -7,12 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    error::{Error, Kind, Result},
-    security::{
-        beneath::{Folder, Located, locate_new},
-        path::{OutputName, Subfolder},
-    },
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::{
+    path::{OutputName, Subfolder},
+    rooted_dir::{Folder, Located, locate_new},
 };
 
 /// A place below one of the operator's folders.

@@ -14,13 +14,13 @@ use super::{
 };
 use crate::{
     comfy::{OutputKind, ViewOptions, media_kind},
-    error::{Error, JsonObject, Kind, Result},
     tools::{
         Call, Handled, Stop,
         media::{Pieces, measure},
     },
-    workflow::knobs,
 };
+use comfywarden_error::{Error, JsonObject, Kind, Result};
+use comfywarden_workflow::settings;
 
 /// The largest picture that is taken into memory to be converted, in bytes.
 const MAX_PICTURE: usize = 64 * 1024 * 1024;
@@ -184,7 +184,7 @@ async fn picture(
             height: Some(height),
             quality,
             replaced: replace,
-            sha256: hex(&Sha256::digest(&bytes)),
+            sha256: hex::encode(Sha256::digest(&bytes)),
             manifest: String::new(),
             note: (wish.format == Format::Webp).then_some(
                 "WebP is written without loss here: format jpeg with `quality` makes smaller files",
@@ -203,7 +203,7 @@ async fn copy(call: &Call, asset: &AssetId, place: &Place, replace: bool) -> Res
     let mut to =
         Hashing { file: tokio::fs::File::from_std(draft.handle().map_err(failed)?), hash: Sha256::new() };
     let bytes = call.comfy.view_into(&file, &mut to, MAX_FILE).await?;
-    let sha256 = hex(&to.hash.finalize());
+    let sha256 = hex::encode(to.hash.finalize());
     finish(draft, place.clone(), replace).await?;
     let measures = measure(&pieces);
     Ok(Published {
@@ -263,14 +263,6 @@ impl tokio::io::AsyncWrite for Hashing {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// What the manifest keeps: where the file came from, but not the words of its prompt.
 async fn entry(call: &Call, asset: &AssetId, published: &Published) -> Result<JsonObject, Stop> {
     let found = match from_history(call, asset).await {
@@ -280,7 +272,7 @@ async fn entry(call: &Call, asset: &AssetId, published: &Published) -> Result<Js
     };
     let value = |name: &str| {
         let workflow = &found.as_ref()?.workflow;
-        knobs::places(workflow, name).first()?.value(workflow).cloned()
+        settings::places(workflow, name).first()?.value(workflow).cloned()
     };
     let fields = [
         ("asset_id", Some(json!(asset.to_string()))),

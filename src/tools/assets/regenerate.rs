@@ -5,20 +5,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AssetId, origin};
-use crate::{
-    error::{Error, JsonObject},
-    security::withhold,
-    tools::{
-        Answer, Call, Handled,
-        envelope::Envelope,
-        params::Seed,
-        submit::{Submit, submit},
-    },
-    workflow::{
-        Workflow,
-        knobs::{self, Applied, Dropped},
-        nearest, whole,
-    },
+use crate::tools::{
+    Answer, Call, Handled,
+    envelope::Envelope,
+    params::Seed,
+    submit::{Submit, submit},
+};
+use comfywarden_error::{Error, JsonObject};
+use comfywarden_policy::strip_credentials;
+use comfywarden_workflow::{
+    Workflow, integers, nearest,
+    settings::{self, Applied, Dropped},
 };
 
 /// The most overrides of one call.
@@ -67,15 +64,19 @@ pub(super) async fn regenerate(call: Call, params: Regenerate) -> Handled<Regene
     let found = origin::origin(&call, &params.asset_id).await?;
     let read_from = found.read_from();
     let mut workflow = found.workflow;
-    let (mut applied, dropped) = knobs::set(&mut workflow, &overrides)?;
+    let (mut applied, dropped) = settings::set(&mut workflow, &overrides)?;
     refuse_useless(&workflow, &applied, &dropped)?;
     for change in &mut applied {
-        if change.before.as_str().is_some_and(|text| withhold::is_credential(Some(&change.input), text)) {
-            change.before = withhold::WITHHELD.into();
+        if change
+            .before
+            .as_str()
+            .is_some_and(|text| strip_credentials::is_credential(Some(&change.input), text))
+        {
+            change.before = strip_credentials::WITHHELD.into();
         }
     }
     let plain =
-        |name: &str| knobs::places(&workflow, name).first().and_then(|at| at.value(&workflow)).cloned();
+        |name: &str| settings::places(&workflow, name).first().and_then(|at| at.value(&workflow)).cloned();
     let (seed, model) = (plain("seed"), plain("model"));
     let how = Submit { seed: drawn, ..Submit::waiting(&call, params.wait, params.wait_seconds) };
     let submitted = submit(&call, workflow, how).await?;
@@ -110,7 +111,7 @@ fn refuse_useless(workflow: &Workflow, applied: &[Applied], dropped: &[Dropped])
         .collect();
     let Some(first) = dropped.iter().find(useless) else { return Ok(()) };
     Err(Error::invalid_input(wrong.join("; "))
-        .hint(format!("accepted: {}", nearest::list(&knobs::accepted(workflow), MOST_NAMES)))
+        .hint(format!("accepted: {}", nearest::list(&settings::accepted(workflow), MOST_NAMES)))
         .detail("field", first.name.as_str()))
 }
 
@@ -122,7 +123,7 @@ fn draw_seeds(call: &Call, overrides: &mut JsonObject) -> Result<Option<u64>, Er
         if !matches!(last, "seed" | "noise_seed") || !value.is_number() {
             continue;
         }
-        whole::settle(value);
+        integers::settle(value);
         let given: Seed = serde_json::from_value(value.clone())
             .map_err(|error| Error::invalid_input(format!("`overrides.{name}`: {error}")))?;
         if given == Seed::Random {

@@ -6,10 +6,8 @@ use image::{DynamicImage, ImageFormat, imageops::FilterType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    error::{Error, Result},
-    tools::preview,
-};
+use crate::tools::preview;
+use comfywarden_error::{Error, Result};
 
 /// The best and the worst quality that is tried.
 const QUALITIES: (u8, u8) = (92, 30);

@@ -12,7 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 /// The largest file that is read or written.
 const LARGEST: u64 = 1024 * 1024;

@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use super::file::{self, ByTool, Stamp};
 use crate::{
-    error::{Error, JsonObject, Kind, Result},
-    security::{Caller, Class, Contract},
+    gate::{Caller, Class, Contract},
     tools::Tool,
-    workflow::nearest::did_you_mean,
 };
+use comfywarden_error::{Error, JsonObject, Kind, Result};
+use comfywarden_workflow::nearest::did_you_mean;
 
 /// The most bytes that the defaults of one tool may have.
 const MOST_BYTES: usize = 64 * 1024;

@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::store::{Defaults, Source};
 use crate::{
     config,
-    error::{Error, JsonObject},
-    security::{Caller, Class},
+    gate::{Caller, Class},
     tools::{Call, Handled, Hints, Tool},
-    workflow::presets::Preset,
 };
+use comfywarden_error::{Error, JsonObject};
+use comfywarden_workflow::presets::Preset;
 
 /// Arguments that the family of the model decides when nobody else does.
 const BY_FAMILY: [&str; 6] = ["width", "height", "steps", "cfg", "sampler_name", "scheduler"];

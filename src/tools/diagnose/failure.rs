@@ -5,10 +5,8 @@ use super::{
     causes, memory, remedy,
     verdict::{Diagnosis, Verdict},
 };
-use crate::{
-    comfy::{Job, NodeFailure, PromptId},
-    workflow::{Workflow, check::check},
-};
+use crate::comfy::{Job, NodeFailure, PromptId};
+use comfywarden_workflow::{Workflow, check::check};
 
 /// The diagnosis of a job that failed.
 pub(super) async fn of_job(call: &Call, id: &PromptId, job: Job) -> Result<Diagnosis, Stop> {

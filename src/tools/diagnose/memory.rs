@@ -2,10 +2,8 @@
 
 use serde_json::Value;
 
-use crate::{
-    comfy::NodeFailure,
-    workflow::{Node, NodeId, ObjectInfo, Workflow},
-};
+use crate::comfy::NodeFailure;
+use comfywarden_workflow::{Node, NodeId, ObjectInfo, Workflow};
 
 /// Sides below this are not worth making smaller.
 const SMALL_SIDE: u64 = 512;

@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 
 use super::{
-    super::{Call, findings::Finding, ledger::Refusal},
+    super::{Call, findings::Finding, job_owners::Refusal},
     verdict::{Diagnosis, Verdict},
 };
-use crate::{
-    error::Kind,
-    security::display,
-    workflow::{ObjectInfo, check::models, templates::pack_of},
-};
+use comfywarden_error::Kind;
+use comfywarden_policy::display;
+use comfywarden_workflow::{ObjectInfo, check::models, templates::pack_of};
 
 /// The packs that bring a class, ready to be shown.
 pub(super) type Packs = HashMap<String, Vec<String>>;

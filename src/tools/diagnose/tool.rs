@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{
     super::{
         Answer, Call, Handled, Hints, Stop, Tool,
-        ledger::{Attempt, Owner, Refusal},
+        job_owners::{Attempt, Owner, Refusal},
         ownership::unknown,
     },
     failure, remedy,
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::{
     comfy::{Job, JobQuery, JobStatus, PromptId},
-    security::Class,
+    gate::Class,
 };
 
 /// How many of a caller's attempts are looked at to find the one that failed.
 const MOST_LOOKS: usize = 12;
 
-pub(in super::super) fn tools() -> Vec<Tool> {
+pub(in crate::tools) fn tools() -> Vec<Tool> {
     vec![
         Tool::new(
             "comfyui_diagnose_job",

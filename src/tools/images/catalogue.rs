@@ -2,7 +2,7 @@
 
 use super::{mask, show, upload};
 use crate::{
-    security::Class,
+    gate::Class,
     tools::{Hints, Tool},
 };
 

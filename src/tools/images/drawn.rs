@@ -2,13 +2,13 @@
 
 use crate::{
     comfy::{OutputRef, PreviewFormat, ViewOptions},
-    error::{Error, Kind, Result},
     tools::{
         Call, Stop,
         media::{self, Ffmpeg, Kept, MAX_KEPT, Measures, Pieces, measure},
         preview::{self, Inline},
     },
 };
+use comfywarden_error::{Error, Kind, Result};
 
 /// What the preview of a picture is called.
 pub(super) const PICTURE: &str = "picture";

@@ -9,16 +9,16 @@ use serde::Deserialize;
 use super::upload::{UploadedImage, input, largest};
 use crate::{
     comfy::{FileType, OutputRef, UploadRequest},
-    error::{Error, Kind, Result},
-    security::{
-        path::{OutputName, Subfolder, UploadName},
-        upload,
-    },
     tools::{
         Call, Handled,
         media::{Pieces, measure},
         preview,
     },
+};
+use comfywarden_error::{Error, Kind, Result};
+use comfywarden_policy::{
+    path::{OutputName, Subfolder, UploadName},
+    upload,
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]

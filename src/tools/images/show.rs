@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::drawn::{self, Drawn};
 use crate::{
     comfy::{FileType, OutputKind, OutputRef, PreviewFormat, media_kind, media_type},
-    error::{Error, Result},
-    security::path::{OutputName, Subfolder},
     tools::{Answer, Block, Call, Handled, resources::output_uri},
 };
+use comfywarden_error::{Error, Result};
+use comfywarden_policy::path::{OutputName, Subfolder};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

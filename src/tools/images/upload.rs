@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     comfy::{FileType, UploadRequest},
-    error::{Error, Result},
-    security::{
-        path::{Subfolder, UploadName},
-        strict_url::StrictUrl,
-        upload,
-    },
     tools::{Call, Handled, Stop},
     web::FetchRules,
+};
+use comfywarden_error::{Error, Result};
+use comfywarden_policy::{
+    path::{Subfolder, UploadName},
+    strict_url::StrictUrl,
+    upload,
 };
 
 /// How long fetching a picture from the Internet may take.

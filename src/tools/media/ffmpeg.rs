@@ -8,10 +8,8 @@ use tokio::{
     sync::Semaphore,
 };
 
-use crate::{
-    config::Files,
-    error::{Error, Kind, Result},
-};
+use crate::config::Files;
+use comfywarden_error::{Error, Kind, Result};
 
 /// How long one run may take.
 const LONGEST_RUN: Duration = Duration::from_secs(30);

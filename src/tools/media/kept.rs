@@ -4,10 +4,8 @@ use std::path::Path;
 
 use tokio::io::AsyncWriteExt as _;
 
-use crate::{
-    comfy::{Client, OutputRef},
-    error::{Error, Result},
-};
+use crate::comfy::{Client, OutputRef};
+use comfywarden_error::{Error, Result};
 
 /// The largest file that is fetched to make a picture of it, in bytes. It goes to disk, never into memory.
 pub(crate) const MAX_KEPT: u64 = 1024 * 1024 * 1024;

@@ -2,10 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::{
-    comfy::{Client, OutputRef},
-    error::{Error, Kind, Result},
-};
+use crate::comfy::{Client, OutputRef};
+use comfywarden_error::{Error, Kind, Result};
 
 /// The largest file that is taken into memory as a whole, in bytes.
 pub(crate) const MAX_WHOLE: u64 = 32 * 1024 * 1024;

@@ -1,7 +1,7 @@
 //! A film on one sheet: frames from its whole length, side by side.
 
 use super::{Ffmpeg, Kept};
-use crate::error::{Error, Kind, Result};
+use comfywarden_error::{Error, Kind, Result};
 
 /// The most frames on a sheet.
 const MOST_FRAMES: u32 = 9;

@@ -8,7 +8,7 @@ use std::{
 use image::{ImageFormat, Rgb, RgbImage};
 
 use super::{Ffmpeg, Kept};
-use crate::error::{Error, Kind, Result};
+use comfywarden_error::{Error, Kind, Result};
 
 const WIDTH: u32 = 512;
 const HEIGHT: u32 = 128;

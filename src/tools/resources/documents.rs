@@ -6,12 +6,9 @@
 use serde_json::{Value, json};
 
 use super::{decode, unknown};
-use crate::{
-    comfy::Client,
-    error::{JsonObject, Result},
-    security::path::ModelFolder,
-    tools::Tool,
-};
+use crate::{comfy::Client, tools::Tool};
+use comfywarden_error::{JsonObject, Result};
+use comfywarden_policy::path::ModelFolder;
 
 /// The most that a document says of how long it stays true, in milliseconds.
 const A_MOMENT: u64 = 1_000;

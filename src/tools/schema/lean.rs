@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::JsonObject;
+use comfywarden_error::JsonObject;
 
 /// A nested schema with more bytes than this is told as `object` only.
 const MOST_NESTED: usize = 140;

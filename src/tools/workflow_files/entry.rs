@@ -3,17 +3,15 @@
 use std::path::Path;
 
 use super::folder::{self, FileSeen, Group, Role};
-use crate::{
-    config::read_yaml,
-    workflow::{
-        Error, ObjectInfo, UiWorkflow, Workflow,
-        convert::{Moment, Report, to_api_at},
-        json,
-        parameters::Sidecar,
-        read::{self, Found, Source},
-        script,
-        templates::{self, Template},
-    },
+use crate::config::read_yaml;
+use comfywarden_workflow::{
+    Error, ObjectInfo, UiWorkflow, Workflow,
+    convert::{Moment, Report, to_api_at},
+    json,
+    parameters::Sidecar,
+    read::{self, Found, Source},
+    script,
+    templates::{self, Template},
 };
 
 /// The longest stem of a file that becomes a tool.
@@ -208,7 +206,7 @@ fn template(name: &str) -> Result<&'static Template, Error> {
     let all = templates::catalogue();
     all.iter().find(|template| template.name == name).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|template| template.name).collect();
-        let near = crate::workflow::nearest::did_you_mean(name, names.iter().copied());
+        let near = comfywarden_workflow::nearest::did_you_mean(name, names.iter().copied());
         let near = near.map(|text| format!("; {text}")).unwrap_or_default();
         Error::new(format!("there is no template `{name}`{near}"))
             .hint(format!("templates: {}", names.join(", ")))

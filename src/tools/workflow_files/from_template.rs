@@ -3,13 +3,11 @@
 use serde_json::{Value, json};
 
 use super::run::Made;
-use crate::{
-    error::JsonObject,
-    workflow::{
-        Error, ObjectInfo, Result,
-        parameters::{Adjustment, Sidecar},
-        templates::{self, Parameter, Template, parameter::Kind},
-    },
+use comfywarden_error::JsonObject;
+use comfywarden_workflow::{
+    Error, ObjectInfo, Result,
+    parameters::{Adjustment, Sidecar},
+    templates::{self, Parameter, Template, parameter::Kind},
 };
 
 /// What callers see of a template: what the sidecar names, or everything.

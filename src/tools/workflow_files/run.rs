@@ -10,8 +10,7 @@ use super::{
     listing::Listed,
 };
 use crate::{
-    error::{Error, JsonObject},
-    security::{Class, display::sanitize},
+    gate::Class,
     tools::{
         Call, Handled, Hints, Stop, Tool,
         envelope::Envelope,
@@ -19,13 +18,15 @@ use crate::{
         reading::said,
         submit::{Submit, submit},
     },
-    workflow::{
-        self, ObjectInfo, Workflow, analyze,
-        check::{Problem, ProblemKind, examine},
-        nearest,
-        parameters::{Parameters, find},
-        templates::refuse_absent,
-    },
+};
+use comfywarden_error::{Error, JsonObject};
+use comfywarden_policy::display::sanitize;
+use comfywarden_workflow::{
+    self, ObjectInfo, Workflow, analyze,
+    check::{Problem, ProblemKind, examine},
+    nearest,
+    parameters::{Parameters, find},
+    templates::refuse_absent,
 };
 
 const RUN: Hints = Hints { read_only: false, destructive: false, idempotent: false, open_world: true };
@@ -40,7 +41,7 @@ const LONGEST_DESCRIPTION: usize = 200;
 pub(super) fn offer(
     entry: &Arc<Entry>,
     object_info: Option<&ObjectInfo>,
-) -> Result<(Tool, Listed), workflow::Error> {
+) -> Result<(Tool, Listed), comfywarden_workflow::Error> {
     let (mut schema, facts) = match &entry.graph {
         Graph::Template(template) => {
             if let Some(catalogue) = object_info {
@@ -168,7 +169,7 @@ fn refuse_unknown(parameters: &Parameters, given: &JsonObject) -> Result<(), Err
 }
 
 /// A graph that ComfyUI would refuse whatever its parameters are is no tool.
-fn refuse_broken(workflow: &Workflow, catalogue: &ObjectInfo) -> Result<(), workflow::Error> {
+fn refuse_broken(workflow: &Workflow, catalogue: &ObjectInfo) -> Result<(), comfywarden_workflow::Error> {
     let report = examine(workflow, Some(catalogue));
     let of_the_graph = |problem: &&Problem| {
         matches!(
@@ -185,7 +186,7 @@ fn refuse_broken(workflow: &Workflow, catalogue: &ObjectInfo) -> Result<(), work
     let Some(first) = report.errors().find(of_the_graph) else { return Ok(()) };
     let others = report.errors().filter(of_the_graph).count() - 1;
     let more = if others == 0 { String::new() } else { format!(" (and {others} more)") };
-    Err(workflow::Error::new(format!("ComfyUI would refuse it: {}{more}", first.message))
+    Err(comfywarden_workflow::Error::new(format!("ComfyUI would refuse it: {}{more}", first.message))
         .hint("mend it in ComfyUI's editor and save it again; comfyui_validate_workflow names everything"))
 }
 

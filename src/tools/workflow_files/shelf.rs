@@ -14,7 +14,8 @@ use super::{
     listing::Listed,
     run,
 };
-use crate::{tools::Tool, workflow::ObjectInfo};
+use crate::tools::Tool;
+use comfywarden_workflow::ObjectInfo;
 
 /// The most tools; clients stop reading somewhere above a hundred.
 const MOST_TOOLS: usize = 100;
@@ -139,12 +140,12 @@ fn too_many(entry: &Entry) -> Unusable {
 
 fn problem(unusable: &Unusable) -> Listed {
     Listed {
-        file: crate::security::display::sanitize(&unusable.file).into_owned(),
+        file: comfywarden_policy::display::sanitize(&unusable.file).into_owned(),
         tool: None,
         description: String::new(),
         format: "",
         parameters: Vec::new(),
-        problem: Some(crate::security::display::sanitize(&unusable.reason).into_owned()),
+        problem: Some(comfywarden_policy::display::sanitize(&unusable.reason).into_owned()),
         hint: unusable.hint.clone(),
         notes: Vec::new(),
     }

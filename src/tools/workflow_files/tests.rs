@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Library, Listed, SHIPPED};
-use crate::{tools::Tool, workflow::recorded};
+use crate::tools::Tool;
+use comfywarden_workflow::recorded;
 
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();

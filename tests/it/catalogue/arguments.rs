@@ -1,10 +1,7 @@
 //! Arguments for the walks over every tool.
 
-use comfywarden::{
-    comfy::FileType,
-    security::path::{OutputName, Subfolder},
-    tools::assets::AssetId,
-};
+use comfywarden::{comfy::FileType, tools::assets::AssetId};
+use comfywarden_policy::path::{OutputName, Subfolder};
 use serde_json::{Value, json};
 
 use crate::support::tiny_workflow;

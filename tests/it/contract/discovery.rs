@@ -1,9 +1,7 @@
 //! What the server lists beside nodes and models, and its settings.
 
-use comfywarden::{
-    comfy::{Client, Error},
-    security::path::{ModelFolder, ModelName, PathSegment},
-};
+use comfywarden::comfy::{Client, Error};
+use comfywarden_policy::path::{ModelFolder, ModelName, PathSegment};
 use serde_json::{Value, json};
 
 use super::check;

@@ -1,10 +1,8 @@
 //! Files that go to the server and come back.
 
 use bytes::Bytes;
-use comfywarden::{
-    comfy::{Client, Error, FileType, OutputRef, UploadRequest},
-    security::path::{OutputName, Subfolder, UploadName},
-};
+use comfywarden::comfy::{Client, Error, FileType, OutputRef, UploadRequest};
+use comfywarden_policy::path::{OutputName, Subfolder, UploadName};
 
 use super::{check, view};
 use crate::comfy_client::{TestResult, nonce, picture, submit, watch};

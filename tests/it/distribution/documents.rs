@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use comfywarden::error::Kind;
+use comfywarden_error::Kind;
 
 use super::texts::read;
 

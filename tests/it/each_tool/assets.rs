@@ -1,11 +1,8 @@
 //! What jobs left behind, as assets.
 
-use comfywarden::{
-    comfy::FileType,
-    error::Kind,
-    security::path::{OutputName, Subfolder},
-    tools::assets::AssetId,
-};
+use comfywarden::{comfy::FileType, tools::assets::AssetId};
+use comfywarden_error::Kind;
+use comfywarden_policy::path::{OutputName, Subfolder};
 use serde_json::{Value, json};
 
 use super::show::{Scene, Show};

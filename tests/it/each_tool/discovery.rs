@@ -1,6 +1,7 @@
 //! What the server has: models, nodes, packs' workflows, features, and what is known of model families.
 
-use comfywarden::{app::Block, error::Kind};
+use comfywarden::tools::Block;
+use comfywarden_error::Kind;
 use serde_json::json;
 
 use super::show::{Scene, Show};

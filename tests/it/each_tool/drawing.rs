@@ -1,6 +1,6 @@
 //! Pictures from text and from pictures.
 
-use comfywarden::error::Kind;
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use super::show::{Scene, Show};

@@ -1,7 +1,8 @@
 //! Files in and out.
 
 use base64::Engine as _;
-use comfywarden::{app::Block, error::Kind};
+use comfywarden::tools::Block;
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use super::show::{Scene, Show};

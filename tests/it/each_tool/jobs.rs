@@ -1,6 +1,6 @@
 //! Queue, jobs, history, and what stops them.
 
-use comfywarden::error::Kind;
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use super::show::{Scene, Show};

@@ -1,9 +1,7 @@
 //! Models found on the hubs and fetched onto the server.
 
-use comfywarden::{
-    error::Kind,
-    sim::{Manager, Sim},
-};
+use comfywarden_error::Kind;
+use comfywarden_sim::{Manager, Sim};
 use serde_json::{Value, json};
 
 use super::show::{Scene, Show};

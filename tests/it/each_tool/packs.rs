@@ -1,10 +1,8 @@
 //! Node packs.
 
-use comfywarden::{
-    config::Consent,
-    error::Kind,
-    sim::{Manager, Sim},
-};
+use comfywarden_error::Kind;
+use comfywarden_policy::settings::Consent;
+use comfywarden_sim::{Manager, Sim};
 use serde_json::json;
 
 use super::show::{Scene, Show};

@@ -1,6 +1,7 @@
 //! Defaults of tools, and ComfyUI's settings.
 
-use comfywarden::{config::Consent, error::Kind};
+use comfywarden_error::Kind;
+use comfywarden_policy::settings::Consent;
 use serde_json::{Value, json};
 
 use super::show::{Scene, Show};

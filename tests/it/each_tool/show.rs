@@ -5,10 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use comfywarden::{
-    app::{Block, Reply},
-    error::{Error, Kind},
-};
+use comfywarden::tools::{Block, Reply};
+use comfywarden_error::{Error, Kind};
 use futures::future::BoxFuture;
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! A tool that is a workflow file.
 
-use comfywarden::error::Kind;
+use comfywarden_error::Kind;
 use serde_json::json;
 
 use super::show::{Scene, Show};

@@ -1,6 +1,6 @@
 //! Workflows run, made, changed, converted and examined.
 
-use comfywarden::error::Kind;
+use comfywarden_error::Kind;
 use serde_json::{Value, json};
 
 use super::show::{Scene, Show};

@@ -83,7 +83,8 @@ async fn a_question_that_a_client_cannot_put_is_a_no_that_says_so() {
 
 #[tokio::test]
 async fn enforce_refuses_a_dangerous_workflow_without_asking() {
-    let app = TestApp::with(|config| config.security.mode = comfywarden::config::Mode::Enforce).await;
+    let app =
+        TestApp::with(|config| config.security.mode = comfywarden_policy::settings::Mode::Enforce).await;
     let person = Person::who(Answer::Yes);
     let client = connect(&app, &person, Era::Handshake).await;
     let result = call(&client, "comfyui_run_workflow", json!({"workflow": dangerous_workflow()})).await;

@@ -1,7 +1,7 @@
 //! Answers of the simulated server, field by field against those of a real one.
 #![expect(clippy::unwrap_used, reason = "a fixture without the expected field is a failed test")]
 
-use comfywarden::sim::SimHandle;
+use comfywarden_sim::SimHandle;
 use serde_json::{Value, json};
 
 use super::{

@@ -1,7 +1,7 @@
 //! What the simulated server promises beyond the recordings: pictures, kinds of output, the journal.
 #![expect(clippy::indexing_slicing, reason = "an answer without the expected field is a failed test")]
 
-use comfywarden::sim::{CancelRoutes, Manager, Sim, SimHandle};
+use comfywarden_sim::{CancelRoutes, Manager, Sim, SimHandle};
 use serde_json::{Value, json};
 
 use super::client::{self, Frame, Socket, get, post, submit};

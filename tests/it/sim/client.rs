@@ -6,7 +6,7 @@
     reason = "a test that cannot talk to its server has failed"
 )]
 
-use comfywarden::sim::SimHandle;
+use comfywarden_sim::SimHandle;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;

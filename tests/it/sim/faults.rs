@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use comfywarden::sim::Sim;
+use comfywarden_sim::Sim;
 use serde_json::{Value, json};
 
 use super::{

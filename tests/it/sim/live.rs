@@ -7,7 +7,7 @@
     reason = "a server that answers nonsense is a failed test"
 )]
 
-use comfywarden::sim::{Sim, SimHandle};
+use comfywarden_sim::{Sim, SimHandle};
 use serde_json::{Value, json};
 
 use super::{client::send, recording::differences};

@@ -8,7 +8,7 @@
 
 use std::{fs, path::Path};
 
-use comfywarden::sim::{Sim, SimBuilder};
+use comfywarden_sim::{Sim, SimBuilder};
 use serde_json::{Value, json};
 
 use super::client::Frame;

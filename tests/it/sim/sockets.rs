@@ -5,7 +5,7 @@
     reason = "a fixture without the expected field is a failed test"
 )]
 
-use comfywarden::sim::SimHandle;
+use comfywarden_sim::SimHandle;
 use serde_json::{Value, json};
 
 use super::{

@@ -1,7 +1,8 @@
 //! Every template that stock ComfyUI can run is accepted by the simulated one and leaves an output.
 #![expect(clippy::unwrap_used, reason = "a template that cannot be built is a failed test")]
 
-use comfywarden::{sim::Sim, workflow::templates};
+use comfywarden_sim::Sim;
+use comfywarden_workflow::templates;
 use serde_json::{Value, json};
 
 use super::client::{Socket, get, post};

@@ -1,11 +1,12 @@
 //! Two callers who share one server, by name.
 
 use comfywarden::{
-    app::{CallContext, Reply},
+    app::CallContext,
     config::Config,
-    error::Error,
-    security::{Caller, Class},
+    gate::{Caller, Class},
+    tools::Reply,
 };
+use comfywarden_error::Error;
 use serde_json::Value;
 
 use super::{TestApp, bounded, object};

@@ -10,14 +10,15 @@ pub(crate) mod picture;
 use std::{sync::Arc, time::Duration};
 
 use comfywarden::{
-    app::{App, CallContext, Reply, Tool},
+    app::{App, CallContext},
     config::Config,
-    error::{Error, JsonObject},
-    security::{AuditLog, Caller},
-    server::serve_stream,
-    sim::{Gate, Sim, SimHandle},
+    front::serve_stream,
+    gate::{AuditLog, Caller},
+    tools::{Reply, Tool},
     web::Fetcher,
 };
+use comfywarden_error::{Error, JsonObject};
+use comfywarden_sim::{Gate, Sim, SimHandle};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use comfywarden_error::{Error, Result};
 
 /// Files of clients are shallow; deeper nesting is a mistake or an attack.
 const DEEPEST: usize = 128;

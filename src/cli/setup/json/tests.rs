@@ -78,7 +78,7 @@ fn own_entry_is_brought_up_to_date_and_keeps_what_a_person_added() {
 fn server_of_somebody_else_is_not_replaced() {
     let text = r#"{"mcpServers": {"comfyui": {"command": "uvx", "args": ["comfyui-mcp"]}}}"#;
     let error = with_entry(text, "mcpServers", false, &entry()).unwrap_err();
-    assert_eq!(error.kind(), crate::error::Kind::Conflict);
+    assert_eq!(error.kind(), comfywarden_error::Kind::Conflict);
     assert!(error.message().contains("uvx") && error.hint_text().unwrap().contains("--name"), "{error}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::{Error, Result};
+use comfywarden_error::{Error, Result};
 
 /// Deeper values are a mistake or an attack.
 const DEEPEST: usize = 64;

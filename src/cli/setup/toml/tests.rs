@@ -62,7 +62,7 @@ fn own_table_is_brought_up_to_date_and_keeps_what_a_person_added() {
 #[test]
 fn server_of_somebody_else_is_not_replaced() {
     let error = with_entry("[mcp_servers.comfyui]\ncommand = \"uvx\"\n", &entry()).unwrap_err();
-    assert_eq!(error.kind(), crate::error::Kind::Conflict);
+    assert_eq!(error.kind(), comfywarden_error::Kind::Conflict);
 }
 
 #[test]

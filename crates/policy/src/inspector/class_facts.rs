@@ -1,0 +1,272 @@
+//! What names and classes say: worked out once, and remembered between inspections.
+//!
+//! A graph repeats few names many times, and so do graphs. What is remembered depends on the name alone (and on the
+//! lists of the configuration); what the server says about a class is asked anew in each inspection.
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+
+use super::{
+    class_name,
+    classes::{self, Lists, Origin},
+    inputs::{Name, Purpose, encodes_text, loads, loads_pictures, shows_text},
+    inspect::Knowledge,
+    names, replacements,
+};
+use comfywarden_workflow::object_info::InputSpec;
+
+/// The most names and the most classes that are remembered.
+const MOST_REMEMBERED: usize = 4_096;
+/// Longer names are nobody's habit.
+const LONGEST: usize = 64;
+/// The most bytes of text that links put together, and the most that are read where links bring them.
+const MOST_FOLLOWED: usize = 16 << 20;
+
+/// Seeded at random for each process, and several times faster on short keys than the standard one.
+pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
+/// What a class name says by itself.
+#[derive(Debug, Clone, Copy)]
+struct ClassName {
+    encodes: bool,
+    shows: bool,
+    passes: bool,
+    loads: bool,
+    loads_pictures: bool,
+    repeats: bool,
+    subgraph: bool,
+    /// Not what it looks like.
+    disguised: bool,
+    /// On the list of dangerous classes.
+    listed: bool,
+    /// Its name says that it runs code or moves things.
+    sounds_dangerous: bool,
+}
+
+impl ClassName {
+    fn read(class: &str, lists: &Lists) -> Self {
+        Self {
+            encodes: encodes_text(class),
+            shows: shows_text(class),
+            passes: passes_text(class),
+            loads: loads(class),
+            loads_pictures: loads_pictures(class),
+            repeats: ["Repeat", "Batch", "Loop"].iter().any(|word| class.contains(word)),
+            subgraph: is_subgraph(class),
+            disguised: class_name::is_disguised(class),
+            listed: lists.names_dangerous(class),
+            sounds_dangerous: names::sounds_dangerous(class),
+        }
+    }
+}
+
+/// What a class says in this inspection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Class {
+    pub(super) origin: Origin,
+    /// Turns words into conditioning and does nothing else with them.
+    pub(super) encodes: bool,
+    /// Shows a value to people.
+    pub(super) shows: bool,
+    /// Hands text on.
+    pub(super) passes: bool,
+    /// Reads a file named in an input.
+    pub(super) loads: bool,
+    /// What it reads are pictures.
+    pub(super) loads_pictures: bool,
+    /// The server says that it takes files that the editor recorded or uploaded.
+    pub(super) uploads: bool,
+    /// Makes many of one.
+    pub(super) repeats: bool,
+    /// Stands for a graph that the server does not know.
+    pub(super) subgraph: bool,
+    /// There is nothing to say about the class itself.
+    pub(super) plain: bool,
+}
+
+impl Class {
+    /// True for ComfyUI's own classes that make text of text.
+    pub(super) fn is_about_text(self) -> bool {
+        self.origin == Origin::Core && self.passes
+    }
+}
+
+/// What inspections remember.
+#[derive(Debug, Default, Clone)]
+struct Remembered {
+    names: Map<Box<str>, Name>,
+    classes: Map<Box<str>, ClassName>,
+}
+
+/// The memory of an inspector, shared by all its inspections.
+#[derive(Debug, Default)]
+pub(super) struct Memory(ArcSwap<Remembered>);
+
+/// One inspection's access to what names and classes say.
+pub(super) struct Said<'a> {
+    pub(super) lists: &'a Lists,
+    pub(super) knowledge: Knowledge<'a>,
+    pub(super) enforce: bool,
+    memory: &'a Memory,
+    known: Arc<Remembered>,
+    learned: RefCell<Remembered>,
+    classes: RefCell<Map<Box<str>, Class>>,
+    followed: Cell<usize>,
+}
+
+impl<'a> Said<'a> {
+    pub(super) fn new(memory: &'a Memory, lists: &'a Lists, knowledge: Knowledge<'a>, enforce: bool) -> Self {
+        Self {
+            lists,
+            knowledge,
+            enforce,
+            memory,
+            known: memory.0.load_full(),
+            learned: RefCell::default(),
+            classes: RefCell::default(),
+            followed: Cell::default(),
+        }
+    }
+
+    /// Pays for text that is followed over links. False when the graph has spent what one may spend.
+    pub(super) fn pay(&self, bytes: usize) -> bool {
+        self.followed.set(self.followed.get().saturating_add(bytes));
+        self.followed.get() <= MOST_FOLLOWED
+    }
+
+    /// True when some text was not followed, because there was too much of it.
+    pub(super) fn is_spent(&self) -> bool {
+        self.followed.get() > MOST_FOLLOWED
+    }
+
+    /// What a name says.
+    pub(super) fn name(&self, name: &str) -> Name {
+        if let Some(known) = self.known.names.get(name) {
+            return *known;
+        }
+        if let Some(known) = self.learned.borrow().names.get(name) {
+            return *known;
+        }
+        let read = Name::read(name);
+        self.learned.borrow_mut().names.insert(name.into(), read);
+        read
+    }
+
+    /// What a class says.
+    pub(super) fn class(&self, class: &str) -> Class {
+        if let Some(known) = self.classes.borrow().get(class) {
+            return *known;
+        }
+        let name = self.known.classes.get(class).copied().unwrap_or_else(|| {
+            let read = ClassName::read(class, self.lists);
+            self.learned.borrow_mut().classes.insert(class.into(), read);
+            read
+        });
+        let read = self.read(class, name);
+        self.classes.borrow_mut().insert(class.into(), read);
+        read
+    }
+
+    /// What the name of an input says in this class.
+    pub(super) fn input(&self, class: &str, said: Class, name: &str) -> Name {
+        let read = self.name(name);
+        if said.is_about_text() {
+            return read.of_text();
+        }
+        let input = || self.knowledge.object_info?.get(class)?.input(name);
+        if said.uploads && input().is_some_and(classes::is_upload) { read.of_file() } else { read }
+    }
+
+    /// True when the catalogue says that this input takes what no text can be.
+    pub(super) fn takes_objects(&self, class: &str, name: &str) -> bool {
+        let input = || self.knowledge.object_info?.get(class)?.input(name);
+        input().is_some_and(InputSpec::is_only_linked)
+    }
+
+    /// What the input `name` of `class` is for.
+    pub(super) fn purpose(&self, class: &str, said: Class, name: &str) -> Purpose {
+        self.input(class, said, name).purpose(said.loads, said.origin)
+    }
+
+    fn read(&self, class: &str, name: ClassName) -> Class {
+        let info = self.knowledge.object_info;
+        let known = info.and_then(|info| info.get(class));
+        let origin = classes::origin(class, info);
+        let dangerous = name.listed
+            || (origin == Origin::Custom && (name.sounds_dangerous || classes::takes_code(class, info)));
+        let may_run = !self.enforce || origin == Origin::EditorOnly || self.lists.is_allowed(class, info);
+        let replaced =
+            self.knowledge.replacements.is_some_and(|answer| replacements::replaces(class, answer));
+        Class {
+            origin,
+            encodes: name.encodes,
+            shows: name.shows,
+            passes: name.passes,
+            loads: name.loads,
+            loads_pictures: name.loads_pictures,
+            uploads: known.is_some_and(|known| known.inputs.iter().any(classes::is_upload)),
+            repeats: name.repeats,
+            subgraph: name.subgraph && !info.is_some_and(|info| info.contains(class)),
+            plain: !name.disguised && !dangerous && !classes::is_paid(class, info) && may_run && !replaced,
+        }
+    }
+}
+
+impl Drop for Said<'_> {
+    /// Hands on what was learned. Two inspections at once may forget each other's lessons; nothing hangs on them.
+    fn drop(&mut self) {
+        let learned = self.learned.get_mut();
+        learned.names.retain(|name, _| name.len() <= LONGEST);
+        learned.classes.retain(|class, _| class.len() <= LONGEST);
+        if learned.names.is_empty() && learned.classes.is_empty() {
+            return;
+        }
+        let mut all = Remembered::clone(&self.known);
+        merge(&mut all.names, &mut learned.names);
+        merge(&mut all.classes, &mut learned.classes);
+        self.memory.0.store(Arc::new(all));
+    }
+}
+
+/// Adds what is new. A full memory begins anew, so that nobody can fill it up for good.
+fn merge<V>(known: &mut Map<Box<str>, V>, new: &mut Map<Box<str>, V>) {
+    if known.len() + new.len() > MOST_REMEMBERED {
+        known.clear();
+    }
+    if new.len() <= MOST_REMEMBERED {
+        known.extend(new.drain());
+    }
+}
+
+/// True for core classes that hand text on.
+fn passes_text(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    [
+        "string",
+        "regex",
+        "primitive",
+        "textprefix",
+        "textsuffix",
+        "replacetext",
+        "caseconverter",
+        "texttolower",
+        "texttoupper",
+        "truncatetext",
+    ]
+    .iter()
+    .any(|word| lower.contains(word))
+        || matches!(class, "StripWhitespace" | "MergeTextLists" | "ComfySwitchNode" | "PreviewAny")
+}
+
+/// True for classes that stand for a graph: by name, or by the id that the editor gives to subgraphs.
+fn is_subgraph(class: &str) -> bool {
+    class.to_ascii_lowercase().contains("subgraph")
+        // How older editors name a group of nodes.
+        || class.starts_with("workflow>")
+        || class.starts_with("workflow/")
+        || (class.len() == 36 && uuid::Uuid::try_parse(class).is_ok())
+}

@@ -1,0 +1,139 @@
+//! What a class is: core, paid, dangerous by list, by the server's data, or by its name.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use super::{class_name, names};
+use crate::settings;
+use comfywarden_workflow::{ObjectInfo, object_info::InputSpec};
+
+const CORE: &str = include_str!("lists/core.txt");
+const CLOUD: &str = include_str!("lists/cloud.txt");
+const DANGEROUS: &str = include_str!("lists/dangerous.txt");
+
+/// Core classes; false for those that are core, but not on the built-in allow-list.
+static CORE_CLASSES: LazyLock<HashMap<&str, bool>> = LazyLock::new(|| {
+    lines(CORE).map(|line| line.strip_prefix('-').map_or((line, true), |name| (name, false))).collect()
+});
+static CLOUD_CLASSES: LazyLock<HashSet<&str>> = LazyLock::new(|| lines(CLOUD).collect());
+
+fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Input types that say that their text is run.
+const CODE_TYPES: [&str; 8] =
+    ["CODE", "PYTHON", "PYTHON_CODE", "COMMAND", "COMMANDLINE", "COMMAND_LINE", "SCRIPT_CODE", "SHELL"];
+
+/// Where a class comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Origin {
+    /// ComfyUI itself.
+    Core,
+    /// Exists only in the editor; never runs.
+    EditorOnly,
+    /// Somebody's extension, or unknown.
+    Custom,
+}
+
+/// The lists of the configuration.
+#[derive(Debug)]
+pub(crate) struct Lists {
+    dangerous: HashSet<String>,
+    allowed: Option<HashSet<String>>,
+}
+
+impl Lists {
+    pub(crate) fn new(security: &settings::Security) -> Self {
+        let own: Vec<String> = match &security.dangerous_nodes.replace {
+            Some(replacement) => replacement.clone(),
+            None => lines(DANGEROUS).map(str::to_owned).collect(),
+        };
+        let names = own.iter().chain(&security.dangerous_nodes.extend);
+        let dangerous = names.map(|name| class_name::skeleton(name)).collect();
+        let allowed =
+            (!security.allowed_nodes.is_empty()).then(|| security.allowed_nodes.iter().cloned().collect());
+        Self { dangerous, allowed }
+    }
+
+    /// True when the list names the class, also in disguise.
+    pub(crate) fn names_dangerous(&self, class: &str) -> bool {
+        self.dangerous.contains(&class_name::skeleton(class))
+    }
+
+    /// True when the list or the name says that the class is dangerous.
+    pub(super) fn is_dangerous(&self, class: &str, info: Option<&ObjectInfo>) -> bool {
+        if self.names_dangerous(class) {
+            return true;
+        }
+        if origin(class, info) != Origin::Custom {
+            return false;
+        }
+        takes_code(class, info) || names::sounds_dangerous(class)
+    }
+
+    /// True when the class may run in mode `enforce`.
+    pub(super) fn is_allowed(&self, class: &str, info: Option<&ObjectInfo>) -> bool {
+        match &self.allowed {
+            Some(allowed) => allowed.contains(class),
+            // An extension may register a class under a core name; the server says where it lives.
+            None => CORE_CLASSES.get(class) == Some(&true) && origin(class, info) != Origin::Custom,
+        }
+    }
+}
+
+/// True for an input type that says that its text is run.
+pub(crate) fn is_code_type(ty: &str) -> bool {
+    CODE_TYPES.iter().any(|code| code.eq_ignore_ascii_case(ty))
+}
+
+/// True when the server says that the class has an input whose text is run, or gives it a title that says so.
+pub(super) fn takes_code(class: &str, info: Option<&ObjectInfo>) -> bool {
+    let known = info.and_then(|info| info.get(class));
+    known.is_some_and(|known| {
+        known.inputs.iter().any(|input| is_code_type(&input.ty))
+            || names::title_sounds_dangerous(&known.display_name)
+    })
+}
+
+/// True for an input whose value is the name of a file that the editor recorded or uploaded.
+pub(super) fn is_upload(input: &InputSpec) -> bool {
+    matches!(input.ty.as_str(), "WEBCAM" | "AUDIO_RECORD" | "LOAD_3D")
+        || input.options.iter().any(|(name, value)| name.ends_with("upload") && *value == true)
+}
+
+/// True for the name of a class that ComfyUI brings.
+pub(super) fn is_core(class: &str) -> bool {
+    CORE_CLASSES.contains_key(class)
+}
+
+/// True for a core class that is kept off the built-in allow-list.
+pub(crate) fn is_withheld(class: &str) -> bool {
+    CORE_CLASSES.get(class) == Some(&false)
+}
+
+/// Where a class comes from: the server knows best, the built-in list stands in.
+pub(crate) fn origin(class: &str, info: Option<&ObjectInfo>) -> Origin {
+    if matches!(class, "Note" | "MarkdownNote" | "PrimitiveNode" | "Reroute") {
+        return Origin::EditorOnly;
+    }
+    let module = info.and_then(|info| info.get(class)).map_or("", |known| known.python_module.as_str());
+    let core = match module {
+        "" => CORE_CLASSES.contains_key(class) || CLOUD_CLASSES.contains(class),
+        "nodes" => true,
+        module => module.starts_with("comfy_extras") || module.starts_with("comfy_api_nodes"),
+    };
+    if core { Origin::Core } else { Origin::Custom }
+}
+
+/// True when running the class costs money.
+pub fn is_paid(class: &str, info: Option<&ObjectInfo>) -> bool {
+    let Some((info, known)) = info.and_then(|info| Some((info, info.get(class)?))) else {
+        return CLOUD_CLASSES.contains(class);
+    };
+    known.api_node
+        || known.category.starts_with("api node")
+        || (!info.tells_paid() && known.python_module.starts_with("comfy_api_nodes"))
+}

@@ -1,0 +1,367 @@
+//! Where text goes: constants followed through text nodes to the inputs that use them.
+//!
+//! Nothing is worked out before it is asked for, and each node at most once: graphs that share, double or circle cost
+//! no more than their links.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    rc::Rc,
+};
+
+use serde_json::Value;
+
+use super::{
+    class_facts::{Class, Map, Said},
+    classes::Origin,
+    inputs::Purpose,
+    rewriting::{self, Replacing},
+    structure::Parts,
+    value_rules::Found,
+    workload::{self, Volume, Work},
+};
+use comfywarden_error::JsonObject;
+
+/// How many nodes words and numbers are followed through.
+const MOST_HOPS: usize = 12;
+/// Nodes with more inputs hand on more than a number.
+const MOST_SETTINGS: usize = 8;
+
+/// Who takes a node's output: node and input.
+type Takers<'a> = Map<&'a str, Vec<(&'a str, &'a str)>>;
+/// A text in an input of this purpose, of a class from there, that may be run, that only becomes words.
+pub(super) type Use = (Purpose, Origin, bool, bool);
+
+/// The nodes of one map, and who takes whose output.
+pub(super) struct Flow<'a> {
+    map: &'a JsonObject,
+    said: &'a Said<'a>,
+    takers: OnceCell<Takers<'a>>,
+    harmless: RefCell<Map<&'a str, bool>>,
+    /// What nodes hand on. `None`: not known yet, in which case the node takes its own output.
+    constants: RefCell<Map<&'a str, Option<Rc<str>>>>,
+    judged: RefCell<Map<(&'a str, Use), Rc<Found>>>,
+    /// What nodes make. `None`: not known yet, as with texts.
+    volumes: RefCell<Map<&'a str, Option<Volume>>>,
+    /// What is known of pictures that come from files.
+    loaded: Volume,
+}
+
+impl<'a> Flow<'a> {
+    /// The flow within a map of nodes. What is not a node is passed over.
+    pub(super) fn new(map: &'a JsonObject, said: &'a Said<'a>) -> Self {
+        Self {
+            map,
+            said,
+            takers: OnceCell::new(),
+            harmless: RefCell::default(),
+            constants: RefCell::default(),
+            judged: RefCell::default(),
+            volumes: RefCell::default(),
+            loaded: Volume::LEAST,
+        }
+    }
+
+    /// The same, where pictures that come from files are taken to be this large.
+    pub(super) fn with_loaded(self, loaded: Volume) -> Self {
+        Self { loaded, ..self }
+    }
+
+    fn takers(&self) -> &Takers<'a> {
+        self.takers.get_or_init(|| {
+            let mut takers = Takers::default();
+            for (id, value) in self.map {
+                let Some((_, inputs)) = Parts::of(value).read() else { continue };
+                for (name, value) in inputs {
+                    if let Some(source) = source_of(value) {
+                        takers.entry(source).or_default().push((id.as_str(), name.as_str()));
+                    }
+                }
+            }
+            takers
+        })
+    }
+
+    fn node(&self, id: &str) -> Option<(&'a str, &'a str, &'a JsonObject)> {
+        let (id, value) = self.map.get_key_value(id)?;
+        Parts::of(value).read().map(|(class, inputs)| (id.as_str(), class, inputs))
+    }
+
+    /// True when every use of the node's output is words for a model or for a reader.
+    pub(super) fn reaches_only_words(&self, id: &str) -> bool {
+        self.only_words(id, 0)
+    }
+
+    fn only_words(&self, id: &str, hops: usize) -> bool {
+        if let Some(known) = self.harmless.borrow().get(id) {
+            return *known;
+        }
+        let Some((id, ..)) = self.node(id) else { return false };
+        if hops >= MOST_HOPS {
+            return false;
+        }
+        // A cycle counts as harmful until shown otherwise; ComfyUI refuses it anyway.
+        self.harmless.borrow_mut().insert(id, false);
+        let takers = self.takers().get(id).map_or(&[][..], Vec::as_slice);
+        let harmless =
+            !takers.is_empty() && takers.iter().all(|(taker, input)| self.takes_words(taker, input, hops));
+        self.harmless.borrow_mut().insert(id, harmless);
+        harmless
+    }
+
+    fn takes_words(&self, taker: &str, input: &str, hops: usize) -> bool {
+        let Some((_, name, _)) = self.node(taker) else { return false };
+        let class = self.said.class(name);
+        let purpose = self.said.purpose(name, class, input);
+        if purpose.path || purpose.code || purpose.url {
+            return false;
+        }
+        if class.encodes || class.shows {
+            return true;
+        }
+        match class.origin {
+            Origin::Core if class.passes => self.only_words(taker, hops + 1),
+            Origin::Core | Origin::EditorOnly => true,
+            Origin::Custom => self.only_words(taker, hops + 1),
+        }
+    }
+
+    /// The node that a link names and the text that it brings, as far as that is a constant of the graph.
+    pub(super) fn text(&self, link: &Value) -> Option<(&'a str, Rc<str>)> {
+        let (id, class, _) = self.node(source_of(link)?)?;
+        if !hands_on_text(self.said.class(class)) {
+            return None;
+        }
+        Some((id, self.constant(id))).filter(|(_, text)| !text.is_empty())
+    }
+
+    /// What is wrong with the text of a node. `judge` is asked once for each text and use, however many links there are.
+    pub(super) fn judged(
+        &self,
+        (id, text): (&'a str, &str),
+        usage: Use,
+        judge: impl FnOnce(&str) -> Found,
+    ) -> Rc<Found> {
+        if let Some(known) = self.judged.borrow().get(&(id, usage)) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(if self.said.pay(text.len()) { judge(text) } else { Found::new() });
+        self.judged.borrow_mut().insert((id, usage), Rc::clone(&found));
+        found
+    }
+
+    /// The text that a node hands on. No recursion: chains may be as long as the graph.
+    fn constant(&self, id: &'a str) -> Rc<str> {
+        let mut pending = vec![id];
+        while let Some(&id) = pending.last() {
+            let state = self.constants.borrow().get(id).map(Option::is_some);
+            if state == Some(true) {
+                pending.pop();
+                continue;
+            }
+            let node = self.node(id).filter(|(_, class, _)| hands_on_text(self.said.class(class)));
+            let text = match node {
+                None => Rc::from(""),
+                Some((_, _, inputs)) if state.is_none() => {
+                    self.constants.borrow_mut().insert(id, None);
+                    let before = pending.len();
+                    let constants = self.constants.borrow();
+                    let sources = inputs.values().filter_map(source_of);
+                    // One that is being worked on is in a circle, which ComfyUI refuses.
+                    pending.extend(sources.filter(|source| !constants.contains_key(source)));
+                    if pending.len() > before {
+                        continue;
+                    }
+                    drop(constants);
+                    self.put_together(id)
+                }
+                Some(_) => self.put_together(id),
+            };
+            self.constants.borrow_mut().insert(id, Some(text));
+            pending.pop();
+        }
+        self.piece(id)
+    }
+
+    /// What is known to come out of a node.
+    fn piece(&self, id: &str) -> Rc<str> {
+        self.constants.borrow().get(id).cloned().flatten().unwrap_or_else(|| Rc::from(""))
+    }
+
+    /// The constant pieces of a node's text, in the order in which it puts them together.
+    fn put_together(&self, id: &str) -> Rc<str> {
+        let Some((_, class, inputs)) = self.node(id) else { return Rc::from("") };
+        let text = |value: &Value| match value {
+            Value::String(text) => Rc::from(text.as_str()),
+            link => source_of(link).map_or_else(|| Rc::from(""), |source| self.piece(source)),
+        };
+        let one = |name: &str| inputs.get(name).map_or_else(|| Rc::from(""), text);
+        let all = || inputs.values().map(text).collect();
+        let pieces = match class {
+            "StringConcatenate" => vec![one("string_a"), one("delimiter"), one("string_b")],
+            "StringReplace" => vec![self.replaced(&one("string"), &one("find"), &one("replace"))],
+            "RegexReplace" => self.rewritten(inputs, &one).map_or_else(all, |text| vec![text]),
+            "AddTextPrefix" => vec![one("prefix"), one("texts")],
+            "AddTextSuffix" => vec![one("texts"), one("suffix")],
+            _ => self.filled(class, inputs, &one).map_or_else(all, |text| vec![text]),
+        };
+        let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+        let (first, second) = (pieces.next(), pieces.next());
+        let (first, second) = match (first, second) {
+            (Some(first), Some(second)) => (first, second),
+            (only, _) => return only.unwrap_or_else(|| Rc::from("")),
+        };
+        let mut whole = String::new();
+        for piece in [first, second].into_iter().chain(pieces) {
+            if !self.said.pay(piece.len()) {
+                break;
+            }
+            whole.push_str(&piece);
+        }
+        whole.into()
+    }
+
+    /// What a pattern and its replacement make of a text.
+    fn rewritten(&self, inputs: &JsonObject, one: &dyn Fn(&str) -> Rc<str>) -> Option<Rc<str>> {
+        let (text, pattern, replace) = (one("string"), one("regex_pattern"), one("replace"));
+        if !self.said.pay(Replacing::price(&text)) {
+            return None;
+        }
+        let is = |name: &str, default| inputs.get(name).and_then(Value::as_bool).unwrap_or(default);
+        let count = inputs.get("count").and_then(Value::as_u64).unwrap_or_default();
+        let replacing = Replacing {
+            pattern: &pattern,
+            replace: &replace,
+            ignore_case: is("case_insensitive", true),
+            multiline: is("multiline", false),
+            dotall: is("dotall", false),
+            count: usize::try_from(count).unwrap_or(usize::MAX),
+        };
+        replacing.of(&text).map(Rc::from)
+    }
+
+    /// The template of somebody's text node, with the other inputs in its gaps.
+    fn filled(&self, class: &str, inputs: &JsonObject, one: &dyn Fn(&str) -> Rc<str>) -> Option<Rc<str>> {
+        if self.said.class(class).origin != Origin::Custom {
+            return None;
+        }
+        let holder = inputs.keys().find(|name| rewriting::is_template(name))?;
+        let filled = rewriting::filled(&one(holder), |name| {
+            let piece = inputs.contains_key(name).then(|| one(name))?;
+            self.said.pay(piece.len()).then_some(piece)
+        });
+        filled.map(Rc::from)
+    }
+
+    fn replaced(&self, text: &Rc<str>, find: &str, replace: &str) -> Rc<str> {
+        if find.is_empty() {
+            return Rc::clone(text);
+        }
+        let grown = text.matches(find).count().saturating_mul(replace.len());
+        if !self.said.pay(text.len().saturating_add(grown)) {
+            return Rc::clone(text);
+        }
+        text.replace(find, replace).into()
+    }
+}
+
+impl Flow<'_> {
+    /// The pictures that come out of a node, as far as numbers in the graph tell. No recursion here either.
+    pub(super) fn volume(&self, id: &str) -> Option<Volume> {
+        let (id, ..) = self.node(id)?;
+        let mut pending = vec![id];
+        while let Some(&id) = pending.last() {
+            let state = self.volumes.borrow().get(id).map(Option::is_some);
+            if state == Some(true) {
+                pending.pop();
+                continue;
+            }
+            let node = self.node(id);
+            if let (Some((_, _, inputs)), None) = (node, state) {
+                self.volumes.borrow_mut().insert(id, None);
+                let before = pending.len();
+                let volumes = self.volumes.borrow();
+                let sources = inputs.values().filter_map(source_of);
+                pending.extend(sources.filter(|source| !volumes.contains_key(source)));
+                if pending.len() > before {
+                    continue;
+                }
+            }
+            let volume = node.map_or(Volume::LEAST, |(_, class, inputs)| self.made(class, inputs));
+            self.volumes.borrow_mut().insert(id, Some(volume));
+            pending.pop();
+        }
+        self.volumes.borrow().get(id).copied().flatten()
+    }
+
+    fn made(&self, class: &str, inputs: &JsonObject) -> Volume {
+        let class = self.said.class(class);
+        let work = self.work(class, inputs);
+        let mut given = if class.loads_pictures { self.loaded } else { Volume::LEAST };
+        let volumes = self.volumes.borrow();
+        for value in inputs.values() {
+            let source = source_of(value).and_then(|source| volumes.get(source).copied().flatten());
+            given = given.or(source.unwrap_or(Volume::LEAST));
+        }
+        work.applied_to(given)
+    }
+
+    /// What the numbers of a node ask for.
+    pub(super) fn work(&self, class: Class, inputs: &JsonObject) -> Work {
+        let mut work = Work::new(class.repeats, class.origin);
+        if class.is_about_text() {
+            return work;
+        }
+        for (name, value) in inputs {
+            work.add(&self.said.name(name).amount, || self.number(value));
+        }
+        if let Some(factor) = self.enlargement(inputs) {
+            work.enlarge(factor);
+        }
+        work
+    }
+
+    /// By how much a model enlarges what the node gets.
+    pub(super) fn enlargement(&self, inputs: &JsonObject) -> Option<f64> {
+        let model = source_of(inputs.get("upscale_model")?)?;
+        let name = self.node(model).and_then(|(_, _, inputs)| inputs.get("model_name")?.as_str());
+        Some(workload::enlargement(name.unwrap_or_default()))
+    }
+
+    /// A number in an input, or the one constant at the end of its link.
+    pub(super) fn number(&self, value: &Value) -> Option<f64> {
+        if let Some(number) = workload::number(value) {
+            return Some(number);
+        }
+        let mut source = source_of(value)?;
+        for _ in 0..MOST_HOPS {
+            let (_, _, inputs) = self.node(source).filter(|(_, _, inputs)| inputs.len() <= MOST_SETTINGS)?;
+            let mut links = inputs.values().filter_map(source_of);
+            let mut numbers =
+                inputs.iter().filter_map(|(name, value)| Some((name, workload::number(value)?)));
+            match (numbers.next(), numbers.next(), links.next(), links.next()) {
+                // What varies at random is bounded by those who use it.
+                (Some((name, number)), None, None, None) => {
+                    let plain =
+                        inputs.values().all(|value| !value.is_string() || workload::number(value).is_some());
+                    return Some(number).filter(|_| plain && !name.contains("seed"));
+                }
+                (None, None, Some(before), None) => source = before,
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// ComfyUI's own nodes hand on pictures and models, except for those that are made for text.
+fn hands_on_text(class: Class) -> bool {
+    class.origin != Origin::Core || class.passes
+}
+
+/// The node that a link names.
+pub(super) fn source_of(value: &Value) -> Option<&str> {
+    match value.as_array()?.as_slice() {
+        [Value::String(id), Value::Number(_)] => Some(id),
+        _ => None,
+    }
+}

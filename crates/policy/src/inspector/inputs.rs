@@ -1,0 +1,337 @@
+//! What an input is for, by its name.
+
+use super::{classes::Origin, workload::Amount};
+use crate::redact::{is_secret_key, words};
+
+const PROSE: &[&str] = &[
+    "text",
+    "texts",
+    "prompt",
+    "prompts",
+    "positive",
+    "negative",
+    "caption",
+    "captions",
+    "description",
+    "note",
+    "notes",
+    "title",
+    "lyrics",
+    "tags",
+    "instruction",
+    "instructions",
+    "style",
+    "wildcard",
+    "wildcards",
+    "subject",
+    "story",
+    "dialogue",
+    "speech",
+    "label",
+    "keyword",
+    "keywords",
+    "comment",
+    "question",
+    "answer",
+];
+const CODE: &[&str] = &[
+    "code",
+    "script",
+    "python",
+    "py",
+    "eval",
+    "exec",
+    "expression",
+    "expr",
+    "formula",
+    "equation",
+    "command",
+    "commands",
+    "cmd",
+    "shell",
+    "bash",
+    "args",
+    "argv",
+    "arguments",
+    "program",
+    "function",
+    "func",
+    "lambda",
+    "javascript",
+    "js",
+    "lua",
+    "sql",
+    "macro",
+    "snippet",
+    "statement",
+    "ffmpeg",
+    "template",
+    "jinja",
+    "hook",
+    "callback",
+    "repo",
+    "source",
+];
+/// Inputs whose text is written in a programming language or in none.
+const LANGUAGE: &[&str] = &[
+    "code",
+    "script",
+    "python",
+    "py",
+    "pycode",
+    "eval",
+    "exec",
+    "expression",
+    "expr",
+    "formula",
+    "equation",
+    "program",
+    "function",
+    "func",
+    "lambda",
+    "javascript",
+    "js",
+    "lua",
+    "macro",
+    "snippet",
+    "statement",
+    "handler",
+    "callback",
+    "predicate",
+    "condition",
+    "mapper",
+    "transform",
+    "hook",
+    "postprocess",
+    "preprocess",
+    "sql",
+    "shell",
+    "bash",
+];
+/// Inputs that instruct another model or hold a part of its chat format.
+const CHAT: &[&str] =
+    &["system", "template", "instruction", "instructions", "stop", "token", "tokens", "persona"];
+const COMMAND: &[&str] = &["command", "commands", "cmd", "shell", "bash", "argv"];
+/// Inputs that are handed to a program.
+const ARGUMENTS: &[&str] = &[
+    "arg",
+    "args",
+    "argv",
+    "argument",
+    "arguments",
+    "option",
+    "options",
+    "opt",
+    "opts",
+    "flag",
+    "flags",
+    "switch",
+    "switches",
+    "param",
+    "params",
+    "parameter",
+    "parameters",
+    "command",
+    "commands",
+    "cmd",
+    "shell",
+    "bash",
+    "extra",
+];
+/// Inputs that name what is to be installed. Whoever installs a package runs it.
+const PACKAGES: &[&str] =
+    &["package", "packages", "requirement", "requirements", "pip", "dependency", "dependencies", "modules"];
+const PATH: &[&str] = &[
+    "path",
+    "paths",
+    "file",
+    "files",
+    "filename",
+    "filenames",
+    "filepath",
+    "dir",
+    "directory",
+    "folder",
+    "prefix",
+    "subfolder",
+    "destination",
+    "location",
+    "root",
+];
+const MEDIA: &[&str] = &["image", "audio", "video", "mask", "name", "file", "model", "upload", "latent"];
+const URL: &[&str] = &[
+    "url", "urls", "uri", "endpoint", "host", "hostname", "server", "webhook", "address", "domain", "proxy",
+    "link", "ip", "base", "origin", "site", "callback",
+];
+
+/// What inputs are called that take what only other nodes make.
+const OBJECTS: [&str; 29] = [
+    "model",
+    "models",
+    "clip",
+    "vae",
+    "image",
+    "images",
+    "pixels",
+    "latent",
+    "latents",
+    "samples",
+    "mask",
+    "masks",
+    "conditioning",
+    "pipe",
+    "noise",
+    "guider",
+    "sigmas",
+    "audio",
+    "video",
+    "frames",
+    "controlnet",
+    "ipadapter",
+    "detector",
+    "segs",
+    "embeds",
+    "stack",
+    "bbox",
+    "sam",
+    "unet",
+];
+
+/// What an input is for. Several may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Purpose {
+    /// Words for a model or a reader.
+    pub(super) prose: bool,
+    /// Something that may be run.
+    pub(super) code: bool,
+    /// Something that may be run by a shell.
+    pub(super) command: bool,
+    /// A program's text, or nothing that looks like it.
+    pub(super) language: bool,
+    /// Arguments of a program.
+    pub(super) arguments: bool,
+    /// Packages to install.
+    pub(super) packages: bool,
+    /// What another model is told.
+    pub(super) chat: bool,
+    /// A place in the file system.
+    pub(super) path: bool,
+    /// A place on the network.
+    pub(super) url: bool,
+}
+
+/// What a name says by itself. Worked out once per name: a graph repeats few names many times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name {
+    prose: bool,
+    code: bool,
+    command: bool,
+    language: bool,
+    arguments: bool,
+    packages: bool,
+    chat: bool,
+    path: bool,
+    media: bool,
+    url: bool,
+    /// Its value is a secret.
+    pub(super) secret: bool,
+    /// Letters, digits and underscores only.
+    pub(super) plain: bool,
+    /// A model, a picture or another object that no text can stand for.
+    pub(super) carries_objects: bool,
+    /// What a number under it counts.
+    pub(super) amount: Amount,
+}
+
+impl Name {
+    /// Reads a name.
+    pub(super) fn read(name: &str) -> Self {
+        let words = words(name);
+        let any = |list: &[&str]| {
+            words.iter().any(|word| list.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit())))
+        };
+        let (prose, code, command) = (any(PROSE), any(CODE), any(COMMAND));
+        let (language, chat) = (any(LANGUAGE), any(CHAT));
+        let is_index = || words.windows(2).any(|pair| pair == ["index", "url"]);
+        let (arguments, packages) = (any(ARGUMENTS), any(PACKAGES) || is_index());
+        let (path, media, url) = (any(PATH), any(MEDIA), any(URL));
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let amount = Amount::read(&words);
+        let last = words.last().map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
+        // What a `callback_model` gets may well be run.
+        let carries_objects =
+            !(code || command || language || url) && last.is_some_and(|last| OBJECTS.contains(&last));
+        Self {
+            prose,
+            code,
+            command,
+            language,
+            arguments,
+            packages,
+            chat,
+            path,
+            media,
+            url,
+            secret: is_secret_key(name),
+            plain,
+            carries_objects,
+            amount,
+        }
+    }
+
+    /// The same for an input that takes the name of a file, whatever it is called.
+    pub(super) fn of_file(self) -> Self {
+        Self { path: true, ..self }
+    }
+
+    /// The same in a class that only works on text, where a `prefix` is no path and a `length` no film.
+    pub(super) fn of_text(self) -> Self {
+        Self { path: false, media: false, amount: Amount::default(), ..self }
+    }
+
+    /// What an input of this name is for, in a class of this origin that `loads` files or not.
+    pub(super) fn purpose(&self, loads: bool, origin: Origin) -> Purpose {
+        let path = self.path || (self.media && loads);
+        Purpose {
+            prose: self.prose && !self.code && !path,
+            code: self.code,
+            command: self.command,
+            language: self.language && !path,
+            arguments: self.arguments,
+            packages: self.packages,
+            chat: self.chat,
+            path,
+            // Core nodes talk to nobody; a `server` there is a word like any other.
+            url: self.url && origin != Origin::Core,
+        }
+    }
+}
+
+/// True for classes that read a file named in an input.
+pub(super) fn loads(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    ["load", "open", "import", "read", "webcam", "recordaudio"].iter().any(|word| lower.contains(word))
+}
+
+/// True for classes that read pictures, films or latents from a file.
+pub(super) fn loads_pictures(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    loads(class)
+        && !lower.contains("model")
+        && ["image", "video", "mask", "latent", "picture"].iter().any(|word| lower.contains(word))
+}
+
+/// True for classes that turn words into conditioning and do nothing else with them.
+pub(super) fn encodes_text(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    let encodes = lower.contains("encode") || lower.contains("conditioning");
+    (encodes && ["clip", "text", "prompt", "wildcard", "t5"].iter().any(|word| lower.contains(word)))
+        || lower.contains("detailer")
+        || words(class).iter().any(|word| word == "tts")
+}
+
+/// True for classes that show a value to people.
+pub(super) fn shows_text(class: &str) -> bool {
+    let lower = class.to_ascii_lowercase();
+    ["show", "preview", "display"].iter().any(|word| lower.contains(word))
+}

@@ -1,0 +1,85 @@
+//! The inspector itself.
+
+use serde_json::Value;
+
+use super::{
+    class_facts::{Memory, Said},
+    classes::Lists,
+    finding::{Finding, Flag},
+    ui_graph,
+    verdict::{Asking, Rules, Verdict, judge},
+    visitor::Walk,
+};
+use crate::settings::{self, Mode};
+use comfywarden_workflow::{ObjectInfo, Workflow};
+
+/// What the server says about its nodes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Knowledge<'a> {
+    /// The server's node catalogue.
+    pub object_info: Option<&'a ObjectInfo>,
+    /// The server's answer about node replacements: `None` when it has no such thing, `Some(Null)` when it could
+    /// not be had.
+    pub replacements: Option<&'a Value>,
+}
+
+/// Looks at workflows by the rules of the configuration.
+#[derive(Debug)]
+pub struct Inspector {
+    rules: Rules,
+    lists: Lists,
+    memory: Memory,
+}
+
+impl Inspector {
+    /// An inspector with these rules.
+    pub fn new(security: &settings::Security) -> Self {
+        Self { rules: Rules::new(security), lists: Lists::new(security), memory: Memory::default() }
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub(super) fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// Everything that is wrong with a workflow. Linear in its size.
+    pub fn inspect(&self, workflow: &Workflow, knowledge: &Knowledge<'_>) -> Vec<Finding> {
+        self.inspect_value(&workflow.to_value(), knowledge)
+    }
+
+    /// The same for a value that may not be a workflow at all.
+    pub fn inspect_value(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
+        let said = Said::new(&self.memory, &self.lists, *knowledge, self.rules.mode == Mode::Enforce);
+        let mut walk = Walk::new(&said);
+        walk.top(value);
+        walk.into_findings()
+    }
+
+    /// The same for what the editor saves: all its nodes, also those in subgraphs.
+    pub fn inspect_drawn(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
+        let drawn = ui_graph::read(value);
+        let mut findings = self.inspect_value(&drawn.graph, knowledge);
+        // A subgraph of the file is no class, and what is in it has been looked at.
+        findings.retain(|finding| {
+            !matches!(finding.flag, Flag::SubgraphUnresolved | Flag::ClassNotAllowed)
+                || !finding.class_type.as_ref().is_some_and(|class| drawn.subgraphs.contains(class))
+        });
+        let in_file = |finding: Finding| match finding.way() {
+            [id, rest @ ..] => {
+                let way = drawn.ways.get(id).cloned().unwrap_or_default();
+                let way = if way.is_empty() { way } else { [way.as_slice(), rest].concat() };
+                finding.at(way)
+            }
+            [] => finding,
+        };
+        findings.into_iter().map(in_file).collect()
+    }
+
+    /// What happens with a workflow that has these findings: the table “What a finding does”.
+    pub fn judge(&self, workflow: Workflow, findings: Vec<Finding>, asking: &Asking) -> Verdict {
+        judge(&self.rules, workflow, findings, asking)
+    }
+}

@@ -1,0 +1,160 @@
+//! Where a value stands: in which node, on which way.
+
+use super::{class_facts::Class, classes::Origin, finding::short, inputs::Name};
+
+/// The most characters of a node's name, ways included. Where something lies is told by both ends.
+const LONGEST_NAME: usize = 120;
+/// The most characters of one hop of a way; longer ones lead nowhere.
+const LONGEST_HOP: usize = 120;
+
+/// The way to a value, built only when something is found there.
+#[derive(Clone, Copy)]
+pub(super) enum Step<'p> {
+    Root(&'p str, Name),
+    Key(&'p Step<'p>, &'p str, Name),
+    Index(&'p Step<'p>, usize),
+}
+
+impl Step<'_> {
+    pub(super) fn path(&self) -> String {
+        match self {
+            Self::Root(name, _) => (*name).to_owned(),
+            Self::Key(before, name, _) => format!("{}.{name}", before.path()),
+            Self::Index(before, at) => format!("{}[{at}]", before.path()),
+        }
+    }
+
+    /// The same as a list of keys and indexes.
+    fn hops(&self, hops: &mut Vec<String>) {
+        match self {
+            Self::Root(name, _) => hops.push(hop(name)),
+            Self::Key(before, name, _) => {
+                before.hops(hops);
+                hops.push(hop(name));
+            }
+            Self::Index(before, at) => {
+                before.hops(hops);
+                hops.push(at.to_string());
+            }
+        }
+    }
+
+    /// The innermost name.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Root(name, _) | Self::Key(_, name, _) => name,
+            Self::Index(before, _) => before.name(),
+        }
+    }
+
+    /// The name of the input itself.
+    pub(super) fn input(&self) -> &str {
+        match self {
+            Self::Root(name, _) => name,
+            Self::Key(before, ..) | Self::Index(before, _) => before.input(),
+        }
+    }
+
+    /// What the innermost name says, and with it what a value is for.
+    pub(super) fn inner(&self) -> &Name {
+        match self {
+            Self::Root(_, name) | Self::Key(_, _, name) => name,
+            Self::Index(before, _) => before.inner(),
+        }
+    }
+
+    /// What the name of the input itself says.
+    pub(super) fn outer(&self) -> &Name {
+        match self {
+            Self::Root(_, name) => name,
+            Self::Key(before, ..) | Self::Index(before, _) => before.outer(),
+        }
+    }
+}
+
+/// What a node lies in.
+#[derive(Clone, Copy)]
+pub(super) enum Around<'n> {
+    /// The workflow itself.
+    Workflow,
+    /// A graph in a value of another node.
+    Graph(&'n Place<'n>, &'n Step<'n>),
+    /// A value of another node that is a node itself.
+    Value(&'n Place<'n>, &'n Step<'n>),
+}
+
+/// One node on the way.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'n> {
+    pub(super) id: &'n str,
+    pub(super) around: Around<'n>,
+    /// Not a node, but something that stands among nodes.
+    pub(super) stray: bool,
+    pub(super) class: &'n str,
+    pub(super) origin: Origin,
+    pub(super) said: Class,
+    pub(super) graphs: usize,
+}
+
+impl Place<'_> {
+    /// The node as findings name it: `9`, and `9.graph.1` for node 1 of a graph in input `graph` of node 9.
+    pub(super) fn name(&self) -> String {
+        let name = match self.around {
+            Around::Workflow => short(self.id),
+            Around::Graph(place, step) => format!("{}.{}", place.inner(step), short(self.id)),
+            Around::Value(place, step) => place.inner(step),
+        };
+        let length = name.chars().count();
+        if length <= LONGEST_NAME {
+            return name;
+        }
+        let half = LONGEST_NAME / 2;
+        let start: String = name.chars().take(half - 1).collect();
+        let end: String = name.chars().skip(length - half).collect();
+        format!("{start}…{end}")
+    }
+
+    /// A value of this node.
+    fn inner(&self, step: &Step<'_>) -> String {
+        let path = short(&step.path());
+        match (self.stray, self.around) {
+            // The way to a stray value begins with its own name.
+            (true, Around::Workflow) => path,
+            (true, Around::Graph(place, outer) | Around::Value(place, outer)) => {
+                format!("{}.{path}", place.inner(outer))
+            }
+            (false, _) => format!("{}.{path}", self.name()),
+        }
+    }
+
+    /// The keys and indexes that lead to the node in the workflow.
+    pub(super) fn way(&self) -> Vec<String> {
+        let mut hops = match self.around {
+            Around::Workflow => Vec::new(),
+            Around::Graph(place, step) | Around::Value(place, step) => {
+                let mut hops = if place.stray { place.way_around() } else { place.way() };
+                step.hops(&mut hops);
+                hops
+            }
+        };
+        if !matches!(self.around, Around::Value(..)) {
+            hops.push(hop(self.id));
+        }
+        hops
+    }
+
+    fn way_around(&self) -> Vec<String> {
+        let mut way = self.way();
+        way.pop();
+        way
+    }
+
+    /// True for a node of a graph: other nodes may take what it makes.
+    pub(super) fn is_in_graph(&self) -> bool {
+        !matches!(self.around, Around::Value(..))
+    }
+}
+
+fn hop(name: &str) -> String {
+    name.chars().take(LONGEST_HOP).collect()
+}

@@ -1,0 +1,340 @@
+//! Judges one text by where it stands: what the input is for, and where its value goes.
+
+use serde_json::Value;
+
+use super::{
+    classes::Origin,
+    code::{Doubt, Sight, sight},
+    code_heuristics,
+    credential::{is_credential, is_reference},
+    dataflow::{Flow, Use},
+    deobfuscate::{Reading, readings},
+    encoded::{Runs, hidden_in},
+    excerpt,
+    finding::Flag,
+    inputs::Purpose,
+    location::{Place, Step},
+    packages, path_url_rules, programs, prompt_injection,
+    text::{Text, kind},
+};
+use crate::redact::REDACTED;
+
+/// Extensions of files that Python unpickles.
+const PICKLES: [&str; 7] = [".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".dill"];
+
+/// Why text is told that would steer a terminal.
+pub(super) const STEERS: &str = "characters that steer the display";
+/// Why text is told that an assistant would take for orders.
+pub(super) const SPEAKS: &str = "text addressed to the assistant";
+
+/// One thing that is wrong with a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) flag: Flag,
+    /// In our words.
+    pub(super) why: String,
+    /// The part of the text that it is about, safe to show; none where that is a secret.
+    pub(super) excerpt: Option<String>,
+}
+
+impl Fault {
+    fn new(flag: Flag, why: impl Into<String>, excerpt: Option<String>) -> Self {
+        Self { flag, why: why.into(), excerpt }
+    }
+
+    fn code(sight: Sight) -> Self {
+        let why = if sight.decoded {
+            "it reads as code once it is decoded or put together"
+        } else {
+            "it reads as code"
+        };
+        Self::new(Flag::CodeInInput, why, Some(sight.excerpt))
+    }
+}
+
+/// What is wrong with a value.
+pub(super) type Found = Vec<Fault>;
+
+/// What a value in its place is for, where it comes from, and what may become of it.
+pub(super) fn usage(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> Use {
+    let purpose = of_place(step, place);
+    let only_words = is_only_words(place, purpose, flow);
+    if purpose.prose && (place.said.shows || is_condition(step.input())) {
+        // Nothing runs there either, as in a note.
+        return (purpose, Origin::EditorOnly, false, only_words);
+    }
+    // Nodes that are not ComfyUI's own may run what they get, unless it only becomes words for a model.
+    (purpose, place.origin, place.origin == Origin::Custom && !only_words, only_words)
+}
+
+/// A text in its place.
+pub(super) fn judge(text: &str, secret: bool, usage: Use) -> Found {
+    judge_text(text, Some(secret), usage)
+}
+
+/// A text that a link brings from elsewhere in the graph, where it has been looked at for what it is by itself.
+pub(super) fn judge_linked(text: &str, usage: Use) -> Found {
+    judge_text(text, None, usage)
+}
+
+fn judge_text(text: &str, own: Option<bool>, (purpose, origin, may_run, only_words): Use) -> Found {
+    let mut found = Found::new();
+    if only_words || text.is_empty() {
+        return found;
+    }
+    let text = Text::new(text);
+    if may_run {
+        let reference = own == Some(true) && is_reference(&text);
+        // Nothing is said in three characters, and there are many such values.
+        let readings = if text.len() > 3 { readings(text) } else { Vec::new() };
+        if !reference {
+            found.extend(runs(text, &readings, purpose));
+        }
+        judge_place(text, origin, purpose, &mut found);
+        judge_hidden_place(text, &readings, &mut found);
+    } else {
+        judge_place(text, origin, purpose, &mut found);
+    }
+    if let Some(secret) = own {
+        judge_words(text, secret, (origin, purpose), &mut found);
+        // Excerpts are without secrets that have a name or a shape; one that only the input's name tells has neither.
+        if secret {
+            found.iter_mut().for_each(|fault| fault.excerpt = None);
+        }
+    }
+    found
+}
+
+/// Pieces that a node may join.
+pub(super) fn judge_joined(text: &str, (purpose, _, may_run, _): Use) -> Found {
+    let text = Text::new(text);
+    let sight = may_run.then(|| sight(text, &readings(text), doubt(purpose))).flatten();
+    let why = "pieces that are code when they are put together";
+    sight.map(|sight| Fault::new(Flag::CodeInInput, why, Some(sight.excerpt))).into_iter().collect()
+}
+
+/// What a text would do if the node ran it as its input's name says.
+fn runs(text: Text<'_>, readings: &[Reading<'_>], purpose: Purpose) -> Option<Fault> {
+    if let Some(sight) = sight(text, readings, doubt(purpose))
+        && (purpose.code || sight.decoded || !is_name(&text))
+    {
+        return Some(Fault::code(sight));
+    }
+    if purpose.language
+        && let Some(end) = code_heuristics::end_of_code(text)
+    {
+        let excerpt = excerpt::around(&text, end);
+        return Some(Fault::new(Flag::CodeInInput, "it has the shape of code", Some(excerpt)));
+    }
+    let option = purpose.url || purpose.path || purpose.code;
+    let is_program = (purpose.code && programs::is_brackets(&text))
+        || (!purpose.prose && programs::includes_library(text));
+    let why = if purpose.command && is_command(&text) {
+        "a command line"
+    } else if is_program {
+        "a program in another language"
+    } else if purpose.arguments && programs::starts_another(&text) {
+        "an option that starts another program"
+    } else if purpose.packages && !purpose.prose && packages::installs(&text, purpose.url) {
+        "more than the names of packages"
+    } else if (purpose.path && programs::runs_as_name(&text))
+        || (!purpose.prose && programs::runs_behind_name(text))
+    {
+        "a command in place of a name or behind it"
+    } else if purpose.code && names_host_files(text) {
+        "files outside of ComfyUI's folders"
+    } else if option && is_option(&text) && !is_arguments(&text, purpose) {
+        "an option for a program"
+    } else {
+        return None;
+    };
+    Some(Fault::new(Flag::CodeInInput, why, Some(excerpt::start(&text))))
+}
+
+/// `subprocess`, `os.system`: a name by itself does nothing where no code is asked for.
+fn is_name(text: &str) -> bool {
+    let text = text.trim();
+    !text.starts_with("__")
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+}
+
+/// Program arguments that begin with an option, where arguments are asked for.
+fn is_arguments(text: &str, purpose: Purpose) -> bool {
+    purpose.code && !purpose.url && !purpose.path && !text.contains('=')
+}
+
+/// `--upload-pack=…` where a name or an address is asked for.
+fn is_option(text: &str) -> bool {
+    let rest = text.trim_start().trim_start_matches('-');
+    rest.len() < text.trim_start().len() && rest.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// `textfile=/etc/passwd` and the like among a program's arguments.
+fn names_host_files(text: Text<'_>) -> bool {
+    text.has(kind::SLASH)
+        && text.split(|c: char| c.is_whitespace() || matches!(c, '=' | ',' | '\'' | '"' | ':')).any(|word| {
+            word.len() > 2 && word.contains('/') && path_url_rules::clearly_escapes(Text::new(word))
+        })
+}
+
+/// The purpose of the innermost name, joined with that of the input it lies in.
+fn of_place(step: Step<'_>, place: Place<'_>) -> Purpose {
+    let outer = step.outer().purpose(place.said.loads, place.said.origin);
+    if matches!(step, Step::Root(..)) {
+        return outer;
+    }
+    let inner = step.inner().purpose(place.said.loads, place.said.origin);
+    Purpose {
+        prose: inner.prose && !outer.code,
+        code: outer.code || inner.code,
+        command: outer.command || inner.command,
+        language: outer.language || inner.language,
+        arguments: outer.arguments || inner.arguments,
+        packages: outer.packages || inner.packages,
+        chat: outer.chat || inner.chat,
+        path: outer.path || inner.path,
+        url: outer.url || inner.url,
+    }
+}
+
+/// True for text that ends in a text encoder or before a reader.
+fn is_only_words(place: Place<'_>, purpose: Purpose, flow: &Flow<'_>) -> bool {
+    if purpose.code || purpose.path || purpose.url || purpose.packages {
+        return false;
+    }
+    match place.origin {
+        // Nothing runs there, but it is read by people and assistants.
+        Origin::EditorOnly => false,
+        Origin::Core if purpose.prose => true,
+        _ => {
+            (purpose.prose && place.said.encodes)
+                || (place.is_in_graph() && flow.reaches_only_words(place.id))
+        }
+    }
+}
+
+/// True for the inputs of packs' own loaders and samplers that become conditioning.
+fn is_condition(input: &str) -> bool {
+    ["positive", "negative"].iter().any(|start| input.starts_with(start))
+}
+
+fn doubt(purpose: Purpose) -> Doubt {
+    if purpose.prose { Doubt::ProseUnlessCertain } else { Doubt::CodeIfLikely }
+}
+
+/// Paths and URLs.
+fn judge_place(text: Text<'_>, origin: Origin, purpose: Purpose, found: &mut Found) {
+    let custom = origin == Origin::Custom;
+    let leaves = purpose.path.then(|| path_url_rules::escapes(text)).flatten().or_else(|| {
+        let found =
+            if purpose.prose { path_url_rules::names_model_outside } else { path_url_rules::clearly_escapes };
+        (custom && found(text)).then_some(path_url_rules::LEAVES)
+    });
+    if let Some(why) = leaves
+        && !(purpose.url && text.contains("://"))
+    {
+        found.push(Fault::new(Flag::PathEscape, why, Some(excerpt::start(&text))));
+    }
+    if (custom || purpose.path || purpose.url)
+        && let Some((flag, why)) = path_url_rules::bad_url(text, purpose.url)
+    {
+        found.push(Fault::new(flag, why, Some(around_url(&text))));
+    }
+}
+
+/// URLs that only show when the text is decoded, as deep as code is looked for.
+fn judge_hidden_place(text: Text<'_>, readings: &[Reading<'_>], found: &mut Found) {
+    let is_hidden = readings.iter().any(|reading| reading.decoded);
+    if !is_hidden || found.iter().any(|fault| fault.flag == Flag::SsrfUrl) {
+        return;
+    }
+    let mut decoded = readings.iter().filter(|reading| reading.decoded);
+    let inside =
+        decoded.find_map(|reading| Some((path_url_rules::internal_url(&reading.text)?, &reading.text)));
+    if let Some((why, decoded)) = inside {
+        let why = format!("{why}, once it is decoded");
+        found.push(Fault::new(Flag::SsrfUrl, why, Some(around_url(decoded))));
+    } else if !found.iter().any(|fault| fault.flag == Flag::ExternalUrl) {
+        for hidden in Runs(&text).flat_map(hidden_in) {
+            let bad = path_url_rules::bad_url(Text::new(&hidden), false);
+            found.extend(bad.map(|(flag, why)| Fault::new(flag, why, Some(around_url(&hidden)))));
+        }
+    }
+}
+
+fn around_url(text: &str) -> String {
+    excerpt::around(text, text.find("://").map_or(0, |at| at + 3))
+}
+
+/// Credentials, model files, and wording.
+fn judge_words(text: Text<'_>, secret: bool, (origin, purpose): (Origin, Purpose), found: &mut Found) {
+    let shown = || Some(excerpt::start(&text));
+    if is_credential(text, secret, origin == Origin::Custom && !purpose.prose) {
+        // The mark comes first, so that redaction has nothing to take from the words after a name such as `token`.
+        let why = format!("{REDACTED}, a credential that would be stored in history and in every picture");
+        found.push(Fault::new(Flag::SecretInInput, why, None));
+    }
+    if text.has(kind::DOT) && is_pickle(&text) && !purpose.prose {
+        found.push(Fault::new(Flag::PickleModel, "a pickled file can carry code", shown()));
+    }
+    if prompt_injection::steers_display(text) {
+        found.push(Fault::new(Flag::ControlChars, STEERS, shown()));
+    }
+    let reader =
+        if purpose.chat { prompt_injection::Reader::Model } else { prompt_injection::Reader::People };
+    if prompt_injection::speaks(text, reader) {
+        found.push(Fault::new(Flag::LlmInjection, SPEAKS, shown()));
+    }
+}
+
+/// What is wrong with a key.
+pub(super) fn judge_key(name: &str, origin: Origin) -> Found {
+    let mut found = Found::new();
+    let name = Text::new(name);
+    let doubt = if origin == Origin::Custom { Doubt::CodeIfLikely } else { Doubt::ProseUnlessCertain };
+    // The name itself is told by every finding.
+    if sight(name, &readings(name), doubt).is_some() {
+        found.push(Fault::new(Flag::CodeInInput, "a name that is code", None));
+    }
+    if prompt_injection::steers_display(name) || prompt_injection::forges_lines(name) {
+        found.push(Fault::new(Flag::ControlChars, STEERS, None));
+    }
+    if prompt_injection::speaks_to_model(name) {
+        found.push(Fault::new(Flag::LlmInjection, SPEAKS, None));
+    }
+    found
+}
+
+/// The texts of a list put together, or its numbers as characters.
+pub(super) fn joined(items: &[Value]) -> Option<String> {
+    if items.iter().all(Value::is_string) {
+        return Some(items.iter().filter_map(Value::as_str).collect());
+    }
+    let code = |item: &Value| {
+        let number = item.as_u64().or_else(|| item.as_f64()?.to_string().parse().ok())?;
+        u8::try_from(number).ok()
+    };
+    let codes: Option<Vec<u8>> = items.iter().map(code).collect();
+    codes.filter(|codes| codes.len() >= 4).and_then(|codes| String::from_utf8(codes).ok())
+}
+
+/// A command line in an input that is run by a shell: anything with an operator, an option or a path.
+fn is_command(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    if programs::is_known(first) {
+        return true;
+    }
+    text.contains(['|', ';', '&', '`', '>', '<', '$', '/'])
+        || text.split_whitespace().skip(1).any(|word| word.starts_with('-'))
+}
+
+fn is_pickle(text: &str) -> bool {
+    let name = text.trim_end();
+    name.len() < 512
+        && name.contains('.')
+        && !name.contains('\n')
+        && PICKLES.iter().any(|extension| {
+            let end = name.len().checked_sub(extension.len()).filter(|start| *start > 0);
+            end.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(extension))
+        })
+}

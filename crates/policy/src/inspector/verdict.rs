@@ -1,0 +1,216 @@
+//! The table “What a finding does”: run, ask, or refuse.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    finding::{Finding, Severity},
+    question::particulars,
+};
+use crate::{settings, settings::Mode};
+use comfywarden_error::Error;
+use comfywarden_workflow::Workflow;
+
+/// What the front door can do, and what the user has answered.
+#[derive(Debug, Clone, Default)]
+pub struct Asking {
+    /// True when the client can be asked.
+    pub can_ask: bool,
+    /// The hash of the workflow that the user has approved.
+    pub approved_hash: Option<String>,
+    /// True when the user said no, cancelled, or let the question time out.
+    pub answer_was_no: bool,
+    /// What paid nodes would cost, for the question.
+    pub cost: Option<String>,
+}
+
+/// What happens with a workflow.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It may be submitted.
+    Approved(VettedWorkflow),
+    /// The user has to be asked first.
+    Ask {
+        /// The question, complete.
+        question: String,
+        /// What a yes is bound to.
+        workflow_hash: String,
+    },
+    /// It may not.
+    Refused(Error),
+}
+
+/// A workflow that may be submitted. Only the inspector makes one, and only such a one is posted to ComfyUI:
+///
+/// ```compile_fail,E0451
+/// fn forge(workflow: comfywarden::workflow::Workflow) -> comfywarden::security::VettedWorkflow {
+///     comfywarden::security::VettedWorkflow { workflow, hash: String::new(), findings: Vec::new() }
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// async fn smuggle(comfy: &comfywarden::comfy::Client, workflow: comfywarden::workflow::Workflow) {
+///     comfy.queue_prompt(&workflow, &comfywarden::comfy::SubmitOptions::default()).await.ok();
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct VettedWorkflow {
+    workflow: Workflow,
+    hash: String,
+    findings: Vec<Finding>,
+}
+
+impl VettedWorkflow {
+    /// The workflow, exactly as it was inspected.
+    pub fn workflow(&self) -> &Workflow {
+        &self.workflow
+    }
+
+    /// The SHA-256 of the bytes that are sent.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// What the inspector saw.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+}
+
+/// The part of the configuration that decides.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    pub(super) mode: Mode,
+    pub(super) paid_budget: bool,
+}
+
+impl Rules {
+    pub(super) fn new(security: &settings::Security) -> Self {
+        Self { mode: security.mode, paid_budget: security.api_nodes.budget > 0 }
+    }
+}
+
+/// The SHA-256 of a workflow's bytes.
+pub(super) fn hash_of(workflow: &Workflow) -> String {
+    let bytes = serde_json::to_vec(&workflow.to_value()).unwrap_or_default();
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// What the table says about one severity.
+enum Step {
+    Run,
+    Ask,
+    Refuse,
+}
+
+fn step(rules: &Rules, severity: Severity, can_ask: bool) -> Step {
+    let ask_or = |otherwise| if can_ask { Step::Ask } else { otherwise };
+    match (severity, rules.mode) {
+        (Severity::Refused, _) | (Severity::Dangerous, Mode::Enforce) => Step::Refuse,
+        (Severity::Paid, _) if !rules.paid_budget => Step::Refuse,
+        (Severity::Paid, _) | (Severity::Dangerous, Mode::Audit) => ask_or(Step::Run),
+        (Severity::Warning, Mode::Audit) => Step::Run,
+        (Severity::Warning, Mode::Enforce) => ask_or(Step::Refuse),
+    }
+}
+
+pub(super) fn judge(rules: &Rules, workflow: Workflow, findings: Vec<Finding>, asking: &Asking) -> Verdict {
+    let hash = hash_of(&workflow);
+    let of = |wanted: fn(&Step) -> bool| -> Vec<&Finding> {
+        findings.iter().filter(|f| wanted(&step(rules, f.severity, asking.can_ask))).collect()
+    };
+    let refused = of(|step| matches!(step, Step::Refuse));
+    if !refused.is_empty() {
+        return Verdict::Refused(refusal(rules, &refused, asking));
+    }
+    let ask = of(|step| matches!(step, Step::Ask));
+    if asking.answer_was_no {
+        return Verdict::Refused(declined(&ask));
+    }
+    match &asking.approved_hash {
+        Some(approved) if *approved != hash => return Verdict::Refused(changed()),
+        Some(_) => {}
+        None if ask.is_empty() => {}
+        None => {
+            let question = question(&workflow, &ask, asking.cost.as_deref());
+            return Verdict::Ask { question, workflow_hash: hash };
+        }
+    }
+    Verdict::Approved(VettedWorkflow { workflow, hash, findings })
+}
+
+/// The most findings that a message spells out.
+const MOST_NAMED: usize = 8;
+
+fn list(findings: &[&Finding], sentence: fn(&Finding) -> String) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for finding in findings {
+        let line = sentence(finding);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let more = lines.len().saturating_sub(MOST_NAMED);
+    lines.truncate(MOST_NAMED);
+    let mut text = lines.join("; ");
+    if more > 0 {
+        text = format!("{text}; and {more} more");
+    }
+    text
+}
+
+fn question(workflow: &Workflow, findings: &[&Finding], cost: Option<&str>) -> String {
+    let cost = cost.map(|cost| format!(" {cost}.")).unwrap_or_default();
+    let particulars = particulars(workflow, findings);
+    // The values are quoted after the sentences, once for each place.
+    let list = list(findings, |finding| finding.message.clone());
+    format!("This workflow needs your consent before it runs. {list}.{particulars}{cost} Run it?")
+}
+
+fn with_findings(error: Error, findings: &[&Finding]) -> Error {
+    match serde_json::to_value(findings.iter().take(50).collect::<Vec<_>>()) {
+        Ok(value) => error.detail("findings", value),
+        Err(_) => error,
+    }
+}
+
+fn refusal(rules: &Rules, findings: &[&Finding], asking: &Asking) -> Error {
+    let worst = findings.iter().map(|finding| finding.severity).max();
+    let message = format!("the workflow is refused: {}", list(findings, Finding::warning));
+    let (error, hint) = match worst {
+        Some(Severity::Refused) if findings.iter().any(|f| f.flag == super::Flag::ClassNotAllowed) => (
+            Error::denied(message),
+            "the operator can add these classes to `security.allowed_nodes`; or remove the nodes",
+        ),
+        Some(Severity::Refused) => {
+            (Error::invalid_input(message), "correct the workflow; no setting lets it through")
+        }
+        Some(Severity::Paid) => {
+            (Error::denied(message), "the operator can set a daily budget under `security.api_nodes.budget`")
+        }
+        Some(Severity::Warning) if !asking.can_ask => (
+            Error::denied(message),
+            "mode `enforce` asks the user about this, and this client cannot be asked; remove it or use a client \
+             that supports elicitation",
+        ),
+        _ => (Error::denied(message), "mode `enforce` does not run this; remove it from the workflow"),
+    };
+    let mode = match rules.mode {
+        Mode::Audit => "audit",
+        Mode::Enforce => "enforce",
+    };
+    with_findings(error.hint(hint), findings).detail("mode", mode)
+}
+
+fn declined(findings: &[&Finding]) -> Error {
+    let what =
+        if findings.is_empty() { String::new() } else { format!(": {}", list(findings, Finding::warning)) };
+    with_findings(Error::denied(format!("the user did not agree to run this workflow{what}")), findings)
+        .hint("remove what was asked about, or ask the user again")
+}
+
+fn changed() -> Error {
+    Error::denied("the workflow is not the one the user agreed to")
+        .hint("submit it again, so that the user can be asked about what it is now")
+}
+
+#[cfg(test)]
+mod tests;

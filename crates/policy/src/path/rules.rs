@@ -1,0 +1,245 @@
+//! What a path component may be.
+
+use unicode_normalization::{
+    UnicodeNormalization as _,
+    char::{compose, is_combining_mark},
+};
+
+use super::views::{View, hides_path_in_backslashes, views};
+use crate::display;
+
+/// Why a name is refused: reads after “not accepted:”.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(crate) &'static str);
+
+/// The most bytes of one component; what ext4, APFS and NTFS store.
+pub(super) const MOST_COMPONENT_BYTES: usize = 255;
+/// The most bytes of a relative path.
+pub(super) const MOST_PATH_BYTES: usize = 1_024;
+/// The most levels of a relative path.
+const MOST_LEVELS: usize = 32;
+/// The most combining marks in a row; more are not a script but an attack on the renderer.
+const MOST_MARKS: usize = 6;
+
+/// How strict to be with one component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A file or folder name on disk.
+    Name,
+    /// One segment of a URL path, percent-encoded before it is used.
+    Segment,
+}
+
+/// Checks one component in every reading of it.
+pub(super) fn check_component(raw: &str, kind: Kind) -> Result<(), Refusal> {
+    if raw.len() > MOST_COMPONENT_BYTES {
+        return Err(Refusal("it is longer than 255 bytes"));
+    }
+    check_text(raw)?;
+    for view in views(raw)? {
+        check_view(&view, kind)?;
+    }
+    Ok(())
+}
+
+/// Checks a relative path of folders, and returns its components. `\` counts as `/`.
+pub(crate) fn check_relative(raw: &str) -> Result<Vec<&str>, Refusal> {
+    if raw.len() > MOST_PATH_BYTES {
+        return Err(Refusal("it is longer than 1024 bytes"));
+    }
+    if raw.starts_with(['/', '\\']) {
+        return Err(Refusal("it is an absolute path; give one relative to ComfyUI's folder"));
+    }
+    if hides_path_in_backslashes(raw) {
+        return Err(Refusal("it hides characters in backslash escapes"));
+    }
+    let trimmed = raw.strip_suffix(['/', '\\']).unwrap_or(raw);
+    let parts: Vec<&str> = trimmed.split(['/', '\\']).collect();
+    if parts.len() > MOST_LEVELS {
+        return Err(Refusal("it has more than 32 levels"));
+    }
+    if trimmed.is_empty() || (parts.len() > 1 && parts.iter().any(|part| part.is_empty())) {
+        return Err(Refusal("it has two slashes in a row, with no name between them"));
+    }
+    for part in &parts {
+        check_component(part, Kind::Name)?;
+    }
+    Ok(parts)
+}
+
+/// What no reading of a component may be.
+fn check_view(view: &View, kind: Kind) -> Result<(), Refusal> {
+    let text = view.text.as_str();
+    if text.trim().is_empty() {
+        return Err(Refusal("it is empty"));
+    }
+    if text.contains(['/', '\\']) {
+        return Err(Refusal("it has a path separator, plain or encoded"));
+    }
+    if text.chars().all(|c| c == '.' || c.is_whitespace()) {
+        return Err(Refusal("it climbs with a part of dots; give a path inside of the folder"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Refusal("it has control characters"));
+    }
+    if kind == Kind::Name {
+        check_name_view(text)?;
+    }
+    if view.folded {
+        return Ok(());
+    }
+    check_hidden(text)?;
+    if text.trim() != text {
+        return Err(Refusal("it begins or ends with a blank"));
+    }
+    match kind {
+        Kind::Segment if text.contains(['?', '#', ';', '@']) => {
+            Err(Refusal("it has a character that structures URLs (`?`, `#`, `;`, `@`)"))
+        }
+        Kind::Name if text.contains(['<', '>', ':', '"', '|', '?', '*']) => {
+            Err(Refusal("it has a character that Windows refuses (`<>:\"|?*`)"))
+        }
+        Kind::Name if text.ends_with('.') => Err(Refusal("it ends with a dot, which Windows strips")),
+        Kind::Name => check_literal_name(text),
+        Kind::Segment => Ok(()),
+    }
+}
+
+/// Rules for names on disk that hold for folded readings too.
+fn check_name_view(text: &str) -> Result<(), Refusal> {
+    if text.starts_with('.') {
+        return Err(Refusal("it begins with a dot, so it would be hidden"));
+    }
+    let stem = text.split('.').next().unwrap_or_default().trim_end().to_uppercase();
+    if is_device(&stem) {
+        return Err(Refusal("it is a device name on Windows"));
+    }
+    Ok(())
+}
+
+fn is_device(stem: &str) -> bool {
+    if matches!(stem, "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$") {
+        return true;
+    }
+    let Some(number) = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT")) else { return false };
+    let mut digits = number.chars();
+    matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+}
+
+/// Invisible and direction-changing characters; joiners only where they join letters that need them.
+fn check_hidden(text: &str) -> Result<(), Refusal> {
+    let refused = Refusal("it has invisible or direction-changing characters");
+    let mut before = 'a';
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let joins = matches!(character, '\u{200c}' | '\u{200d}')
+            && !before.is_ascii()
+            && characters.peek().is_some_and(|next| !next.is_ascii());
+        if display::is_hidden(character) && !joins {
+            return Err(refused);
+        }
+        let private = matches!(character, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}');
+        if private {
+            return Err(Refusal("it has characters without a meaning (private use)"));
+        }
+        before = character;
+    }
+    Ok(())
+}
+
+/// Rules about the text as given, not about what it decodes to.
+fn check_text(raw: &str) -> Result<(), Refusal> {
+    if raw.is_ascii() {
+        return Ok(());
+    }
+    let mut marks = 0;
+    for character in raw.chars() {
+        marks = if is_combining_mark(character) { marks + 1 } else { 0 };
+        if marks > MOST_MARKS {
+            return Err(Refusal("it piles up combining marks"));
+        }
+    }
+    if has_composed(raw) && has_uncomposed(raw) {
+        return Err(Refusal("it mixes composed and decomposed characters, so two names would look the same"));
+    }
+    Ok(())
+}
+
+/// True where a character stands for a base and its marks that could be written apart, as keyboards write it.
+fn has_composed(raw: &str) -> bool {
+    raw.chars().any(|character| {
+        let apart = std::iter::once(character).nfd().count() > 1;
+        apart && std::iter::once(character).nfc().eq(std::iter::once(character))
+    })
+}
+
+/// True where a base and a mark stand apart that have a character of their own. Marks in another order than the
+/// canonical one, and characters that are always written apart, are no such pair.
+fn has_uncomposed(raw: &str) -> bool {
+    let mut before = None;
+    raw.chars().any(|character| {
+        let pair = before.is_some_and(|before| compose(before, character).is_some());
+        before = Some(character);
+        pair && is_combining_mark(character)
+    })
+}
+
+/// What a shell, `expanduser` or an option parser downstream would act upon.
+fn check_literal_name(raw: &str) -> Result<(), Refusal> {
+    if raw.starts_with('-') {
+        return Err(Refusal("it begins with `-`, which programs read as an option"));
+    }
+    if raw.starts_with('~') {
+        return Err(Refusal("it begins with `~`, which programs read as a home folder"));
+    }
+    if raw.contains('`') || raw.contains("$(") || raw.contains("${") {
+        return Err(Refusal("it has shell substitution characters"));
+    }
+    let expands = raw.match_indices('$').any(|(at, _)| {
+        raw.get(at + 1..)
+            .and_then(|rest| rest.chars().next())
+            .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    });
+    if expands || names_windows_variable(raw) {
+        return Err(Refusal("it has an environment variable"));
+    }
+    Ok(())
+}
+
+/// Variables that every Windows has. Other names in small letters may stand between two percent signs by chance.
+const WINDOWS_VARIABLES: [&str; 16] = [
+    "systemroot",
+    "systemdrive",
+    "windir",
+    "temp",
+    "tmp",
+    "path",
+    "comspec",
+    "username",
+    "userprofile",
+    "homepath",
+    "homedrive",
+    "appdata",
+    "localappdata",
+    "programdata",
+    "programfiles",
+    "public",
+];
+
+/// True for `%TEMP%` and the like. A sign that two hexadecimal digits follow is an escape and ends no name.
+fn names_windows_variable(raw: &str) -> bool {
+    let escapes = |rest: &str| rest.get(..2).is_some_and(|code| code.bytes().all(|b| b.is_ascii_hexdigit()));
+    let signs: Vec<usize> = raw
+        .match_indices('%')
+        .filter(|(at, _)| !escapes(raw.get(at + 1..).unwrap_or_default()))
+        .map(|(at, _)| at)
+        .collect();
+    signs.windows(2).any(|pair| {
+        let [start, end] = pair else { return false };
+        let name = raw.get(start + 1..*end).unwrap_or_default();
+        let capitals = name.len() > 1
+            && name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        capitals || WINDOWS_VARIABLES.iter().any(|known| name.eq_ignore_ascii_case(known))
+    })
+}

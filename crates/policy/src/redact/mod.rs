@@ -1,0 +1,26 @@
+//! Secrets out of records and messages: the key stays, the value goes.
+//!
+//! Found by the name of a key (whole words, so `max_tokens` stays), by the shape of a value, and inside URLs,
+//! headers, command lines, and JSON or form text in strings.
+
+mod clues;
+mod disguise;
+mod keys;
+mod shapes;
+#[cfg(test)]
+mod tests;
+mod text;
+mod urls;
+mod value;
+
+pub use keys::{is_secret_key, is_vendor, words};
+pub(crate) use shapes::has_credential;
+pub(crate) use text::named_values;
+pub use text::redact_text;
+pub(crate) use urls::percent_decoded;
+pub use value::redact;
+
+/// What stands in a secret's place.
+pub const REDACTED: &str = "[redacted]";
+/// How often text inside text (JSON in a string, a URL in a URL) is opened.
+const MOST_NESTING: usize = 3;

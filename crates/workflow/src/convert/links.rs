@@ -1,0 +1,329 @@
+//! Where an input's value comes from: through reroutes, bypassed nodes, into and out of subgraphs.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::{
+    expand::{Expanded, FlatNode},
+    loaded::SUBGRAPH_INPUT,
+    model::{NodeKind, NodeModel},
+};
+use crate::{Error, Result};
+
+/// What an input receives.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Nothing: the socket is absent, a widget keeps its value.
+    Nothing,
+    /// The value of a promoted widget; `None` is `undefined`.
+    Widget(Option<Value>),
+    /// Another node's output.
+    Output { node: usize, slot: i64 },
+}
+
+/// A place on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    Input { node: usize, slot: usize },
+    Output { node: usize, slot: i64 },
+}
+
+/// Follows links. It remembers where ways led and counts its steps, so that no file takes more than linear time.
+pub(super) struct Resolver<'x, 'l, 'a> {
+    expanded: &'x Expanded<'l, 'a>,
+    steps_left: usize,
+    known: Known<'l>,
+}
+
+impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
+    /// A resolver for one conversion.
+    pub(super) fn new(expanded: &'x Expanded<'l, 'a>) -> Self {
+        Self { expanded, steps_left: 500_000 + 50 * expanded.nodes.len(), known: Known::default() }
+    }
+
+    /// What the input at `slot` of `node` receives.
+    pub(super) fn source(&mut self, node: usize, slot: usize) -> Result<Source> {
+        let mut place = Place::Input { node, slot };
+        let mut asked_type: Option<&'l str> = None;
+        let mut walk = Walk::default();
+        loop {
+            let (at, flat, model) = self.enter(place)?;
+            walk.crossed |= matches!(model.kind, NodeKind::Instance(_));
+            if let (Place::Output { slot, .. }, false) = (place, walk.crossed) {
+                let asked = asked_type.unwrap_or_default();
+                if let Some(end) = self.known.end(at, slot, asked) {
+                    self.known.remember(walk, end);
+                    return Ok(Source::from_end(end));
+                }
+                walk.trail.push((at, slot, asked));
+            }
+            if !walk.first_visit(flat, place) {
+                return walk.circle(flat);
+            }
+            let step = match place {
+                Place::Input { slot, .. } => self.through_input(flat, model, slot, &mut asked_type)?,
+                Place::Output { slot, .. } if model.ui.mode == 4 => {
+                    walk.bypasses = walk.trail.len();
+                    walk.bypassed = true;
+                    let input = self.bypass_slot(flat, model, slot, asked_type.unwrap_or_default())?;
+                    asked_type = None;
+                    input.map_or(Step::End(Source::Nothing), |slot| Step::Go(Place::Input { node: at, slot }))
+                }
+                Place::Output { slot, .. } => self.through_output(at, flat, model, slot)?,
+            };
+            match step {
+                Step::Go(next) => place = next,
+                Step::End(source) => {
+                    match &source {
+                        Source::Nothing => self.known.remember(walk, None),
+                        Source::Output { node, slot } => self.known.remember(walk, Some((*node, *slot))),
+                        Source::Widget(_) => {}
+                    }
+                    return Ok(source);
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, place: Place) -> Result<(usize, &'x FlatNode, &'l NodeModel<'a>)> {
+        let (Place::Input { node, .. } | Place::Output { node, .. }) = place;
+        let flat = self.expanded.nodes.get(node).ok_or_else(|| Error::new("a link leads nowhere"))?;
+        let model = self.expanded.model(flat).ok_or_else(|| Error::new("a link leads nowhere"))?;
+        self.steps_left = self.steps_left.checked_sub(1).ok_or_else(|| {
+            Error::new("the links pass through too many reroutes and bypassed nodes")
+                .node(&flat.id)
+                .hint("remove reroutes and bypassed nodes")
+        })?;
+        Ok((node, flat, model))
+    }
+
+    fn through_input(
+        &self,
+        flat: &'x FlatNode,
+        model: &'l NodeModel<'a>,
+        slot: usize,
+        asked_type: &mut Option<&'l str>,
+    ) -> Result<Step> {
+        let broken = |what: &str, input: &str| {
+            Error::new(format!("input `{input}` of node `{}`: {what}", flat.id))
+                .node(&flat.id)
+                .hint("the editor cannot run this file either; open it, connect the input again and save")
+        };
+        let Some(input) = model.inputs.get(slot) else {
+            return Err(broken("there is no such input", &slot.to_string()));
+        };
+        let Some(link_id) = &input.link else { return Ok(Step::End(Source::Nothing)) };
+        let level = self.expanded.level(flat).ok_or_else(|| Error::new("a link leads nowhere"))?;
+        let Some(link) = level.ui.links.get(link_id) else {
+            let hint = if level.ui.links_unread {
+                "its link is not among those that the file's version reads: version 0.4 has lists, others objects"
+            } else {
+                "its link is not among the workflow's links"
+            };
+            return Err(broken(hint, &input.name));
+        };
+        if let (Some(parent), SUBGRAPH_INPUT) = (flat.parent, link.origin_id.as_str()) {
+            let outer = self.expanded.nodes.get(parent);
+            let outer = outer.and_then(|flat| self.expanded.model(flat));
+            let port = link.origin_slot.and_then(|slot| usize::try_from(slot).ok());
+            let Some((port, slot)) = port.and_then(|port| Some((port, outer?.inputs.get(port)?))) else {
+                return Err(broken("the subgraph has no such input", &input.name));
+            };
+            if slot.link.is_some() {
+                *asked_type = None;
+                return Ok(Step::Go(Place::Input { node: parent, slot: port }));
+            }
+            let widget = slot.widget.as_deref().and_then(|name| outer?.widget(name));
+            return Ok(Step::End(match widget {
+                Some((_, widget)) => Source::Widget(widget.value.clone()),
+                None => Source::Nothing,
+            }));
+        }
+        let Some((origin, _)) = level.ui.find(&link.origin_id) else {
+            return Err(broken("the node its link comes from does not exist", &input.name));
+        };
+        let Some(slot) = link.origin_slot else {
+            return Err(broken("its link names no output of the node it comes from", &input.name));
+        };
+        asked_type.get_or_insert(&input.ty);
+        Ok(Step::Go(Place::Output { node: self.expanded.sibling(flat, origin), slot }))
+    }
+
+    fn through_output(
+        &self,
+        at: usize,
+        flat: &FlatNode,
+        model: &'l NodeModel<'a>,
+        slot: i64,
+    ) -> Result<Step> {
+        match model.kind {
+            NodeKind::Class(_) | NodeKind::Missing => Ok(Step::End(Source::Output { node: at, slot })),
+            NodeKind::Instance(level) => self.inside_instance(flat, level, slot),
+            NodeKind::Reroute | NodeKind::Primitive | NodeKind::Note => {
+                let input = usize::try_from(slot).ok();
+                let link = input.and_then(|slot| model.inputs.get(slot)).and_then(|slot| slot.link.as_ref());
+                let known =
+                    link.zip(self.expanded.level(flat)).is_some_and(|(l, g)| g.ui.links.contains_key(l));
+                Ok(match input {
+                    Some(slot) if known => Step::Go(Place::Input { node: at, slot }),
+                    _ => Step::End(Source::Nothing),
+                })
+            }
+        }
+    }
+
+    fn inside_instance(&self, flat: &FlatNode, level: usize, slot: i64) -> Result<Step> {
+        let inner = self.expanded.loaded.levels.get(level);
+        let port = usize::try_from(slot).ok();
+        let port = port.and_then(|port| inner?.subgraph?.outputs.get(port));
+        let (Some(inner), Some(port)) = (inner, port) else {
+            return Err(Error::new(format!("the subgraph at node `{}` has no output {slot}", flat.id))
+                .node(&flat.id)
+                .hint("connect the output again in the editor and save"));
+        };
+        let Some(link) = port.links.iter().find_map(|link| inner.ui.links.get(link)) else {
+            return Ok(Step::End(Source::Nothing));
+        };
+        let origin = inner.ui.find(&link.origin_id).zip(link.origin_slot);
+        let Some(((node, _), slot)) = origin else {
+            return Err(Error::new(format!(
+                "output `{}` of the subgraph at node `{}` comes straight from one of its inputs",
+                port.name, flat.id
+            ))
+            .node(&flat.id)
+            .hint("the editor cannot run this either; put a node between the input and the output"));
+        };
+        Ok(Step::Go(Place::Output { node: flat.inside + node, slot }))
+    }
+
+    /// Which input a bypassed node passes on: the same slot if it fits, else the first of the asked type.
+    fn bypass_slot(
+        &mut self,
+        flat: &FlatNode,
+        model: &NodeModel<'_>,
+        slot: i64,
+        asked: &str,
+    ) -> Result<Option<usize>> {
+        let same = usize::try_from(slot).ok();
+        if asked == "*" || asked.is_empty() {
+            return Ok(Some(same.filter(|slot| *slot < model.inputs.len()).unwrap_or(0)));
+        }
+        let Some((same, given)) = same.and_then(|slot| Some((slot, model.outputs.get(slot)?))) else {
+            return Err(Error::new(format!("the bypassed node `{}` has no output {slot}", flat.id))
+                .node(&flat.id)
+                .hint("the editor cannot run this either; connect the output again and save"));
+        };
+        self.steps_left = self.steps_left.saturating_sub(model.inputs.len());
+        let fits = |ty: &str| compatible(ty, given) && compatible(ty, asked);
+        if model.inputs.get(same).is_some_and(|input| fits(&input.ty)) {
+            return Ok(Some(same));
+        }
+        let exact = model.inputs.iter().position(|input| input.ty == asked);
+        Ok(exact.or_else(|| model.inputs.iter().position(|input| fits(&input.ty))))
+    }
+}
+
+enum Step {
+    Go(Place),
+    End(Source),
+}
+
+/// Where a way ended: an output, or nothing.
+type End = Option<(usize, i64)>;
+
+impl Source {
+    fn from_end(end: End) -> Self {
+        end.map_or(Self::Nothing, |(node, slot)| Self::Output { node, slot })
+    }
+}
+
+/// Ways that were followed to their end before.
+#[derive(Debug, Default)]
+struct Known<'l> {
+    /// Through reroutes alone: whatever is asked for comes from there.
+    plain: HashMap<(usize, i64), End>,
+    /// Through bypassed nodes: it depends on the type asked for.
+    typed: HashMap<(usize, i64, &'l str), End>,
+}
+
+impl<'l> Known<'l> {
+    fn end(&self, node: usize, slot: i64, asked: &'l str) -> Option<End> {
+        self.plain.get(&(node, slot)).or_else(|| self.typed.get(&(node, slot, asked))).copied()
+    }
+
+    /// Keeps the outputs that a walk passed. Walks through subgraphs are not kept: whether one is a circle
+    /// depends on where it began.
+    fn remember(&mut self, walk: Walk<'l>, end: End) {
+        if walk.crossed {
+            return;
+        }
+        for (at, (node, slot, asked)) in walk.trail.into_iter().enumerate() {
+            if at < walk.bypasses {
+                self.typed.insert((node, slot, asked), end);
+            } else {
+                self.plain.insert((node, slot), end);
+            }
+        }
+    }
+}
+
+/// The places of one walk. A node of a subgraph is the same place in every instance, as in the editor.
+#[derive(Debug, Default)]
+struct Walk<'l> {
+    /// The first few places; most walks are this short.
+    few: Vec<Visit>,
+    many: HashSet<Visit>,
+    /// The outputs passed, with the type asked for.
+    trail: Vec<(usize, i64, &'l str)>,
+    /// How many outputs of the trail lie at or before the last bypassed node.
+    bypasses: usize,
+    bypassed: bool,
+    /// True once the walk went into or out of a subgraph.
+    crossed: bool,
+}
+
+/// Level, node of the level, and the slot there.
+type Visit = (usize, usize, Place);
+
+impl Walk<'_> {
+    fn first_visit(&mut self, flat: &FlatNode, place: Place) -> bool {
+        let anywhere = match place {
+            Place::Input { slot, .. } => Place::Input { node: 0, slot },
+            Place::Output { slot, .. } => Place::Output { node: 0, slot },
+        };
+        let visit = (flat.level, flat.node, anywhere);
+        if self.few.contains(&visit) {
+            return false;
+        }
+        if self.few.len() < 12 {
+            self.few.push(visit);
+            return true;
+        }
+        self.many.insert(visit)
+    }
+
+    /// A circle of reroutes carries nothing; one with bypassed nodes stops the editor.
+    fn circle(&self, flat: &FlatNode) -> Result<Source> {
+        if self.bypassed || self.crossed {
+            return Err(Error::new(format!("the links through node `{}` come back to themselves", flat.id))
+                .node(&flat.id)
+                .hint("the editor cannot run this either; disconnect one of the bypassed nodes"));
+        }
+        Ok(Source::Nothing)
+    }
+}
+
+/// True when a link may join the two types: equal but for case, a shared one of two lists, or any.
+fn compatible(one: &str, other: &str) -> bool {
+    let any = |ty: &str| ty.is_empty() || ty == "*";
+    if any(one) || any(other) || one == other {
+        return true;
+    }
+    if !one.contains(',') && !other.contains(',') {
+        return one.eq_ignore_ascii_case(other);
+    }
+    let parts: HashSet<String> = one.split(',').map(str::to_ascii_lowercase).collect();
+    parts.iter().any(|part| any(part))
+        || other.split(',').any(|ty| any(ty) || parts.contains(&ty.to_ascii_lowercase()))
+}

@@ -1,0 +1,33 @@
+//! Between the editor's format and the API format, as ComfyUI's own editor does it.
+//!
+//! [`to_api`] loads the workflow as the editor would (`loaded`, `model`, `widgets`, `promoted`), lets primitives
+//! and promoted widgets write (`primitive`, `sync`), expands subgraphs (`expand`), follows links (`links`) and
+//! writes the result (`emit`, `text`). [`to_ui`] goes the other way.
+
+mod api;
+mod drawing;
+mod emit;
+mod expand;
+mod group_nodes;
+mod links;
+mod loaded;
+mod model;
+mod moment;
+mod number;
+mod primitive;
+mod promoted;
+mod renames;
+mod report;
+mod shared_text;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod text;
+mod ui;
+mod widgets;
+
+pub use api::{found_to_api, to_api, to_api_at};
+pub use moment::Moment;
+pub(crate) use number::{integral, js_text};
+pub use report::{Converted, Remark, Report};
+pub use ui::{Drawn, to_ui};

@@ -1,0 +1,314 @@
+//! One node as the editor has it after loading: its slots, its widgets, and what kind it is.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{
+    Report, renames,
+    widgets::{Widget, WidgetKind, companions, is_forced, is_media_upload, is_widget},
+};
+use crate::{
+    convert::Remark,
+    object_info::{Dynamic, InputSpec, NodeClass},
+    ui::{LinkId, UiNode},
+};
+
+/// What a node is to the converter.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum NodeKind<'a> {
+    /// A class of the server: it is sent.
+    Class(&'a NodeClass),
+    /// Passes its input through.
+    Reroute,
+    /// Writes its value into widgets.
+    Primitive,
+    /// Text for people.
+    Note,
+    /// A use of a subgraph; the index is among all graphs.
+    Instance(usize),
+    /// A class the server does not have.
+    Missing,
+}
+
+impl NodeKind<'_> {
+    /// True for nodes that exist in the editor only.
+    pub(super) fn is_virtual(self) -> bool {
+        matches!(self, Self::Reroute | Self::Primitive | Self::Note | Self::Instance(_))
+    }
+}
+
+/// An input slot.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    pub(super) name: String,
+    pub(super) ty: String,
+    pub(super) link: Option<LinkId>,
+    /// The widget it can replace.
+    pub(super) widget: Option<String>,
+}
+
+/// One node after loading.
+#[derive(Debug, Clone)]
+pub(super) struct NodeModel<'a> {
+    pub(super) ui: &'a UiNode,
+    pub(super) class_type: &'a str,
+    pub(super) kind: NodeKind<'a>,
+    pub(super) inputs: Vec<Slot>,
+    pub(super) outputs: Vec<String>,
+    pub(super) widgets: Vec<Widget<'a>>,
+}
+
+impl<'a> NodeModel<'a> {
+    /// A node that is not of a class: its slots are the file's.
+    pub(super) fn plain(ui: &'a UiNode, kind: NodeKind<'a>) -> Self {
+        Self {
+            ui,
+            class_type: renames::current_class(&ui.class_type),
+            kind,
+            inputs: ui.inputs.iter().map(slot_of_file).collect(),
+            outputs: ui.outputs.iter().map(|output| output.ty.clone()).collect(),
+            widgets: Vec::new(),
+        }
+    }
+
+    /// A node of a class, made fresh and then filled from the file.
+    pub(super) fn of_class(ui: &'a UiNode, class: &'a NodeClass, report: &mut Report) -> Self {
+        let mut outputs: Vec<String> = class.outputs.iter().map(|output| output_type(&output.ty)).collect();
+        outputs.extend(ui.outputs.iter().skip(outputs.len()).map(|output| output.ty.clone()));
+        let mut model = Self {
+            ui,
+            class_type: renames::current_class(&ui.class_type),
+            kind: NodeKind::Class(class),
+            inputs: Vec::new(),
+            outputs,
+            widgets: Vec::new(),
+        };
+        for spec in &class.inputs {
+            model.add_socket(&spec.name, spec);
+        }
+        for spec in &class.inputs {
+            model.add_widget(&spec.name, spec, true);
+        }
+        model.add_upload_button(class);
+        model.merge_slots();
+        model.assign_values(class, report);
+        model.drop_orphaned_slots(report);
+        renames::sampler_names(&mut model);
+        model
+    }
+
+    fn add_socket(&mut self, name: &str, spec: &'a InputSpec) {
+        if is_widget(spec) {
+            return;
+        }
+        match &spec.dynamic {
+            Some(Dynamic::Autogrow(group)) => {
+                for (member, spec) in (0..group.min).flat_map(|ordinal| group.member(ordinal)) {
+                    self.inputs.push(socket(format!("{name}.{member}"), spec.ty.clone()));
+                }
+            }
+            Some(Dynamic::MatchType(types)) => self.inputs.push(socket(name.to_owned(), types.clone())),
+            _ => self.inputs.push(socket(name.to_owned(), spec.ty.clone())),
+        }
+    }
+
+    fn add_widget(&mut self, name: &str, spec: &'a InputSpec, fresh: bool) {
+        if !is_widget(spec) {
+            return;
+        }
+        let at = self.widgets.len();
+        let mut widget = Widget::new(name.to_owned(), spec);
+        widget.dynamic_prompts &= fresh;
+        self.widgets.push(widget);
+        self.widgets.extend(companions(name, spec).iter().map(|name| Widget::silent(name)));
+        if !spec.options.get("socketless").is_some_and(super::widgets::truthy) {
+            let slot = socket(name.to_owned(), spec.ty.clone());
+            self.inputs.push(Slot { widget: Some(name.to_owned()), ..slot });
+        }
+        if matches!(spec.dynamic, Some(Dynamic::Combo(_))) {
+            self.rebuild_choice(at, fresh);
+        }
+    }
+
+    /// The button that a file chooser brings owns a slot after all others.
+    fn add_upload_button(&mut self, class: &'a NodeClass) {
+        let Some(spec) = class.inputs.iter().find(|spec| spec.required && is_media_upload(spec)) else {
+            return;
+        };
+        if let Some(widget) = self.widgets.iter_mut().find(|widget| widget.name == spec.name) {
+            let folder = spec.options.get("image_folder").and_then(Value::as_str).map(str::to_owned);
+            widget.kind = WidgetKind::Media { default: widget.value.clone(), folder };
+        }
+        self.widgets.push(Widget::silent("upload"));
+    }
+
+    /// The class decides which slots there are and their types, the file how they are linked.
+    fn merge_slots(&mut self) {
+        let saved: HashMap<&str, _> =
+            self.ui.inputs.iter().map(|input| (input.name.as_str(), input)).collect();
+        let mut defined = std::collections::HashSet::new();
+        for slot in &mut self.inputs {
+            defined.insert(slot.name.clone());
+            if let Some(input) = saved.get(slot.name.as_str()) {
+                slot.link.clone_from(&input.link);
+            }
+        }
+        let extra = self.ui.inputs.iter().filter(|input| !defined.contains(&input.name));
+        self.inputs.extend(extra.map(slot_of_file));
+    }
+
+    /// Values are taken by position over all widgets, the silent ones included.
+    fn assign_values(&mut self, class: &'a NodeClass, report: &mut Report) {
+        let values = match &self.ui.widgets_values {
+            Value::Array(values) => without_forced(class, &self.widgets, values),
+            Value::Object(named) => return self.assign_named(class, named, report),
+            _ => return,
+        };
+        let mut values = values.into_iter();
+        let mut at = 0;
+        while at < self.widgets.len() {
+            let Some(value) = values.next() else { break };
+            self.assign(at, value);
+            at += 1;
+        }
+        let surplus = values.flatten().filter(super::widgets::truthy).count();
+        if surplus > 0 && !is_core(class) {
+            let message = format!(
+                "the file has {surplus} more values than the class has known widgets; widgets of the pack's own \
+                 editor code may shift the values"
+            );
+            report.assumed.push(Remark::on(&self.ui.id, message));
+        }
+    }
+
+    /// Values by name: node packs that save them so read them back so; the editor's own code does not.
+    fn assign_named(
+        &mut self,
+        class: &'a NodeClass,
+        named: &serde_json::Map<String, Value>,
+        report: &mut Report,
+    ) {
+        let core = is_core(class);
+        let message = if core {
+            "widgets_values is an object: the editor does not read it for this class and sends none of its values"
+        } else {
+            "widgets_values is an object: its values were taken by name, as the node's own editor code does"
+        };
+        let remark = Remark::on(&self.ui.id, message);
+        let list = if core { &mut report.dropped } else { &mut report.assumed };
+        list.push(remark);
+        let mut at = 0;
+        while let Some(widget) = self.widgets.get(at) {
+            match named.get(&widget.name) {
+                Some(value) if !core => self.assign(at, Some(value.clone())),
+                None if !core => {}
+                _ => self.assign(at, None),
+            }
+            at += 1;
+        }
+    }
+
+    /// Assigns to the widget at `at`; a dynamic combo then changes which inputs follow it.
+    pub(super) fn assign(&mut self, at: usize, value: Option<Value>) {
+        let Some(widget) = self.widgets.get_mut(at) else { return };
+        widget.set(value);
+        widget.given = true;
+        if matches!(widget.kind, WidgetKind::Dynamic(_)) {
+            self.rebuild_choice(at, false);
+        }
+    }
+
+    /// Replaces the inputs and widgets that a dynamic combo brought by those of its present choice.
+    fn rebuild_choice(&mut self, at: usize, fresh: bool) {
+        let Some(Widget { name, value, kind: WidgetKind::Dynamic(choices), .. }) = self.widgets.get(at)
+        else {
+            return;
+        };
+        let (name, choices) = (name.clone(), *choices);
+        let key = value.as_ref().and_then(Value::as_str);
+        let choice = choices.iter().find(|choice| Some(choice.key.as_str()) == key);
+        let group = format!("{name}.");
+        let before = std::mem::take(&mut self.inputs);
+        let (old, mut kept): (Vec<Slot>, Vec<Slot>) =
+            before.into_iter().partition(|slot| slot.name.starts_with(&group));
+        let mut rest = self.widgets.split_off(at + 1);
+        rest.retain(|widget| !widget.name.starts_with(&group));
+        for spec in choice.into_iter().flat_map(|choice| &choice.inputs) {
+            let full = format!("{group}{}", spec.name);
+            self.add_socket(&full, spec);
+            self.add_widget(&full, spec, fresh);
+        }
+        self.widgets.extend(rest);
+        let mut added = std::mem::take(&mut self.inputs);
+        let links: HashMap<&str, &Slot> = old.iter().map(|slot| (slot.name.as_str(), slot)).collect();
+        for slot in &mut added {
+            slot.link = links.get(slot.name.as_str()).and_then(|old| old.link.clone());
+        }
+        let place = kept.iter().position(|slot| slot.name == name).map_or(kept.len(), |at| at + 1);
+        kept.splice(place..place, added);
+        self.inputs = kept;
+    }
+
+    /// A slot that stands for a widget goes when there is no such widget.
+    fn drop_orphaned_slots(&mut self, report: &mut Report) {
+        let names: std::collections::HashSet<&str> =
+            self.widgets.iter().map(|widget| widget.name.as_str()).collect();
+        let id = &self.ui.id;
+        self.inputs.retain(|slot| {
+            let keep = slot.widget.as_deref().is_none_or(|widget| names.contains(widget));
+            if !keep && slot.link.is_some() {
+                let message = "the class has no such widget any more; the link is dropped";
+                report.dropped.push(Remark::on(id, message).input(&slot.name));
+            }
+            keep
+        });
+    }
+
+    /// The widget with this name, and where it is.
+    pub(super) fn widget(&self, name: &str) -> Option<(usize, &Widget<'a>)> {
+        self.widgets.iter().enumerate().find(|(_, widget)| widget.name == name)
+    }
+}
+
+/// True for classes that come with ComfyUI: the editor's own code is all there is for them.
+fn is_core(class: &NodeClass) -> bool {
+    class.python_module == "nodes"
+        || ["comfy_extras.", "comfy_api_nodes."].iter().any(|start| class.python_module.starts_with(start))
+}
+
+/// An output whose type follows an input starts as any.
+fn output_type(ty: &str) -> String {
+    if ty == "COMFY_MATCHTYPE_V3" { "*".to_owned() } else { ty.to_owned() }
+}
+
+fn socket(name: String, ty: String) -> Slot {
+    Slot { name, ty, link: None, widget: None }
+}
+
+fn slot_of_file(input: &crate::ui::UiInput) -> Slot {
+    Slot {
+        name: input.name.clone(),
+        ty: input.ty.clone(),
+        link: input.link.clone(),
+        widget: input.widget.clone(),
+    }
+}
+
+/// Old files saved a value for sockets that look like widgets. When the count says so, those go.
+fn without_forced(class: &NodeClass, widgets: &[Widget<'_>], values: &[Value]) -> Vec<Option<Value>> {
+    let names: std::collections::HashSet<&str> = widgets.iter().map(|widget| widget.name.as_str()).collect();
+    let counted: Vec<&InputSpec> =
+        class.inputs.iter().filter(|spec| names.contains(spec.name.as_str()) || is_forced(spec)).collect();
+    let has_control = |spec: &InputSpec| {
+        spec.options.get("control_after_generate").is_some_and(super::widgets::truthy)
+            || ["seed", "noise_seed"].contains(&spec.name.as_str())
+    };
+    let slots: usize = counted.iter().map(|spec| if has_control(spec) { 2 } else { 1 }).sum();
+    if slots != values.len() {
+        return values.iter().cloned().map(Some).collect();
+    }
+    let length = slots.max(counted.len());
+    let forced = |at: usize| counted.get(at).is_some_and(|spec| is_forced(spec));
+    (0..length).filter(|at| !forced(*at)).map(|at| values.get(at).cloned()).collect()
+}

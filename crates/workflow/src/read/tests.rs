@@ -1,0 +1,190 @@
+use std::io::Write as _;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{Source, png, read, texts::MAX_ENTRIES};
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/embedded/", $name))
+            .as_slice()
+    };
+}
+
+/// Files that a ComfyUI 0.12.2 saved, all in one run.
+fn saved_files() -> Vec<(Source, &'static [u8])> {
+    vec![
+        (Source::Png, fixture!("saved.png")),
+        (Source::Png, fixture!("animated.png")),
+        (Source::Webp, fixture!("animated.webp")),
+        (Source::Webm, fixture!("video.webm")),
+        (Source::Mp4, fixture!("video.mp4")),
+        (Source::Flac, fixture!("sound.flac")),
+        (Source::Ogg, fixture!("sound.opus")),
+        (Source::Mp3, fixture!("sound.mp3")),
+    ]
+}
+
+const PROMPT: &str = r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#;
+
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(&kind);
+    crc.update(data);
+    let mut bytes = u32::try_from(data.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend_from_slice(&kind);
+    bytes.extend_from_slice(data);
+    bytes.extend_from_slice(&crc.sum().to_be_bytes());
+    bytes
+}
+
+fn png_of(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = png::SIGNATURE.to_vec();
+    for chunk in chunks {
+        file.extend_from_slice(chunk);
+    }
+    file.extend_from_slice(&chunk(*b"IEND", b""));
+    file
+}
+
+fn text_chunk(key: &str, text: &[u8]) -> Vec<u8> {
+    chunk(*b"tEXt", &[key.as_bytes(), b"\0", text].concat())
+}
+
+fn deflated(text: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    packer.write_all(text).unwrap();
+    packer.finish().unwrap()
+}
+
+#[test]
+fn reads_both_formats_from_every_kind_of_file_that_comfyui_saves() {
+    for (source, bytes) in saved_files() {
+        let found = read(bytes).unwrap_or_else(|error| panic!("{source}: {error}"));
+        assert_eq!(found.format, source);
+        assert_eq!(found.formats(), ["prompt", "workflow"], "{source}");
+        assert_eq!(found.prompt.unwrap().len(), 11, "{source}");
+        assert_eq!(found.workflow.unwrap().as_json()["nodes"][0]["title"], "größe 漢字", "{source}");
+    }
+}
+
+#[test]
+fn reads_packed_and_international_text_chunks() {
+    let packed = deflated(PROMPT.as_bytes());
+    let chunks = [
+        chunk(*b"zTXt", &[b"prompt\0\0".as_slice(), &packed].concat()),
+        chunk(*b"iTXt", &[b"prompt\0\0\0en\0\0".as_slice(), PROMPT.as_bytes()].concat()),
+        chunk(*b"iTXt", &[b"prompt\0\x01\0en\0Aufgabe\0".as_slice(), &packed].concat()),
+    ];
+    for chunk in chunks {
+        assert_eq!(read(&png_of(&[chunk])).unwrap().prompt.unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn refuses_a_png_with_two_prompts_or_a_wrong_checksum_or_too_many_texts() {
+    let twice = png_of(&[text_chunk("prompt", b"{}"), text_chunk("prompt", b"{}")]);
+    assert!(read(&twice).unwrap_err().to_string().contains("two `prompt` entries"));
+    let mut damaged = text_chunk("prompt", PROMPT.as_bytes());
+    *damaged.last_mut().unwrap() ^= 1;
+    assert!(read(&png_of(&[damaged])).unwrap_err().to_string().contains("checksum"));
+    let many = vec![text_chunk("note", b"x"); MAX_ENTRIES + 1];
+    assert!(read(&png_of(&many)).unwrap_err().to_string().contains("text entries"));
+}
+
+#[test]
+fn stops_inflating_a_bomb() {
+    let bomb = deflated(&vec![b' '; 30_000_000]);
+    assert!(bomb.len() < 50_000);
+    let file = png_of(&[chunk(*b"zTXt", &[b"prompt\0\0".as_slice(), &bomb].concat())]);
+    assert!(read(&file).unwrap_err().to_string().contains("inflates to more"));
+}
+
+#[test]
+fn a_broken_half_becomes_a_note_and_two_broken_halves_an_error() {
+    let half =
+        png_of(&[text_chunk("prompt", PROMPT.as_bytes()), text_chunk("workflow", b"{\"nodes\": NaN}")]);
+    let found = read(&half).unwrap();
+    assert_eq!((found.formats(), found.notes.len()), (vec!["prompt"], 1));
+    assert!(read(&png_of(&[text_chunk("prompt", b"{\"a\": 1, \"a\": 2}")])).is_err());
+}
+
+#[test]
+fn reads_exif_of_a_jpeg_with_fill_bytes_and_either_byte_order() {
+    let text = format!("prompt:{PROMPT}\0");
+    let length = u32::try_from(text.len()).unwrap();
+    let tiff = [
+        b"II*\0\x08\0\0\0\x01\0\x10\x01\x02\0".as_slice(),
+        &length.to_le_bytes(),
+        &26_u32.to_le_bytes(),
+        &[0; 4],
+        text.as_bytes(),
+    ];
+    let data = [b"Exif\0\0".as_slice(), &tiff.concat()].concat();
+    let size = u16::try_from(data.len() + 2).unwrap().to_be_bytes();
+    let file = [b"\xff\xd8\xff\xff\xff\xe1".as_slice(), &size, &data, b"\xff\xd9"].concat();
+    let found = read(&file).unwrap();
+    assert_eq!((found.format, found.prompt.unwrap().len()), (Source::Jpeg, 1));
+}
+
+#[test]
+fn tells_the_text_forms_apart() {
+    let api = json!({"1": {"class_type": "X", "inputs": {}}});
+    let ui = json!({"nodes": [], "links": [], "version": 0.4});
+    let cases = [
+        (api.clone(), Source::Api, vec!["prompt"]),
+        (json!({"prompt": api, "client_id": "x"}), Source::Envelope, vec!["prompt"]),
+        (
+            json!({"prompt": api, "extra_data": {"extra_pnginfo": {"workflow": ui}}}),
+            Source::Envelope,
+            vec!["prompt", "workflow"],
+        ),
+        (json!({ "workflow": ui }), Source::Envelope, vec!["workflow"]),
+        (ui, Source::Ui, vec!["workflow"]),
+        (json!({"prompt": {"class_type": "X", "inputs": {}}}), Source::Api, vec!["prompt"]),
+    ];
+    for (value, source, formats) in cases {
+        let found = read(value.to_string().as_bytes()).unwrap();
+        assert_eq!((found.format, found.formats()), (source, formats));
+    }
+}
+
+#[test]
+fn says_what_a_file_without_a_workflow_is() {
+    let message = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
+    assert_eq!(message(&png_of(&[])), "the png file holds no workflow");
+    assert!(message(b"GIF89a\x01\x00\xff\xfe").contains("no file type that holds workflows"));
+    assert!(message(b"hello").contains("not valid JSON"));
+}
+
+proptest! {
+    #[test]
+    fn damaged_files_give_an_answer_or_an_error(
+        which in 0_usize..8,
+        cut in 0.0_f64..1.0,
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..12),
+    ) {
+        let mut bytes = saved_files()[which].1.to_vec();
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a length below 20 000")]
+        let end = (bytes.len() as f64 * cut) as usize;
+        let _ = read(&bytes);
+        let _ = read(&bytes[..end]);
+    }
+
+    #[test]
+    fn any_bytes_behind_a_known_start_give_an_answer_or_an_error(
+        start in 0_usize..9,
+        rest in proptest::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let starts: [&[u8]; 9] = [
+            png::SIGNATURE, b"RIFF\0\0\0\0WEBPEXIF", b"\xff\xd8\xff\xe1", b"\0\0\0\x08ftyp", b"\x1a\x45\xdf\xa3",
+            b"fLaC", b"OggS", b"ID3\x04\0\0", b"{",
+        ];
+        let _ = read(&[starts[start], &rest].concat());
+    }
+}

@@ -1,0 +1,97 @@
+//! The texts that a container holds, and the limits on them.
+
+use std::borrow::Cow;
+
+use crate::{Error, Result};
+
+/// The most text entries of one file.
+pub(super) const MAX_ENTRIES: usize = 64;
+/// The most bytes of one text, inflated.
+pub(super) const MAX_TEXT: usize = 4 * 1024 * 1024;
+/// The most bytes of all texts, inflated.
+pub(super) const MAX_TOTAL: usize = 16 * 1024 * 1024;
+
+/// The `prompt` and `workflow` texts of a file.
+#[derive(Debug, Default)]
+pub(super) struct Texts<'b> {
+    /// The API format, as text.
+    pub(super) prompt: Option<Cow<'b, [u8]>>,
+    /// The editor's format, as text.
+    pub(super) workflow: Option<Cow<'b, [u8]>>,
+    entries: usize,
+    total: usize,
+}
+
+impl<'b> Texts<'b> {
+    /// Counts an entry before its text is looked at.
+    pub(super) fn count(&mut self) -> Result<()> {
+        self.entries += 1;
+        if self.entries > MAX_ENTRIES {
+            return Err(too_much(&format!("more than {MAX_ENTRIES} text entries")));
+        }
+        Ok(())
+    }
+
+    /// How many bytes one more text may have.
+    pub(super) fn room(&self) -> usize {
+        MAX_TEXT.min(MAX_TOTAL - self.total.min(MAX_TOTAL))
+    }
+
+    /// Takes a text, whatever its key is; only `prompt` and `workflow` are kept.
+    pub(super) fn add(&mut self, key: &str, text: Cow<'b, [u8]>) -> Result<()> {
+        if text.len() > self.room() {
+            return Err(too_much(&format!(
+                "text of {} bytes; at most {MAX_TEXT} each and {MAX_TOTAL} together are read",
+                text.len()
+            )));
+        }
+        self.total += text.len();
+        let place = match key.to_ascii_lowercase().as_str() {
+            "prompt" => &mut self.prompt,
+            "workflow" => &mut self.workflow,
+            _ => return Ok(()),
+        };
+        if place.is_some() {
+            return Err(Error::new(format!("the file has two `{key}` entries; which one counts is open"))
+                .hint("save the file again without the second entry"));
+        }
+        *place = Some(text);
+        Ok(())
+    }
+
+    /// Takes `key:json` or `key=json`, as EXIF tags and comments hold it.
+    pub(super) fn add_pair(&mut self, pair: &'b [u8], separator: u8) -> Result<()> {
+        let Some(at) = pair.iter().take(64).position(|byte| *byte == separator) else { return Ok(()) };
+        let (key, text) = pair.split_at(at);
+        match (std::str::from_utf8(key), text.get(1..)) {
+            (Ok(key), Some(text)) => self.add(key.trim(), Cow::Borrowed(text)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same texts, independent of the file.
+    pub(super) fn into_owned(self) -> Texts<'static> {
+        let owned = |text: Option<Cow<'_, [u8]>>| text.map(|text| Cow::Owned(text.into_owned()));
+        Texts {
+            prompt: owned(self.prompt),
+            workflow: owned(self.workflow),
+            entries: self.entries,
+            total: self.total,
+        }
+    }
+
+    /// True when neither is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.prompt.is_none() && self.workflow.is_none()
+    }
+}
+
+/// A file over a limit.
+pub(super) fn too_much(what: &str) -> Error {
+    Error::new(format!("the file has {what}")).hint("export the workflow as JSON instead")
+}
+
+/// A file that is cut off or damaged.
+pub(super) fn damaged(what: &str) -> Error {
+    Error::new(format!("the {what}")).hint("the file is damaged or cut off; use the original file")
+}

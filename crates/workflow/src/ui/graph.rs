@@ -1,0 +1,137 @@
+//! The parts of a saved workflow.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use comfywarden_error::JsonObject;
+
+/// A link's id as the file has it. A number and a string are different ids.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum LinkId {
+    /// The usual form.
+    Number(String),
+    /// A quoted id.
+    Text(String),
+}
+
+/// The nodes and links of one level: the workflow itself or one subgraph definition.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UiGraph {
+    /// The nodes, in the order of the file.
+    pub(crate) nodes: Vec<UiNode>,
+    /// The links that could be read, by id; of two with one id the later stands.
+    pub(crate) links: HashMap<LinkId, UiLink>,
+    /// Where a node is, by its id as text.
+    pub(crate) by_id: HashMap<String, usize>,
+    /// True when `links` had entries that the stated version does not read.
+    pub(crate) links_unread: bool,
+    /// An id that two nodes have.
+    pub(crate) duplicate: Option<String>,
+}
+
+impl UiGraph {
+    /// The node with this id, and where it is.
+    pub(crate) fn find(&self, id: &str) -> Option<(usize, &UiNode)> {
+        let at = *self.by_id.get(id)?;
+        Some((at, self.nodes.get(at)?))
+    }
+}
+
+/// One node as saved.
+#[derive(Debug, Clone)]
+pub(crate) struct UiNode {
+    /// Its id as text.
+    pub(crate) id: String,
+    /// The class, `Reroute`, a subgraph's UUID, …
+    pub(crate) class_type: String,
+    /// 0 runs, 2 is muted, 4 is bypassed.
+    pub(crate) mode: i64,
+    /// The title, when it is not empty.
+    pub(crate) title: Option<String>,
+    /// The input slots.
+    pub(crate) inputs: Vec<UiInput>,
+    /// Types of the output slots.
+    pub(crate) outputs: Vec<UiOutput>,
+    /// `properties`.
+    pub(crate) properties: JsonObject,
+    /// `widgets_values`, `Null` when absent.
+    pub(crate) widgets_values: Value,
+}
+
+impl UiNode {
+    /// A node as the editor makes it anew.
+    pub(crate) fn blank(id: &str, class_type: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            class_type: class_type.to_owned(),
+            mode: 0,
+            title: None,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            properties: JsonObject::new(),
+            widgets_values: Value::Null,
+        }
+    }
+}
+
+/// One input slot.
+#[derive(Debug, Clone)]
+pub(crate) struct UiInput {
+    /// The input's name.
+    pub(crate) name: String,
+    /// Its type.
+    pub(crate) ty: String,
+    /// The link that ends here.
+    pub(crate) link: Option<LinkId>,
+    /// The widget it stands for.
+    pub(crate) widget: Option<String>,
+}
+
+/// One output slot.
+#[derive(Debug, Clone)]
+pub(crate) struct UiOutput {
+    /// Its type.
+    pub(crate) ty: String,
+    /// The links that start here.
+    pub(crate) links: Vec<LinkId>,
+}
+
+/// One link.
+#[derive(Debug, Clone)]
+pub(crate) struct UiLink {
+    /// The node it comes from.
+    pub(crate) origin_id: String,
+    /// Which output; `None` when the file has no number there.
+    pub(crate) origin_slot: Option<i64>,
+    /// The node it goes to.
+    pub(crate) target_id: String,
+    /// Which input, as saved.
+    pub(crate) target_slot: Option<i64>,
+}
+
+/// One subgraph definition.
+#[derive(Debug, Clone)]
+pub(crate) struct UiSubgraph {
+    /// Its UUID, the type of its instances.
+    pub(crate) id: String,
+    /// The name the user gave it.
+    pub(crate) name: String,
+    /// Its inside.
+    pub(crate) graph: UiGraph,
+    /// What instances take.
+    pub(crate) inputs: Vec<UiPort>,
+    /// What instances give.
+    pub(crate) outputs: Vec<UiPort>,
+}
+
+/// An input or output of a subgraph.
+#[derive(Debug, Clone)]
+pub(crate) struct UiPort {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its type.
+    pub(crate) ty: String,
+    /// The links on the inner side.
+    pub(crate) links: Vec<LinkId>,
+}

@@ -1,0 +1,195 @@
+//! How far a run has come: one figure over all nodes that never falls.
+
+use std::collections::HashMap;
+
+use super::{Progress, frames::NodeState};
+use comfywarden_workflow::graph::Workflow;
+
+/// The most steps of one node that count; a node may claim anything.
+const MAX_WEIGHT: f64 = 1_000.0;
+/// Graphs past this size are measured by node counts alone, to keep memory small.
+const MAX_PLANNED: usize = 500;
+
+/// The progress of one run.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    /// Class and weight by node: nodes with steps weigh as much as their steps.
+    plan: HashMap<String, (String, f64)>,
+    /// The weight of all nodes.
+    total: f64,
+    /// What part of each node is done, 0 to 1.
+    done: HashMap<String, f64>,
+    node_id: Option<String>,
+    step: Option<(u64, u64)>,
+    percent: f64,
+}
+
+impl Meter {
+    /// A meter that knows the workflow beforehand.
+    pub(crate) fn new(workflow: &Workflow) -> Self {
+        let mut meter = Self::default();
+        for (id, node) in workflow.iter() {
+            let steps = node.inputs.get("steps").and_then(serde_json::Value::as_f64).unwrap_or(1.0);
+            let weight = steps.clamp(1.0, MAX_WEIGHT);
+            meter.total += weight;
+            if workflow.len() <= MAX_PLANNED {
+                meter.plan.insert(id.as_str().to_owned(), (node.class_type.clone(), weight));
+            }
+        }
+        meter
+    }
+
+    /// The state to show.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            node_type: self.node_id.as_ref().and_then(|id| self.plan.get(id)).map(|(class, _)| class.clone()),
+            node_id: self.node_id.clone(),
+            step: self.step.map(|(step, _)| step),
+            total_steps: self.step.map(|(_, total)| total),
+            percent: self.percent,
+        }
+    }
+
+    /// True once a node ran.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.node_id.is_some()
+    }
+
+    /// These nodes are done already.
+    pub(crate) fn cached(&mut self, nodes: &[String]) {
+        for node in nodes {
+            self.done.insert(node.clone(), 1.0);
+        }
+        self.measure();
+    }
+
+    /// A node began.
+    pub(crate) fn executing(&mut self, node: &str) {
+        if self.node_id.as_deref() != Some(node) {
+            self.node_id = Some(node.to_owned());
+            self.step = None;
+        }
+    }
+
+    /// A node made a step. True when that is news.
+    pub(crate) fn step(&mut self, node: Option<&str>, value: f64, max: f64) -> bool {
+        let before = (self.node_id.clone(), self.step, self.percent.to_bits());
+        if let Some(node) = node {
+            self.executing(node);
+            self.done.insert(node.to_owned(), part(value, max));
+        }
+        self.step = Some((whole(value), whole(max)));
+        self.measure();
+        before != (self.node_id.clone(), self.step, self.percent.to_bits())
+    }
+
+    /// Takes over a `progress_state`. Gives the nodes that are newly finished.
+    pub(crate) fn states(&mut self, states: &[NodeState]) -> Vec<String> {
+        let mut finished = Vec::new();
+        for state in states {
+            let now = if state.state == "finished" { 1.0 } else { part(state.value, state.max) };
+            let before = self.done.insert(state.node_id.clone(), now);
+            if now >= 1.0 && state.state == "finished" && before.is_none_or(|part| part < 1.0) {
+                finished.push(state.node_id.clone());
+            }
+            if state.state == "running" {
+                self.executing(&state.node_id);
+                if state.max > 1.0 {
+                    self.step = Some((whole(state.value), whole(state.max)));
+                }
+            }
+        }
+        self.measure();
+        finished
+    }
+
+    /// The run is over: forgets the graph and keeps the figure.
+    pub(crate) fn finish(&mut self, succeeded: bool) {
+        if succeeded {
+            self.percent = 100.0;
+        }
+        self.plan = HashMap::new();
+        self.done = HashMap::new();
+    }
+
+    fn measure(&mut self) {
+        let weight = |node: &str| self.plan.get(node).map_or(1.0, |(_, weight)| *weight);
+        let done: f64 = self.done.iter().map(|(node, part)| weight(node) * part).sum();
+        // Nodes that a run adds by itself are not in the plan.
+        let seen: f64 = self.done.keys().map(|node| weight(node)).sum();
+        let total = self.total.max(seen);
+        if total > 0.0 {
+            self.percent = self.percent.max((done / total * 100.0).min(100.0));
+        }
+    }
+}
+
+fn part(value: f64, max: f64) -> f64 {
+    let part = value / max;
+    if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the range of exact integers"
+)]
+fn whole(value: f64) -> u64 {
+    if value.is_finite() { value.clamp(0.0, 9_007_199_254_740_992.0) as u64 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workflow() -> Workflow {
+        Workflow::from_value(&serde_json::json!({
+            "1": {"class_type": "CheckpointLoaderSimple", "inputs": {}},
+            "2": {"class_type": "KSampler", "inputs": {"steps": 8}},
+            "3": {"class_type": "SaveImage", "inputs": {}},
+        }))
+        .unwrap()
+    }
+
+    fn state(node_id: &str, value: f64, max: f64, state: &str) -> NodeState {
+        NodeState { node_id: node_id.into(), value, max, state: state.into() }
+    }
+
+    #[test]
+    fn weighs_nodes_by_their_steps_and_never_falls() {
+        let mut meter = Meter::new(&workflow());
+        assert_eq!(meter.states(&[state("1", 1.0, 1.0, "finished")]), ["1"]);
+        assert!((meter.percent - 10.0).abs() < 1e-9);
+        assert!(meter.step(Some("2"), 4.0, 8.0));
+        assert!((meter.percent - 50.0).abs() < 1e-9);
+        assert!(!meter.step(Some("2"), 4.0, 8.0));
+        meter.step(Some("2"), 1.0, 8.0);
+        assert!((meter.percent - 50.0).abs() < 1e-9);
+        let shown = meter.progress();
+        assert_eq!(
+            (shown.node_type.as_deref(), shown.step, shown.total_steps),
+            (Some("KSampler"), Some(1), Some(8))
+        );
+        meter.finish(true);
+        assert!((meter.progress().percent - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn counts_cached_nodes_as_done_and_survives_odd_figures() {
+        let mut meter = Meter::new(&workflow());
+        meter.cached(&["1".into(), "3".into()]);
+        assert!((meter.percent - 20.0).abs() < 1e-9);
+        for (value, max) in [(f64::NAN, 0.0), (5.0, 0.0), (-1.0, -1.0), (1e300, 1.0)] {
+            meter.step(Some("2"), value, max);
+            assert!((0.0..=100.0).contains(&meter.percent));
+        }
+    }
+
+    #[test]
+    fn reports_a_finished_node_once() {
+        let mut meter = Meter::default();
+        let states = [state("1", 1.0, 1.0, "finished"), state("2", 0.0, 1.0, "running")];
+        assert_eq!(meter.states(&states), ["1"]);
+        assert!(meter.states(&states).is_empty());
+    }
+}

@@ -1,0 +1,375 @@
+//! Who is calling over HTTP: the holder of a token, or the local user where no token is asked for.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
+use rmcp::transport::streamable_http_server::session::{SessionManager as _, local::LocalSessionManager};
+use secrecy::ExposeSecret;
+use subtle::{Choice, ConstantTimeEq};
+
+use super::{
+    failures::Failures,
+    jwks::Keys,
+    metadata,
+    tokens::{ENFORCE, PROFILE, Token, digest, held, name_of},
+};
+use crate::front::http::{
+    errors::{refusal, refusal_for_now},
+    sessions::Sessions,
+};
+use crate::{
+    config::{OAuth, Remote},
+    front::{
+        auth::jwt::{Expected, Holder, Refusal, looks_like_one as looks_like_token, verify as verify_token},
+        mcp::TokenView,
+    },
+    gate::{Caller, Class, signed_state::now_unix},
+    tools::View,
+};
+use comfywarden_error::{Error, Kind, Result};
+
+/// The scopes of access tokens and the classes they open.
+pub(in crate::front) const SCOPES: [(&str, Class); 5] = [
+    ("comfywarden:read", Class::Read),
+    ("comfywarden:file", Class::File),
+    ("comfywarden:workflow", Class::Workflow),
+    ("comfywarden:generation", Class::Generation),
+    ("comfywarden:admin", Class::Admin),
+];
+/// The most tokens that are remembered as good.
+const MOST_GOOD: usize = 4_096;
+
+/// What opens the door. Of configured tokens only their SHA-256 is kept.
+pub struct Access {
+    tokens: Vec<Token>,
+    oauth: Option<Door>,
+    /// Tokens that were good lately: an address that shows wrong ones does not shut out its good ones.
+    good: Mutex<HashSet<[u8; 32]>>,
+    failures: Failures,
+    sessions: Sessions,
+    session_manager: Arc<LocalSessionManager>,
+}
+
+/// Tokens of an OAuth server.
+struct Door {
+    settings: OAuth,
+    expected: Expected,
+    keys: Keys,
+}
+
+/// Attached to a request whose caller may do what the scopes of its token say.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::front) struct ByScopes;
+
+/// Who was let in, what of the catalogue the token leaves, and whether its scopes say so.
+struct Admitted {
+    caller: Caller,
+    view: View,
+    by_scopes: bool,
+}
+
+/// What becomes of a request.
+enum Judged {
+    Known(Admitted),
+    /// No token, where one is needed.
+    Nobody,
+    Wrong,
+    /// A good token without these scopes.
+    Narrow(Vec<String>),
+    /// The issuer cannot be asked for its keys.
+    Unsure,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("tokens", &self.tokens.len())
+            .field("oauth", &self.oauth.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// Reads the configured tokens, and what tokens of an OAuth server must say.
+    pub fn new(remote: &Remote) -> Result<Self> {
+        let tokens = remote.tokens.iter().map(|token| Token::read(token.expose_secret()));
+        let oauth = remote.oauth.clone().map(Door::new).transpose()?;
+        Ok(Self {
+            tokens: tokens.collect::<Result<_>>()?,
+            oauth,
+            good: Mutex::default(),
+            failures: Failures::default(),
+            sessions: Sessions::default(),
+            session_manager: Arc::default(),
+        })
+    }
+
+    /// True when a caller must show a token.
+    pub fn wants_token(&self) -> bool {
+        !self.tokens.is_empty() || self.oauth.is_some()
+    }
+
+    /// The sessions of MCP, which end here when their caller begins too many.
+    pub(in crate::front) fn session_manager(&self) -> Arc<LocalSessionManager> {
+        Arc::clone(&self.session_manager)
+    }
+
+    async fn judge(&self, token: Option<&str>) -> Judged {
+        if !self.wants_token() {
+            let (caller, view) = (Caller::local(), View::default());
+            return Judged::Known(Admitted { caller, view, by_scopes: false });
+        }
+        let Some(token) = token else { return Judged::Nobody };
+        if let Some((caller, view)) = self.configured(token) {
+            return Judged::Known(Admitted { caller, view, by_scopes: false });
+        }
+        match self.oauth.as_ref().filter(|_| looks_like_token(token)) {
+            Some(door) => door.judge(token).await,
+            None => Judged::Wrong,
+        }
+    }
+
+    /// The holder of a configured token. Compares with every token, in constant time.
+    fn configured(&self, token: &str) -> Option<(Caller, View)> {
+        let given = digest(token);
+        let matches: Vec<Choice> = self.tokens.iter().map(|known| known.digest.ct_eq(&given)).collect();
+        let mut found = None;
+        for (known, matching) in self.tokens.iter().zip(matches) {
+            if bool::from(matching) {
+                found = Some(known);
+            }
+        }
+        found.map(|known| {
+            let caller = Caller::with_classes(name_of(&given), known.classes.clone());
+            (held(caller, known.enforced), known.view)
+        })
+    }
+
+    fn was_good(&self, token: &str) -> bool {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest(token))
+    }
+
+    fn is_good(&self, token: &str) {
+        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        if good.len() >= MOST_GOOD {
+            good.clear();
+        }
+        good.insert(digest(token));
+    }
+
+    /// The challenge for a call that this caller's scopes do not reach. Names what it has as well, so that a client
+    /// which asks for exactly these scopes loses none.
+    pub(in crate::front) fn step_up(&self, caller: &Caller, class: Class) -> HeaderValue {
+        let required = self.oauth.iter().flat_map(|door| door.settings.scopes.iter().map(String::as_str));
+        let opens = |(_, opened): &&(&str, Class)| *opened == class || caller.may(*opened);
+        let mut scopes: Vec<String> = required.map(str::to_owned).collect();
+        for (scope, _) in SCOPES.iter().filter(opens) {
+            if !scopes.iter().any(|known| known == scope) {
+                scopes.push((*scope).to_owned());
+            }
+        }
+        self.challenge(Some("insufficient_scope"), &scopes)
+    }
+
+    /// Where a token comes from and where it goes. Tells nothing of the tokens that there are.
+    fn next_step(&self) -> String {
+        let mut ways = Vec::new();
+        if !self.tokens.is_empty() {
+            ways.push("a token that the operator set in `transport.remote.tokens`".to_owned());
+        }
+        if let Some(door) = &self.oauth {
+            let url = metadata::address(&door.settings).unwrap_or_else(|| metadata::WELL_KNOWN.to_owned());
+            ways.push(format!("an access token of the server that {url} names"));
+        }
+        format!("send one header `Authorization: Bearer …` with {}", ways.join(", or "))
+    }
+
+    /// The challenge of RFC 6750, with the pointer of RFC 9728 where there is an OAuth server.
+    fn challenge(&self, error: Option<&str>, scopes: &[String]) -> HeaderValue {
+        let mut parts = vec!["Bearer realm=\"comfywarden\"".to_owned()];
+        parts.extend(error.map(|error| format!("error=\"{error}\"")));
+        if let Some(door) = &self.oauth {
+            parts.extend(metadata::address(&door.settings).map(|url| format!("resource_metadata=\"{url}\"")));
+            let scopes = if scopes.is_empty() { &door.settings.scopes } else { scopes };
+            let scopes = if scopes.is_empty() { "comfywarden:read".to_owned() } else { scopes.join(" ") };
+            parts.push(format!("scope=\"{scopes}\""));
+        }
+        HeaderValue::from_str(&parts.join(", ")).unwrap_or(HeaderValue::from_static("Bearer"))
+    }
+}
+
+impl Door {
+    fn new(settings: OAuth) -> Result<Self> {
+        let expected = Expected {
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+            longest_life: Duration::from_secs(settings.longest_life_seconds),
+        };
+        let keys = Keys::at(settings.jwks_url.clone())?;
+        Ok(Self { settings, expected, keys })
+    }
+
+    async fn judge(&self, token: &str) -> Judged {
+        let Some(keys) = self.keys.current().await else { return Judged::Unsure };
+        let mut checked = verify_token(token, &keys, &self.expected, now_unix());
+        if checked == Err(Refusal::UnknownKey)
+            && let Some(keys) = self.keys.rotated().await
+        {
+            checked = verify_token(token, &keys, &self.expected, now_unix());
+        }
+        match checked {
+            Ok(holder) => self.admit(&holder),
+            Err(refusal) => {
+                tracing::debug!(%refusal, "An access token is refused.");
+                Judged::Wrong
+            }
+        }
+    }
+
+    fn admit(&self, holder: &Holder) -> Judged {
+        let has = |scope: &str| holder.scopes.iter().any(|held| held == scope);
+        let missing: Vec<String> = self.settings.scopes.iter().filter(|scope| !has(scope)).cloned().collect();
+        let classes: Vec<Class> =
+            SCOPES.iter().filter(|(scope, _)| has(scope)).map(|(_, class)| *class).collect();
+        if !missing.is_empty() {
+            return Judged::Narrow(missing);
+        }
+        if classes.is_empty() {
+            return Judged::Narrow(vec!["comfywarden:read".to_owned()]);
+        }
+        // The subject is a name that the issuer chose; its digest is as good for telling callers apart.
+        let subject = digest(&format!("{}\n{}", self.expected.issuer, holder.subject));
+        let id: String =
+            subject.iter().take(6).fold("user-".to_owned(), |id, byte| format!("{id}{byte:02x}"));
+        let profile = format!("comfywarden:{PROFILE}");
+        let profiles = holder.scopes.iter().filter_map(|scope| scope.strip_prefix(&profile));
+        // A profile that we do not know may have been meant to take away much, so nothing is left.
+        let Some(view) = profiles.map(View::parse).try_fold(View::default(), |all, one| Some(all.and(one?)))
+        else {
+            return Judged::Narrow(vec![format!("{profile}core")]);
+        };
+        let caller = held(Caller::with_classes(id, classes), has(&format!("comfywarden:{ENFORCE}")));
+        Judged::Known(Admitted { caller, view, by_scopes: true })
+    }
+}
+
+/// The token of a request. Two of them are none.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    let (scheme, token) = sent.next()?.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && sent.next().is_none()).then(|| token.trim())
+}
+
+fn challenged(status: StatusCode, challenge: HeaderValue, error: &Error) -> Response {
+    let mut response = refusal(status, error);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// Who sent a request, and whether scopes say what they may; or the answer with what is missing.
+async fn admit(
+    access: &Access,
+    address: Option<IpAddr>,
+    headers: &HeaderMap,
+) -> std::result::Result<Admitted, Response> {
+    let sent = headers.contains_key(header::AUTHORIZATION);
+    let token = bearer(headers);
+    let tried = token.filter(|_| access.wants_token());
+    if let (Some(address), Some(token)) = (address, tried)
+        && let Some(wait) = access.failures.wait(address)
+        && !access.was_good(token)
+    {
+        let error = Error::new(Kind::RateLimited, "too many wrong tokens from this address")
+            .hint("wait, then send a good token; those that were good before go on");
+        return Err(refusal_for_now(StatusCode::TOO_MANY_REQUESTS, error, wait.as_secs() + 1));
+    }
+    let admitted = match access.judge(token).await {
+        Judged::Known(admitted) => admitted,
+        Judged::Nobody | Judged::Wrong => {
+            if let Some(address) = address.filter(|_| sent) {
+                access.failures.count(address);
+            }
+            let challenge = access.challenge(sent.then_some("invalid_token"), &[]);
+            let error = Error::new(Kind::Unauthenticated, "a valid bearer token is required")
+                .hint(access.next_step());
+            return Err(challenged(StatusCode::UNAUTHORIZED, challenge, &error));
+        }
+        Judged::Narrow(missing) => {
+            let challenge = access.challenge(Some("insufficient_scope"), &missing);
+            let error = Error::denied(format!("the token lacks the scope {}", missing.join(" ")))
+                .hint("ask the authorization server for a token with this scope");
+            return Err(challenged(StatusCode::FORBIDDEN, challenge, &error));
+        }
+        Judged::Unsure => {
+            let error = Error::new(Kind::Unavailable, "the issuer of tokens does not answer")
+                .hint("try again later; the operator looks at `transport.remote.oauth.jwks_url`");
+            return Err(refusal_for_now(StatusCode::SERVICE_UNAVAILABLE, error, 30));
+        }
+    };
+    if let Some(token) = tried {
+        access.is_good(token);
+    }
+    Ok(admitted)
+}
+
+fn address(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
+}
+
+/// For what is open to everybody: no token is needed, and who shows one must show a good one all the same.
+pub(in crate::front) async fn vouch(
+    State(access): State<Arc<Access>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let sent = request.headers().contains_key(header::AUTHORIZATION);
+    if sent && let Err(refusal) = admit(&access, address(&request), request.headers()).await {
+        // A good token that opens nothing is good enough for what needs none.
+        if refusal.status() != StatusCode::FORBIDDEN {
+            return refusal;
+        }
+    }
+    next.run(request).await
+}
+
+/// Lets a request through with its caller attached, or answers with what is missing.
+pub(in crate::front) async fn identify(
+    State(access): State<Arc<Access>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let admitted = admit(&access, address(&request), request.headers()).await;
+    let Admitted { caller, view, by_scopes } = match admitted {
+        Ok(admitted) => admitted,
+        Err(refusal) => return refusal,
+    };
+    if !access.sessions.admits(request.headers(), caller.id()) {
+        let error = Error::not_found("no such session").hint("begin a new one with initialize");
+        return refusal(StatusCode::NOT_FOUND, &error);
+    }
+    let ended = (request.method() == Method::DELETE).then(|| request.headers().clone());
+    request.extensions_mut().insert(caller.clone());
+    request.extensions_mut().insert(TokenView(view));
+    if by_scopes {
+        request.extensions_mut().insert(ByScopes);
+    }
+    let response = next.run(request).await;
+    if let Some(oldest) = access.sessions.learn(response.headers(), caller.id()) {
+        access.session_manager.close_session(&oldest.into()).await.ok();
+    }
+    if let Some(headers) = ended {
+        access.sessions.forget(&headers);
+    }
+    response
+}

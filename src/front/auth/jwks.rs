@@ -1,0 +1,91 @@
+//! The public keys of the OAuth server: fetched when needed, kept, and fetched again when they rotate.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::Mutex, time::Instant};
+use url::Url;
+
+use crate::front::auth::jwt::KeySet;
+use comfywarden_error::{Error, Result};
+
+/// How long a set of keys is used without a look at the issuer.
+const FRESH: Duration = Duration::from_mins(10);
+/// How long it is used when the issuer does not answer.
+const STALE: Duration = Duration::from_hours(24);
+/// The shortest time between two looks, whatever tokens come in: strangers must not make us knock at the issuer.
+const PAUSE: Duration = Duration::from_secs(30);
+/// How long the issuer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest set of keys.
+const MOST_BYTES: usize = 256 << 10;
+
+/// The keys of one issuer.
+#[derive(Debug)]
+pub(super) struct Keys {
+    url: Url,
+    client: reqwest::Client,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    keys: Option<(Arc<KeySet>, Instant)>,
+    tried: Option<Instant>,
+}
+
+impl Keys {
+    /// Keys that are published at `url`. Nothing is fetched yet.
+    pub(super) fn at(url: Url) -> Result<Self> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(PATIENCE)
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| {
+                Error::internal("the client for the issuer's keys cannot be built").source(error)
+            })?;
+        Ok(Self { url, client, state: Mutex::default() })
+    }
+
+    /// The keys of now; `None` while they cannot be had.
+    pub(super) async fn current(&self) -> Option<Arc<KeySet>> {
+        self.get(FRESH).await
+    }
+
+    /// The keys after another look at the issuer, for a token whose key is not among those of now.
+    pub(super) async fn rotated(&self) -> Option<Arc<KeySet>> {
+        self.get(Duration::ZERO).await
+    }
+
+    /// One task fetches, the others wait for it.
+    async fn get(&self, fresh: Duration) -> Option<Arc<KeySet>> {
+        let mut state = self.state.lock().await;
+        let age = state.keys.as_ref().map(|(_, at)| at.elapsed());
+        let due = age.is_none_or(|age| age >= fresh) && state.tried.is_none_or(|at| at.elapsed() >= PAUSE);
+        if due {
+            state.tried = Some(Instant::now());
+            match self.fetch().await {
+                Ok(keys) => state.keys = Some((Arc::new(keys), Instant::now())),
+                Err(reason) => tracing::warn!(%reason, "The keys of the OAuth server cannot be fetched."),
+            }
+        }
+        state.keys.as_ref().filter(|(_, at)| at.elapsed() < STALE).map(|(keys, _)| Arc::clone(keys))
+    }
+
+    async fn fetch(&self) -> std::result::Result<KeySet, String> {
+        let mut answer = self.client.get(self.url.clone()).send().await.map_err(|error| error.to_string())?;
+        if !answer.status().is_success() {
+            return Err(format!("the answer has status {}", answer.status()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| error.to_string())? {
+            if body.len() + chunk.len() > MOST_BYTES {
+                return Err(format!("the answer is larger than {MOST_BYTES} bytes"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let keys = KeySet::parse(&body).ok_or("the answer is no key set")?;
+        if keys.is_empty() { Err("the key set holds no key for signatures".into()) } else { Ok(keys) }
+    }
+}

@@ -1,0 +1,10 @@
+//! The front doors: MCP over stdio and over Streamable HTTP.
+
+pub mod auth;
+mod encode;
+pub mod http;
+pub mod mcp;
+mod stdio;
+
+pub use mcp::Mcp;
+pub use stdio::{serve_stdio, serve_stream};

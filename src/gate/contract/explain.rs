@@ -1,0 +1,181 @@
+//! What is wrong with arguments, in words: the field, the rule, the accepted values.
+
+use jsonschema::{ValidationError, error::ValidationErrorKind as Rule};
+use serde_json::Value;
+
+use super::{Contract, integers};
+use comfywarden_error::{Error, JsonObject};
+use comfywarden_policy::{display, redact};
+use comfywarden_workflow::nearest;
+
+/// A list of accepted values up to this length is shown as it is.
+const LONGEST_LIST: usize = 400;
+/// The most names of a longer one.
+const MOST_LISTED: usize = 20;
+
+impl Contract {
+    pub(super) fn explain(&self, error: &ValidationError<'_>) -> Error {
+        let path = error.instance_path().as_str();
+        let field = if path.is_empty() { "the arguments".to_owned() } else { field_name(path) };
+        let got = shorten(error.instance());
+        let message = match error.kind() {
+            Rule::AdditionalProperties { unexpected } | Rule::UnevaluatedProperties { unexpected } => {
+                return self.unexpected(&field, path, unexpected);
+            }
+            Rule::Required { property } => return self.required(path, property.as_str().unwrap_or_default()),
+            Rule::Enum { options } => {
+                format!("{field} is {got}; {}", one_of(error.instance(), options))
+            }
+            Rule::Constant { expected_value } => format!("{field} is {got}; it must be {expected_value}"),
+            Rule::Maximum { limit } => format!("{field} is {got}; the most is {limit}"),
+            Rule::Minimum { limit } => format!("{field} is {got}; the least is {limit}"),
+            Rule::ExclusiveMaximum { limit } => format!("{field} is {got}; it must be below {limit}"),
+            Rule::ExclusiveMinimum { limit } => format!("{field} is {got}; it must be above {limit}"),
+            Rule::MaxLength { limit } => {
+                format!("{field} is too long; at most {}", count(*limit, "character"))
+            }
+            Rule::MinLength { limit: 1 } => format!("{field} must not be empty"),
+            Rule::MinLength { limit } => {
+                format!("{field} is too short; at least {}", count(*limit, "character"))
+            }
+            Rule::MaxItems { limit } => format!("{field} has too many entries; at most {limit}"),
+            Rule::MinItems { limit: 1 } | Rule::MinProperties { limit: 1 } => {
+                format!("{field} must not be empty")
+            }
+            Rule::MinItems { limit } => format!("{field} has too few entries; at least {limit}"),
+            Rule::AnyOf { .. } | Rule::OneOfNotValid { .. }
+                if let Some(forms) = integers::schema_at(&self.0.schema, path).and_then(forms) =>
+            {
+                format!("{field} is {}; it must be {forms}", shorten_value(error.instance(), 80))
+            }
+            Rule::Pattern { pattern } => format!("{field} is {got}; it must match {pattern}"),
+            _ => format!("{field}: {}", shorten_text(&error.to_string(), 200)),
+        };
+        let error = Error::invalid_input(message);
+        let place = path.trim_start_matches('/');
+        if place.is_empty() { error } else { error.detail("field", place) }
+    }
+
+    /// An argument that is not there: what it is, and the first of what it takes.
+    fn required(&self, path: &str, name: &str) -> Error {
+        let place = format!("{path}/{name}");
+        let error = Error::invalid_input(format!("{} is required", field_name(&place)))
+            .detail("field", place.trim_start_matches('/'));
+        let property = self.0.schema.get("properties").and_then(|properties| properties.get(name));
+        let Some(property) = property.filter(|_| path.is_empty()) else { return error };
+        let words = property.get("description").and_then(Value::as_str).unwrap_or_default();
+        let hint = match property.get("enum").and_then(Value::as_array) {
+            Some(options) if options.len() > MOST_SHOWN => {
+                let first: Vec<String> = options.iter().take(MOST_SHOWN).map(shorten).collect();
+                let rest = options.len() - MOST_SHOWN;
+                format!("one of {} or {rest} others; tools/list has all of them", first.join(", "))
+            }
+            Some(options) => {
+                format!("one of {}", options.iter().map(shorten).collect::<Vec<_>>().join(", "))
+            }
+            None if words.is_empty() => return error,
+            None => shorten_text(words, 200),
+        };
+        error.hint(hint)
+    }
+
+    fn unexpected(&self, field: &str, path: &str, unexpected: &[String]) -> Error {
+        let names: Vec<String> =
+            unexpected.iter().take(5).map(|name| format!("`{}`", shorten_text(name, 60))).collect();
+        let error = Error::invalid_input(format!("{field}: unknown argument {}", names.join(", ")))
+            .detail("field", unexpected.first().map_or("arguments", String::as_str));
+        let known: Vec<&str> = integers::schema_at(&self.0.schema, path)
+            .and_then(|schema| schema.get("properties"))
+            .and_then(Value::as_object)
+            .map(|properties| properties.keys().map(String::as_str).collect())
+            .unwrap_or_default();
+        if known.is_empty() {
+            return error.hint(if path.is_empty() {
+                "this tool takes no arguments"
+            } else {
+                "nothing is accepted there"
+            });
+        }
+        error.hint(format!("accepted: {}", known.join(", ")))
+    }
+}
+
+/// How many accepted values the hint about a missing argument names.
+const MOST_SHOWN: usize = 8;
+
+/// The accepted values, with the nearest first where there are many.
+fn one_of(given: &Value, options: &Value) -> String {
+    let all = options.to_string();
+    let texts: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let near = given.as_str().and_then(|given| nearest::did_you_mean(given, texts.iter().copied()));
+    let near = near.map(|near| format!("; {near}")).unwrap_or_default();
+    if all.len() <= LONGEST_LIST || texts.is_empty() {
+        return format!("it must be one of {}{near}", shorten(options));
+    }
+    let shown = shorten_text(&nearest::list(&texts, MOST_LISTED), 2 * LONGEST_LIST);
+    format!("it must be one of the listed values{near}; they are {shown}")
+}
+
+/// `1 character`, `2 characters`.
+fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// `/inputs/0/name` as `inputs[0].name`.
+fn field_name(pointer: &str) -> String {
+    let mut name = String::from("`");
+    for part in pointer.split('/').skip(1) {
+        if part.bytes().all(|b| b.is_ascii_digit()) && !part.is_empty() {
+            name.extend(["[", part, "]"]);
+        } else {
+            if name.len() > 1 {
+                name.push('.');
+            }
+            name.push_str(&part.replace("~1", "/").replace("~0", "~"));
+        }
+    }
+    name.push('`');
+    name
+}
+
+/// The forms that a value may have, in words: `an object, or a text of 2 to 100 characters`.
+fn forms(schema: &JsonObject) -> Option<String> {
+    let branches = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
+    let form = |branch: &Value| {
+        let bound = |name: &str| branch.get(name).and_then(Value::as_u64);
+        let of = |noun: &str, low: &str, high: &str| match (bound(low), bound(high)) {
+            (Some(low), Some(high)) => format!(" of {low} to {high} {noun}"),
+            (Some(low), None) => format!(" of at least {low} {noun}"),
+            (None, Some(high)) => format!(" of at most {high} {noun}"),
+            (None, None) => String::new(),
+        };
+        match branch.get("type").and_then(Value::as_str)? {
+            "object" => Some("an object".to_owned()),
+            "array" => Some(format!("a list{}", of("entries", "minItems", "maxItems"))),
+            "string" => Some(format!("a text{}", of("characters", "minLength", "maxLength"))),
+            "integer" => Some("a whole number".to_owned()),
+            "number" => Some("a number".to_owned()),
+            "boolean" => Some("true or false".to_owned()),
+            _ => None,
+        }
+    };
+    let forms: Option<Vec<String>> = branches.iter().map(form).collect();
+    forms.map(|forms| forms.join(", or "))
+}
+
+fn shorten(value: &Value) -> String {
+    shorten_value(value, 400)
+}
+
+fn shorten_value(value: &Value, most: usize) -> String {
+    shorten_text(&value.to_string(), most)
+}
+
+fn shorten_text(text: &str, most: usize) -> String {
+    let text = redact::redact_text(text);
+    let text = display::sanitize(&text);
+    if text.chars().count() <= most {
+        return text.into_owned();
+    }
+    text.chars().take(most).chain(std::iter::once('…')).collect()
+}

@@ -1,0 +1,251 @@
+//! The sealed state of a question: what was asked is what runs, for the same caller, and not for ever.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::identity::{CallId, Caller};
+use comfywarden_error::{Error, JsonObject, Result};
+
+/// What a question remembers until the answer comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedState {
+    /// The call that asked.
+    pub call_id: CallId,
+    /// Its tool.
+    pub tool: String,
+    /// Who called.
+    pub caller: String,
+    /// The digest of its arguments, see [`args_digest`].
+    pub args_digest: String,
+    /// The hash of what the user was asked about.
+    pub subject_hash: String,
+    /// The hashes of what the user agreed to in earlier rounds of the same call.
+    pub approved: Vec<String>,
+    /// The seed that was drawn, so that the approved workflow can be built again.
+    pub seed: Option<u64>,
+    /// Tells one question from another, so that each is answered once.
+    pub nonce: CallId,
+    /// When the answer comes too late, in seconds since 1970.
+    pub expires_unix: u64,
+}
+
+/// The most answered questions that are remembered at once. Each is forgotten when its question expires.
+const MOST_SPENT: usize = 65_536;
+
+/// Seals and opens [`SealedState`], with a key that lives as long as the process or that several processes share.
+pub struct Seal {
+    key: [u8; 32],
+    spent: Mutex<HashMap<CallId, u64>>,
+}
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal")
+    }
+}
+
+impl Seal {
+    /// A seal with a new random key.
+    #[expect(clippy::new_without_default, reason = "a random key is no default")]
+    pub fn new() -> Self {
+        let mut random = Sha256::new();
+        // Two random UUIDs hold 244 random bits; a crate for random bytes would add nothing.
+        random.update(uuid::Uuid::new_v4().as_bytes());
+        random.update(uuid::Uuid::new_v4().as_bytes());
+        Self { key: random.finalize().into(), spent: Mutex::default() }
+    }
+
+    /// A seal with a key made of a secret that other processes have too. Each process remembers for itself what was
+    /// answered, so an answer counts once in each.
+    pub fn shared(secret: &str) -> Self {
+        let key = Sha256::new().chain_update(b"comfywarden sealed state\0").chain_update(secret).finalize();
+        Self { key: key.into(), spent: Mutex::default() }
+    }
+
+    /// The state as opaque text.
+    pub fn seal(&self, state: &SealedState) -> String {
+        let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(state).unwrap_or_default());
+        let tag = self.mac(&payload).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
+        format!("{payload}.{}", URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// The state, if it is ours, unexpired, and made for this caller, tool and arguments.
+    pub fn open(&self, sealed: &str, caller: &Caller, tool: &str, args: &JsonObject) -> Result<SealedState> {
+        let state = self.verified(sealed).ok_or_else(|| refuse("it was not made by this server"))?;
+        if state.expires_unix <= now_unix() {
+            return Err(refuse("the question has expired"));
+        }
+        if state.caller != caller.id() || state.tool != tool {
+            return Err(refuse("it belongs to another call"));
+        }
+        if state.args_digest != args_digest(args) {
+            return Err(refuse("the arguments are not the ones the user was asked about"));
+        }
+        Ok(state)
+    }
+
+    /// What tells a question of ours from others.
+    pub(crate) fn nonce(&self, sealed: &str) -> Option<CallId> {
+        self.verified(sealed).map(|state| state.nonce)
+    }
+
+    /// Marks a question as answered. A second answer to it is refused, whoever brings it.
+    pub fn spend(&self, state: &SealedState) -> Result<()> {
+        let now = now_unix();
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        if spent.contains_key(&state.nonce) {
+            return Err(refuse("the question was answered before"));
+        }
+        if spent.len() >= MOST_SPENT {
+            spent.retain(|_, expires| *expires > now);
+        }
+        if spent.len() >= MOST_SPENT {
+            return Err(refuse("too many questions were answered within their lifetime"));
+        }
+        spent.insert(state.nonce, state.expires_unix);
+        Ok(())
+    }
+
+    fn verified(&self, sealed: &str) -> Option<SealedState> {
+        let (payload, tag) = sealed.split_once('.')?;
+        let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
+        self.mac(payload)?.verify_slice(&tag).ok()?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+
+    fn mac(&self, payload: &str) -> Option<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
+        mac.update(payload.as_bytes());
+        Some(mac)
+    }
+}
+
+/// Seconds since 1970.
+pub fn now_unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+/// A digest of arguments that does not depend on the order of their keys.
+pub fn args_digest(args: &JsonObject) -> String {
+    let mut hasher = Sha256::new();
+    feed_object(&mut hasher, args);
+    hex::encode(hasher.finalize())
+}
+
+fn feed(hasher: &mut Sha256, value: &Value) {
+    match value {
+        Value::Object(map) => feed_object(hasher, map),
+        Value::Array(items) => {
+            hasher.update(b"[");
+            for item in items {
+                feed(hasher, item);
+                hasher.update(b",");
+            }
+            hasher.update(b"]");
+        }
+        // The JSON text of a scalar is unambiguous: strings are quoted and escaped.
+        scalar => hasher.update(scalar.to_string()),
+    }
+}
+
+fn feed_object(hasher: &mut Sha256, map: &JsonObject) {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    hasher.update(b"{");
+    for (key, value) in entries {
+        hasher.update(Value::from(key.as_str()).to_string());
+        hasher.update(b":");
+        feed(hasher, value);
+        hasher.update(b",");
+    }
+    hasher.update(b"}");
+}
+
+fn refuse(why: &str) -> Error {
+    Error::denied(format!("the answer cannot be accepted: {why}"))
+        .hint("make the call again to be asked again")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn state(args: &JsonObject) -> SealedState {
+        SealedState {
+            call_id: CallId::new(),
+            tool: "comfyui_run_workflow".into(),
+            caller: "local".into(),
+            args_digest: args_digest(args),
+            subject_hash: "ab".into(),
+            approved: Vec::new(),
+            seed: Some(u64::MAX),
+            nonce: CallId::new(),
+            expires_unix: now_unix() + 60,
+        }
+    }
+
+    fn args(value: &Value) -> JsonObject {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn opens_what_it_sealed_whatever_the_order_of_the_arguments() {
+        let seal = Seal::new();
+        let state = state(&args(&json!({"a": 1, "b": {"x": 1, "y": [2]}})));
+        let sealed = seal.seal(&state);
+        let again = args(&json!({"b": {"y": [2], "x": 1}, "a": 1}));
+        assert_eq!(seal.open(&sealed, &Caller::local(), "comfyui_run_workflow", &again).unwrap(), state);
+    }
+
+    #[test]
+    fn refuses_another_caller_tool_argument_key_time_or_byte() {
+        let seal = Seal::new();
+        let given = args(&json!({"a": 1}));
+        let sealed = seal.seal(&state(&given));
+        let local = Caller::local();
+        let tool = "comfyui_run_workflow";
+        assert!(seal.open(&sealed, &Caller::with_classes("x", []), tool, &given).is_err());
+        assert!(seal.open(&sealed, &local, "comfyui_other", &given).is_err());
+        assert!(seal.open(&sealed, &local, tool, &args(&json!({"a": 2}))).is_err());
+        assert!(Seal::new().open(&sealed, &local, tool, &given).is_err());
+        let late = seal.seal(&SealedState { expires_unix: now_unix(), ..state(&given) });
+        assert!(seal.open(&late, &local, tool, &given).is_err());
+        for at in (0..sealed.len()).step_by(7) {
+            let mut forged = sealed.clone().into_bytes();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            let forged = String::from_utf8(forged).unwrap();
+            assert!(seal.open(&forged, &local, tool, &given).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn replicas_with_one_secret_open_each_others_questions() {
+        let given = args(&json!({"a": 1}));
+        let sealed = Seal::shared("one").seal(&state(&given));
+        let open = |seal: Seal| seal.open(&sealed, &Caller::local(), "comfyui_run_workflow", &given);
+        assert!(open(Seal::shared("one")).is_ok());
+        assert!(open(Seal::shared("other")).is_err());
+        assert!(open(Seal::shared("")).is_err());
+    }
+
+    #[test]
+    fn a_question_is_answered_once() {
+        let seal = Seal::new();
+        let first = state(&JsonObject::new());
+        seal.spend(&first).unwrap();
+        let error = seal.spend(&first).unwrap_err();
+        assert!(error.message().contains("answered before"), "{error}");
+        seal.spend(&state(&JsonObject::new())).unwrap();
+    }
+}

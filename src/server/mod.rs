@@ -1,9 +1,0 @@
-//! The front doors: MCP over stdio and over Streamable HTTP.
-
-mod encode;
-pub mod http;
-pub mod mcp;
-mod stdio;
-
-pub use mcp::Mcp;
-pub use stdio::{serve_stdio, serve_stream};

@@ -1,0 +1,259 @@
+//! Who submitted what: the memory behind “only your own jobs” and “your last failed job”.
+//!
+//! Callers are known by a mark that travels in the job's `extra_data`, so that a restart of either side does not
+//! make a caller lose its jobs. Everything here is bounded; the oldest goes first.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{findings::Finding, history::Listings};
+use crate::{
+    comfy::{FileType, OutputFile, OutputRef, PromptId},
+    gate::Caller,
+};
+use comfywarden_error::Kind;
+
+/// How many jobs have a known owner.
+const MOST_JOBS: usize = 20_000;
+/// How many stopped jobs are remembered.
+const MOST_STOPPED: usize = 2_000;
+/// How many files have a known maker.
+const MOST_FILES: usize = 20_000;
+/// How many callers have attempts.
+const MOST_CALLERS: usize = 256;
+/// How many attempts of one caller are kept.
+const MOST_ATTEMPTS: usize = 32;
+
+/// The name of a caller inside a job: tells callers apart and tells nothing about them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Mark(Arc<str>);
+
+impl Mark {
+    pub(crate) fn of(caller: &Caller) -> Self {
+        let digest = Sha256::new().chain_update(b"comfywarden caller\n").chain_update(caller.id()).finalize();
+        let short: u64 = digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte));
+        Self(format!("{short:016x}").into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Something a caller tried to run.
+#[derive(Debug, Clone)]
+pub(crate) enum Attempt {
+    /// ComfyUI took it.
+    Submitted(PromptId),
+    /// It never ran.
+    Refused(Arc<Refusal>),
+}
+
+/// Why a workflow never ran.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Whose a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A caller's.
+    Caller(Mark),
+    /// Somebody's who does not come through here, such as the user of ComfyUI's own page.
+    Outsider,
+}
+
+/// The owners of jobs and the attempts of callers.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    state: Mutex<State>,
+    /// The pages of history that callers are in the middle of.
+    pub(super) listings: Listings,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    owners: HashMap<PromptId, Owner>,
+    /// In the order of their arrival.
+    jobs: VecDeque<PromptId>,
+    attempts: HashMap<Mark, VecDeque<Attempt>>,
+    /// The caller that tried something last comes last.
+    callers: VecDeque<Mark>,
+    /// Jobs that were stopped through us. ComfyUI forgets those that waited, and does not say who stopped the others.
+    stopped: VecDeque<PromptId>,
+    made: HashSet<Made>,
+    /// In the order of their arrival.
+    files: VecDeque<Made>,
+}
+
+/// A file and one of those whose jobs made it: jobs out of ComfyUI's cache share the file of the first one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Made {
+    mark: Mark,
+    file_type: FileType,
+    subfolder: String,
+    filename: String,
+}
+
+impl Ledger {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// ComfyUI took a job of this caller.
+    pub(crate) fn submitted(&self, mark: &Mark, id: &PromptId) {
+        let mut state = self.lock();
+        state.own(id, Owner::Caller(mark.clone()));
+        state.attempt(mark, Attempt::Submitted(id.clone()));
+    }
+
+    /// A workflow of this caller never ran.
+    pub(crate) fn refused(&self, mark: &Mark, refusal: Refusal) {
+        self.lock().attempt(mark, Attempt::Refused(Arc::new(refusal)));
+    }
+
+    /// A job was stopped through us, waiting or running.
+    pub(crate) fn stopped(&self, id: &PromptId) {
+        let mut state = self.lock();
+        if state.stopped.len() >= MOST_STOPPED {
+            state.stopped.pop_front();
+        }
+        state.stopped.push_back(id.clone());
+    }
+
+    /// True for a job that was stopped through us.
+    pub(crate) fn was_stopped(&self, id: &PromptId) -> bool {
+        self.lock().stopped.contains(id)
+    }
+
+    /// Takes over whose job this is, as the job itself says.
+    pub(crate) fn learn(&self, id: &PromptId, mark: Option<&str>) {
+        let owner = mark.map_or(Owner::Outsider, |mark| Owner::Caller(Mark(mark.into())));
+        self.lock().own(id, owner);
+    }
+
+    /// Whose job this is, where that is known.
+    pub(crate) fn owner(&self, id: &PromptId) -> Option<Owner> {
+        self.lock().owners.get(id).cloned()
+    }
+
+    /// A job of this caller made this file.
+    pub(crate) fn note_file(&self, mark: &Mark, output: &OutputFile) {
+        let made = Made {
+            mark: mark.clone(),
+            file_type: output.file_type,
+            subfolder: output.subfolder.clone(),
+            filename: output.filename.clone(),
+        };
+        let mut state = self.lock();
+        if !output.filename.is_empty() && state.made.insert(made.clone()) {
+            state.files.push_back(made);
+            if state.files.len() > MOST_FILES
+                && let Some(oldest) = state.files.pop_front()
+            {
+                state.made.remove(&oldest);
+            }
+        }
+    }
+
+    /// True when a job of this caller is known to have made this file.
+    pub(crate) fn made(&self, mark: &Mark, file: &OutputRef) -> bool {
+        let (subfolder, filename) = (file.subfolder.as_str().to_owned(), file.filename.as_str().to_owned());
+        self.lock().made.contains(&Made { mark: mark.clone(), file_type: file.kind, subfolder, filename })
+    }
+
+    /// What this caller tried, newest first.
+    pub(crate) fn attempts(&self, mark: &Mark) -> Vec<Attempt> {
+        let state = self.lock();
+        state.attempts.get(mark).map(|attempts| attempts.iter().rev().cloned().collect()).unwrap_or_default()
+    }
+}
+
+impl State {
+    fn own(&mut self, id: &PromptId, owner: Owner) {
+        match self.owners.get(id) {
+            // A second job under the same id cannot take the first one from its owner.
+            Some(Owner::Caller(_)) => return,
+            Some(Owner::Outsider) => {
+                self.owners.insert(id.clone(), owner);
+                return;
+            }
+            None => self.owners.insert(id.clone(), owner),
+        };
+        self.jobs.push_back(id.clone());
+        if self.jobs.len() > MOST_JOBS
+            && let Some(oldest) = self.jobs.pop_front()
+        {
+            self.owners.remove(&oldest);
+        }
+    }
+
+    fn attempt(&mut self, mark: &Mark, attempt: Attempt) {
+        self.callers.retain(|known| known != mark);
+        self.callers.push_back(mark.clone());
+        if self.callers.len() > MOST_CALLERS
+            && let Some(oldest) = self.callers.pop_front()
+        {
+            self.attempts.remove(&oldest);
+        }
+        let attempts = self.attempts.entry(mark.clone()).or_default();
+        if attempts.len() >= MOST_ATTEMPTS {
+            attempts.pop_front();
+        }
+        attempts.push_back(attempt);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(id: &str) -> Mark {
+        Mark::of(&Caller::with_classes(id, []))
+    }
+
+    #[test]
+    fn a_mark_tells_callers_apart_and_nothing_about_them() {
+        let (a, b) = (caller("token-1"), caller("token-2"));
+        assert!(a != b && a == caller("token-1"));
+        assert!(a.as_str().len() == 16 && !a.as_str().contains("token"));
+    }
+
+    #[test]
+    fn attempts_are_per_caller_newest_first_and_bounded() {
+        let ledger = Ledger::default();
+        let (a, b) = (caller("a"), caller("b"));
+        let ids: Vec<PromptId> = (0..2 * MOST_ATTEMPTS).map(|_| PromptId::generate()).collect();
+        for id in &ids {
+            ledger.submitted(&a, id);
+        }
+        let attempts = ledger.attempts(&a);
+        assert_eq!(attempts.len(), MOST_ATTEMPTS);
+        assert!(matches!(attempts.first(), Some(Attempt::Submitted(id)) if Some(id) == ids.last()));
+        assert!(ledger.attempts(&b).is_empty());
+        for n in 0..MOST_CALLERS {
+            ledger.submitted(&caller(&format!("caller-{n}")), &PromptId::generate());
+        }
+        assert!(ledger.attempts(&a).is_empty(), "the oldest caller goes first");
+    }
+
+    #[test]
+    fn owners_are_bounded_and_learned_from_jobs() {
+        let ledger = Ledger::default();
+        let first = PromptId::generate();
+        ledger.learn(&first, Some(caller("a").as_str()));
+        assert_eq!(ledger.owner(&first), Some(Owner::Caller(caller("a"))));
+        for _ in 0..MOST_JOBS {
+            ledger.learn(&PromptId::generate(), None);
+        }
+        assert_eq!(ledger.owner(&first), None);
+    }
+}

@@ -1,9 +1,0 @@
-//! What the editor saves: nodes with positions, links and widget values in the order of the widgets.
-//!
-//! Only `read` and `convert` see this format. It is kept as its JSON, with an index beside it.
-
-mod graph;
-mod parse;
-
-pub(in crate::workflow) use graph::{LinkId, UiGraph, UiInput, UiNode, UiSubgraph};
-pub use parse::UiWorkflow;
