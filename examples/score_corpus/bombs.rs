@@ -15,7 +15,7 @@ use comfywarden_workflow::{Workflow, json, read::read};
 use serde::{Deserialize, Serialize};
 
 /// The most that an upload may have.
-const MOST_BYTES: usize = 50 << 20;
+const MAX_BYTES: usize = 50 << 20;
 /// What takes longer has been ended, and counts as dead.
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -152,7 +152,7 @@ fn judge(inspector: &Inspector, file: &str, kind: &str, bytes: &[u8]) -> Result<
         }
         "base64" => {
             let sent = std::str::from_utf8(bytes).map_err(|error| text(&error))?;
-            upload::decode("data", sent, MOST_BYTES).map(drop).map_err(|error| text(&error))
+            upload::decode("data", sent, MAX_BYTES).map(drop).map_err(|error| text(&error))
         }
         "mcp_message" => serde_json::from_slice::<rmcp::model::ClientJsonRpcMessage>(bytes)
             .map(drop)

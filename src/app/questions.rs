@@ -22,7 +22,7 @@ use comfywarden_error::JsonObject;
 /// How long a question to the user stays answerable.
 const LIFE_SECONDS: u64 = 600;
 /// The most questions that are watched at once. Beyond, a question still expires, without a record.
-const MOST_OPEN: usize = 10_000;
+const MAX_OPEN: usize = 10_000;
 
 /// The open questions, by what tells them apart.
 #[derive(Debug, Default)]
@@ -59,8 +59,8 @@ impl Questions {
         let over = CancellationToken::new();
         {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            if open.len() >= MOST_OPEN {
-                tracing::warn!(questions = MOST_OPEN, "Too many questions are open to watch another one.");
+            if open.len() >= MAX_OPEN {
+                tracing::warn!(questions = MAX_OPEN, "Too many questions are open to watch another one.");
                 return;
             }
             open.insert(nonce, Open { trail, over: over.clone() });

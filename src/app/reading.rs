@@ -175,7 +175,7 @@ impl App {
         };
         let mut values = close(permit, complete.await).await?;
         let total = values.len();
-        values.truncate(completion::MOST_VALUES);
+        values.truncate(completion::MAX_VALUES);
         Ok(Completion { values, total })
     }
 

@@ -19,11 +19,11 @@ use comfywarden_error::{Error, Result};
 /// How long a result is kept.
 const LIFE: Duration = Duration::from_mins(15);
 /// The largest result that is kept, in bytes.
-const LARGEST: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 /// How many results one caller has, and how many bytes they may have.
-const MOST_OF_ONE: (usize, usize) = (16, 8 << 20);
+const MAX_OF_ONE: (usize, usize) = (16, 8 << 20);
 /// The same for all callers.
-const MOST_OF_ALL: (usize, usize) = (256, 32 << 20);
+const MAX_OF_ALL: (usize, usize) = (256, 32 << 20);
 /// How many characters a piece has: less than any client we know cuts at.
 const PIECE: usize = 24_000;
 
@@ -65,7 +65,7 @@ impl Results {
 
     /// Keeps a result and gives its id; `None` when it is too large.
     fn keep(&self, owner: &str, tool: &str, body: Body) -> Option<String> {
-        if body.size() > LARGEST {
+        if body.size() > MAX_BYTES {
             return None;
         }
         let id = uuid::Uuid::new_v4().simple().to_string();
@@ -73,10 +73,10 @@ impl Results {
         let (owner, tool) = (owner.to_owned(), tool.to_owned());
         self.with(|kept| {
             kept.push_back(Kept { id: id.clone(), owner: owner.clone(), tool, body, until });
-            while exceeds(kept.iter().filter(|result| result.owner == owner), MOST_OF_ONE) {
+            while exceeds(kept.iter().filter(|result| result.owner == owner), MAX_OF_ONE) {
                 drop_oldest_of(kept, &owner);
             }
-            while exceeds(kept.iter(), MOST_OF_ALL) {
+            while exceeds(kept.iter(), MAX_OF_ALL) {
                 // Whoever has the most gives way, so that nobody can push out everybody else's.
                 let Some(heaviest) = heaviest(kept) else { break };
                 drop_oldest_of(kept, &heaviest);
@@ -237,7 +237,7 @@ mod tests {
         let id = results.keep("one", "tool", text(10)).unwrap();
         assert!(results.get("one", &id).is_some());
         assert!(results.get("other", &id).is_none());
-        assert_eq!(results.keep("one", "tool", text(LARGEST + 1)), None);
+        assert_eq!(results.keep("one", "tool", text(MAX_BYTES + 1)), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -256,15 +256,15 @@ mod tests {
         let results = Results::default();
         let other = results.keep("other", "tool", text(1)).unwrap();
         let first = results.keep("one", "tool", text(1)).unwrap();
-        for _ in 0..MOST_OF_ONE.0 {
+        for _ in 0..MAX_OF_ONE.0 {
             results.keep("one", "tool", text(1)).unwrap();
         }
         assert!(results.get("one", &first).is_none() && results.get("other", &other).is_some());
         for _ in 0..4 {
-            results.keep("one", "tool", text(LARGEST)).unwrap();
+            results.keep("one", "tool", text(MAX_BYTES)).unwrap();
         }
         let sizes: usize = results.with(|kept| kept.iter().map(|result| result.body.size()).sum());
-        assert!(sizes <= MOST_OF_ONE.1 + 1, "{sizes}");
+        assert!(sizes <= MAX_OF_ONE.1 + 1, "{sizes}");
         assert!(results.get("other", &other).is_some());
     }
 
@@ -274,7 +274,7 @@ mod tests {
         let small = results.keep("small", "tool", text(1)).unwrap();
         for caller in 0..40 {
             for _ in 0..2 {
-                results.keep(&format!("caller {caller}"), "tool", text(LARGEST)).unwrap();
+                results.keep(&format!("caller {caller}"), "tool", text(MAX_BYTES)).unwrap();
             }
         }
         for caller in 0..300 {
@@ -282,7 +282,7 @@ mod tests {
         }
         let (count, sizes) =
             results.with(|kept| (kept.len(), kept.iter().map(|result| result.body.size()).sum::<usize>()));
-        assert!(count <= MOST_OF_ALL.0 && sizes <= MOST_OF_ALL.1, "{count} {sizes}");
-        assert!(results.get("small", &small).is_some() || count == MOST_OF_ALL.0);
+        assert!(count <= MAX_OF_ALL.0 && sizes <= MAX_OF_ALL.1, "{count} {sizes}");
+        assert!(results.get("small", &small).is_some() || count == MAX_OF_ALL.0);
     }
 }

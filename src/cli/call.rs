@@ -22,7 +22,7 @@ use crate::{
 use comfywarden_error::{Error, JsonObject, Result};
 
 /// Arguments larger than the largest message of a client are refused before they are read whole.
-const LARGEST_ARGUMENTS: u64 = 96 * 1024 * 1024;
+const MAX_ARGUMENTS: u64 = 96 * 1024 * 1024;
 /// Reports that wait for the terminal.
 const REPORTS: usize = 16;
 
@@ -131,7 +131,7 @@ fn arguments(text: &str) -> Result<JsonObject> {
 
 fn limited(source: impl Read) -> std::io::Result<String> {
     let mut text = String::new();
-    source.take(LARGEST_ARGUMENTS).read_to_string(&mut text)?;
+    source.take(MAX_ARGUMENTS).read_to_string(&mut text)?;
     Ok(text)
 }
 

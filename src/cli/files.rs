@@ -15,7 +15,7 @@ use comfywarden_workflow::{
 };
 
 /// A file larger than this is no workflow that ComfyUI would take.
-const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 /// A workflow from a file.
 pub(super) struct FromFile {
@@ -69,7 +69,7 @@ fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile
 fn bytes_of(file: &Path) -> Result<Vec<u8>> {
     let unreadable =
         |error: std::io::Error| Error::not_found(format!("{}: cannot be read: {error}", file.display()));
-    if std::fs::metadata(file).map_err(unreadable)?.len() > LARGEST_FILE {
+    if std::fs::metadata(file).map_err(unreadable)?.len() > MAX_FILE {
         return Err(Error::invalid_input(format!("{}: is larger than 64 MiB", file.display())));
     }
     std::fs::read(file).map_err(unreadable)

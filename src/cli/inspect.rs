@@ -16,7 +16,7 @@ use comfywarden_policy::{Finding, Inspector, Knowledge, Severity};
 use comfywarden_workflow::read::{Source, read};
 
 /// A file larger than this is no workflow that ComfyUI would take.
-const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 pub(super) fn run(wanted: &Inspect, config: &Config) -> std::result::Result<(), Failure> {
     let inspector = Inspector::new(&config.security);
@@ -86,15 +86,15 @@ fn content(file: &Path) -> Result<Vec<u8>> {
     let unreadable = |error: std::io::Error| Error::not_found(format!("cannot be read: {error}"));
     let mut bytes = Vec::new();
     let read = if file == Path::new("-") {
-        std::io::stdin().lock().take(LARGEST_FILE + 1).read_to_end(&mut bytes)
+        std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes)
     } else {
         if !std::fs::metadata(file).map_err(unreadable)?.is_file() {
             return Err(Error::invalid_input("is no file"));
         }
-        std::fs::File::open(file).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        std::fs::File::open(file).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
     };
     read.map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST_FILE {
+    if bytes.len() as u64 > MAX_FILE {
         return Err(Error::invalid_input("is larger than 64 MiB"));
     }
     Ok(bytes)

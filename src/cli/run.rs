@@ -21,7 +21,7 @@ use crate::telemetry;
 use comfywarden_policy::{display, redact};
 
 /// More threads than this only cost memory: the work is waiting.
-const MOST_THREADS: usize = 4;
+const MAX_THREADS: usize = 4;
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
@@ -75,7 +75,7 @@ fn runtime(one_client: bool) -> std::io::Result<Runtime> {
     if one_client {
         return Builder::new_current_thread().enable_all().build();
     }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 

@@ -9,7 +9,7 @@ use std::{
 use super::{Client, QueuedTask};
 
 /// How many are remembered.
-const MOST: usize = 200;
+const MAX_ENTRIES: usize = 200;
 
 /// Who fetches the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,14 +62,14 @@ impl Client {
     /// Remembers a download.
     pub fn note_download(&self, download: NotedDownload) {
         let mut notes = self.inner.downloads.0.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.truncate(MOST - 1);
+        notes.truncate(MAX_ENTRIES - 1);
         notes.push_front(download);
     }
 
     /// Remembers a download that was asked for earlier than all that are remembered.
     pub fn note_older_download(&self, download: NotedDownload) {
         let mut notes = self.inner.downloads.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if notes.len() < MOST {
+        if notes.len() < MAX_ENTRIES {
             notes.push_back(download);
         }
     }

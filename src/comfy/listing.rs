@@ -11,11 +11,11 @@ use super::{
 };
 
 /// How many finished prompts are looked at on a server without `/api/jobs`.
-const MOST_FINISHED: u32 = 1_000;
+const MAX_FINISHED: u32 = 1_000;
 /// How many history entries are asked for at once when only their marks are wanted.
 const CHUNK: u32 = 200;
 /// ComfyUI keeps no more history than this.
-const MOST_HISTORY: u32 = 10_000;
+const MAX_HISTORY: u32 = 10_000;
 
 impl Client {
     /// Jobs in all states, a page at a time. Servers without `/api/jobs` are asked for queue and history.
@@ -31,7 +31,7 @@ impl Client {
             }
             self.inner.jobs_route.missing.store(true, Ordering::Relaxed);
         }
-        let (queue, history) = tokio::join!(self.queue(), self.history_list(MOST_FINISHED));
+        let (queue, history) = tokio::join!(self.queue(), self.history_list(MAX_FINISHED));
         let (queue, history) = (queue?, history?);
         let running = queue.running.into_iter().map(|item| Job::from_queue(item, JobStatus::InProgress));
         let pending = queue.pending.into_iter().rev().map(|item| Job::from_queue(item, JobStatus::Pending));
@@ -47,7 +47,7 @@ impl Client {
         let count = self.read_marks(&newest, &mut enough).await?;
         let mut offset = 0;
         let mut more = count == Some(CHUNK as usize);
-        while more && offset < MOST_HISTORY {
+        while more && offset < MAX_HISTORY {
             let endpoint = Endpoint::HistoryList { max_items: CHUNK, offset: Some(offset) };
             more = self.read_marks(&endpoint, &mut enough).await? == Some(CHUNK as usize);
             offset += CHUNK;

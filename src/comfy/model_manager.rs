@@ -9,7 +9,7 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{Client, Error, Result, endpoint::Endpoint, http::Answer, trim};
 
 /// The most tasks that are read.
-const MOST_TASKS: usize = 1_000;
+const MAX_TASKS: usize = 1_000;
 
 /// What was found last: model folders and where they are on the server's disk.
 type Folders = Vec<(String, Vec<String>)>;
@@ -106,7 +106,7 @@ impl Client {
         let tasks = data(self.inner.transport.get(&endpoint).await?, &endpoint)?;
         let mut tasks: Vec<DownloadTask> = serde_json::from_value(tasks)
             .map_err(|e| Error::Malformed { what: endpoint.name(), reason: e.to_string() })?;
-        tasks.truncate(MOST_TASKS);
+        tasks.truncate(MAX_TASKS);
         Ok(tasks)
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The longest that one look may take, so that a hanging server does not blind the watcher.
-const LONGEST_LOOK: Duration = Duration::from_secs(30);
+const MAX_LOOK: Duration = Duration::from_secs(30);
 
 /// What a watcher wants beside the ending.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -223,8 +223,7 @@ impl Watcher {
     }
 
     async fn look(&mut self) {
-        let looked =
-            tokio::time::timeout(LONGEST_LOOK, self.client.look(&self.id, self.over.is_some())).await;
+        let looked = tokio::time::timeout(MAX_LOOK, self.client.look(&self.id, self.over.is_some())).await;
         let now = Instant::now();
         self.last_look = Some(now);
         match looked {

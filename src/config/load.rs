@@ -13,7 +13,7 @@ use super::{AuditFail, Config, Environment, Error, Problem};
 use comfywarden_policy::settings::Mode;
 
 /// A configuration file larger than this is not one.
-const LARGEST_FILE: u64 = 1024 * 1024;
+const MAX_FILE: u64 = 1024 * 1024;
 
 /// What the command line says about the configuration.
 #[derive(Debug, Clone, Default)]
@@ -116,8 +116,8 @@ fn read(path: &Path) -> Result<(Value, String), Problem> {
     let mut text = String::new();
     // Devices and pipes have no size to look at before: what is read is bounded instead.
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LARGEST_FILE {
+    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_FILE {
         return Err(Problem::new("", format!("{} is larger than 1 MiB", path.display())));
     }
     let invalid =

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 /// Larger than this is no file that somebody wrote by hand.
-const LARGEST_YAML: usize = 256 * 1024;
+const MAX_YAML: usize = 256 * 1024;
 
 /// Reads YAML as JSON data. The error is a fragment that says what is wrong and where.
 pub fn read_yaml(text: &str) -> Result<Value, String> {
-    if text.len() > LARGEST_YAML {
-        return Err(format!("is larger than {} KiB", LARGEST_YAML / 1024));
+    if text.len() > MAX_YAML {
+        return Err(format!("is larger than {} KiB", MAX_YAML / 1024));
     }
     // By way of YAML's own data: there a key that comes twice is an error.
     let read: Result<serde_yaml::Value, _> = serde_yaml::from_str(text);
@@ -28,7 +28,7 @@ mod tests {
         );
         assert!(read_yaml("a: [1").unwrap_err().starts_with("is not valid YAML"));
         assert!(read_yaml("a: 1\na: 2").is_err(), "a key that comes twice is a mistake");
-        assert!(read_yaml(&"a".repeat(LARGEST_YAML + 1)).unwrap_err().contains("256 KiB"));
+        assert!(read_yaml(&"a".repeat(MAX_YAML + 1)).unwrap_err().contains("256 KiB"));
     }
 
     #[test]

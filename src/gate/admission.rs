@@ -21,11 +21,11 @@ use comfywarden_error::{Error, JsonObject, Result};
 
 const MIB: usize = 1 << 20;
 /// The most that arguments without a workflow or a file may have.
-const MOST_PLAIN_BYTES: usize = MIB;
+const MAX_PLAIN_BYTES: usize = MIB;
 /// The most that arguments with a workflow may have.
-const MOST_WORKFLOW_BYTES: usize = 10 * MIB;
+const MAX_WORKFLOW_BYTES: usize = 10 * MIB;
 /// How deep arguments may nest.
-const MOST_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 /// Admits calls: size, access, schema, rate, audit, in this order.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Gate {
             .into_owned();
         let trail = Trail::new(&self.audit, caller, call_id, shown.as_str().into(), None);
         let error = unknown(&shown, known);
-        let within = measure_object(args).bytes <= MOST_PLAIN_BYTES;
+        let within = measure_object(args).bytes <= MAX_PLAIN_BYTES;
         let summary = within.then(|| arguments::summarise(args, self.audit.privacy()));
         // The caller is refused either way; a failing log is counted and reported by the log itself.
         let _ = self.audit.append(trail.record("called").field("arguments", summary)).await;
@@ -168,11 +168,11 @@ impl Gate {
             )
         } else if contract.takes("workflow") || contract.takes("workflow_a") {
             (
-                MOST_WORKFLOW_BYTES,
+                MAX_WORKFLOW_BYTES,
                 "send less: no setting raises this, and a workflow of that size holds data as text",
             )
         } else {
-            (MOST_PLAIN_BYTES, "send less: no setting raises this")
+            (MAX_PLAIN_BYTES, "send less: no setting raises this")
         };
         if self.most_message_bytes < most {
             (most, hint) =
@@ -187,10 +187,10 @@ impl Gate {
             );
             return Err(Error::invalid_input(message).hint(hint).detail("most_bytes", most));
         }
-        if extent.depth > MOST_DEPTH {
-            return Err(Error::invalid_input(format!("the arguments nest deeper than {MOST_DEPTH} levels"))
+        if extent.depth > MAX_DEPTH {
+            return Err(Error::invalid_input(format!("the arguments nest deeper than {MAX_DEPTH} levels"))
                 .hint("flatten them")
-                .detail("most_depth", MOST_DEPTH));
+                .detail("most_depth", MAX_DEPTH));
         }
         Ok(())
     }
@@ -208,7 +208,7 @@ impl Gate {
 fn measure_object(args: &JsonObject) -> super::json_size::Extent {
     let mut total = super::json_size::Extent { bytes: 2, depth: 1 };
     for (key, value) in args {
-        let extent = measure(value, MOST_DEPTH);
+        let extent = measure(value, MAX_DEPTH);
         total.bytes += key.len() + 4 + extent.bytes;
         total.depth = total.depth.max(extent.depth + 1);
     }

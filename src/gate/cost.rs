@@ -9,7 +9,7 @@ use comfywarden_workflow::Workflow;
 /// The size of a picture whose size is not known here, such as one that comes from a file.
 const ORDINARY_MEGAPIXELS: f64 = 1.0;
 /// More than any workflow does; keeps products finite.
-const MOST: f64 = 1e12;
+const MAX_COST: f64 = 1e12;
 
 /// The work of a workflow. Never below zero, always finite.
 ///
@@ -31,7 +31,7 @@ pub fn megapixel_steps(inspector: &Inspector, workflow: &Workflow) -> f64 {
         }
     }
     let least = if steps > 0.0 || largest > 0.0 { 0.0 } else { ORDINARY_MEGAPIXELS };
-    sampled.max(resized).max(least).clamp(0.0, MOST)
+    sampled.max(resized).max(least).clamp(0.0, MAX_COST)
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
                 )
             })
             .collect();
-        weighs(&Value::Object(endless), MOST);
+        weighs(&Value::Object(endless), MAX_COST);
         weighs(&json!({"1": {"class_type": "SaveImage", "inputs": {}}}), 1.0);
     }
 

@@ -18,7 +18,7 @@ use comfywarden_error::{Error, Kind, Result};
 /// How many callers' worth of calls a class admits in all.
 const CEILING_FACTOR: u32 = 4;
 /// The most buckets kept. Full ones are forgotten first: a full bucket and a new one are the same.
-const MOST_BUCKETS: usize = 4_096;
+const MAX_BUCKETS: usize = 4_096;
 
 /// All buckets.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl Limiter {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
         let key = (Arc::clone(caller), class);
-        if state.callers.len() >= MOST_BUCKETS && !state.callers.contains_key(&key) {
+        if state.callers.len() >= MAX_BUCKETS && !state.callers.contains_key(&key) {
             make_room(&mut state.callers, now);
         }
         let own = state.callers.entry(key).or_insert_with(|| Bucket::full(per_minute, now));
@@ -169,7 +169,7 @@ impl Limiter {
 
 fn make_room(buckets: &mut HashMap<(Arc<str>, Class), Bucket>, now: Instant) {
     buckets.retain(|_, bucket| !bucket.is_full_at(now));
-    if buckets.len() < MOST_BUCKETS {
+    if buckets.len() < MAX_BUCKETS {
         return;
     }
     // Nobody's bucket is full: the fullest one loses the least by starting anew.

@@ -18,7 +18,7 @@ const CREDITS_PER_DOLLAR: f64 = 211.0;
 /// How long a film is when its node does not say.
 const ORDINARY_SECONDS: f64 = 10.0;
 /// No single node costs more; a larger price is a misreading.
-const MOST_CREDITS: f64 = 1_000_000.0;
+const MAX_CREDITS: f64 = 1_000_000.0;
 
 /// What paid nodes would cost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,7 +99,7 @@ fn price(class: &str, inputs: &JsonObject, info: Option<&ObjectInfo>) -> Option<
 
 /// A price as a whole number; none for what no price can be.
 fn whole(credits: f64) -> Option<u64> {
-    let possible = credits.is_finite() && (0.0..=MOST_CREDITS).contains(&credits);
+    let possible = credits.is_finite() && (0.0..=MAX_CREDITS).contains(&credits);
     possible.then(|| format!("{credits:.0}").parse().ok()).flatten()
 }
 

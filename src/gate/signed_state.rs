@@ -39,7 +39,7 @@ pub struct SealedState {
 }
 
 /// The most answered questions that are remembered at once. Each is forgotten when its question expires.
-const MOST_SPENT: usize = 65_536;
+const MAX_SPENT: usize = 65_536;
 
 /// Seals and opens [`SealedState`], with a key that lives as long as the process or that several processes share.
 pub struct Seal {
@@ -105,10 +105,10 @@ impl Seal {
         if spent.contains_key(&state.nonce) {
             return Err(refuse("the question was answered before"));
         }
-        if spent.len() >= MOST_SPENT {
+        if spent.len() >= MAX_SPENT {
             spent.retain(|_, expires| *expires > now);
         }
-        if spent.len() >= MOST_SPENT {
+        if spent.len() >= MAX_SPENT {
             return Err(refuse("too many questions were answered within their lifetime"));
         }
         spent.insert(state.nonce, state.expires_unix);

@@ -15,7 +15,7 @@ use comfywarden_error::{Error, JsonObject};
 
 const STOP: Hints = Hints { read_only: false, destructive: true, idempotent: true, open_world: true };
 /// How many jobs one call may cancel.
-const MOST_JOBS: usize = 100;
+const MAX_JOBS: usize = 100;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -73,7 +73,7 @@ async fn cancel_job(call: Call, params: OneJob) -> Handled<Stopped> {
 #[serde(deny_unknown_fields)]
 struct CancelJobs {
     /// Ids from submit answers
-    #[schemars(length(min = 1, max = MOST_JOBS))]
+    #[schemars(length(min = 1, max = MAX_JOBS))]
     job_ids: Vec<PromptId>,
 }
 

@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// How many waiting jobs can have started, and ended, while the queue was being cleared.
-const MOST_STARTS: usize = 5;
+const MAX_STARTS: usize = 5;
 /// How many ids of removed jobs are told.
-const MOST_IDS: usize = 50;
+const MAX_IDS: usize = 50;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -107,7 +107,7 @@ async fn clear_queue(call: Call, params: ClearQueue) -> Handled<Cleared> {
     Ok(Cleared {
         result: said.join("; "),
         removed: taken.len(),
-        removed_ids: taken.iter().take(MOST_IDS).map(|id| id.as_str().to_owned()).collect(),
+        removed_ids: taken.iter().take(MAX_IDS).map(|id| id.as_str().to_owned()).collect(),
         stopped,
         still_running: after.running.len(),
         still_pending: after.pending.len(),
@@ -131,7 +131,7 @@ async fn take_out(call: &Call, pending: &[PromptId]) -> Result<Vec<PromptId>, St
     for (at, id) in pending.iter().enumerate() {
         let is_left = after.position(id).is_some() || after.is_running(id);
         // A job that started and ended in the meantime has left history behind; a job taken out has not.
-        if is_left || (at < MOST_STARTS && call.comfy.history(id).await?.is_some()) {
+        if is_left || (at < MAX_STARTS && call.comfy.history(id).await?.is_some()) {
             continue;
         }
         call.ledger.stopped(id);

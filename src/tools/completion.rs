@@ -9,9 +9,9 @@ use comfywarden_policy::{display::sanitize, path::ModelFolder};
 use comfywarden_workflow::{ObjectInfo, templates};
 
 /// The most values of one answer; the protocol allows no more.
-pub(crate) const MOST_VALUES: usize = 100;
+pub(crate) const MAX_VALUES: usize = 100;
 /// The longest value that is suggested, in bytes.
-const LONGEST: usize = 2_048;
+const MAX: usize = 2_048;
 /// How many finished jobs are looked through for their ids and files.
 const JOBS: u32 = 50;
 
@@ -138,8 +138,7 @@ pub(crate) async fn values(
 
 fn fitting(all: Vec<String>, typed: &str) -> Vec<String> {
     let typed = typed.to_lowercase();
-    let shown =
-        |value: &String| !value.is_empty() && value.len() <= LONGEST && sanitize(value) == value.as_str();
+    let shown = |value: &String| !value.is_empty() && value.len() <= MAX && sanitize(value) == value.as_str();
     let (mut begin, mut contain) = (Vec::new(), Vec::new());
     for value in all.into_iter().filter(shown) {
         let lower = value.to_lowercase();

@@ -13,9 +13,9 @@ use comfywarden_policy::display;
 /// Marks the hash of a subject, so that it can never pass for the hash of a workflow.
 const SUBJECT: &str = "subject:";
 /// The most characters of a question.
-const MOST_QUESTION: usize = 2_000;
+const MAX_QUESTION: usize = 2_000;
 /// The most questions of one call. A tool whose subject changes from round to round must come to an end.
-const MOST_ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 4;
 
 /// What is known of the user's will.
 #[derive(Debug, Default)]
@@ -98,7 +98,7 @@ impl Call {
             let message = format!("this needs the user's word, and this client cannot be asked: {question}");
             return Err(Error::denied(message).hint(otherwise).into());
         }
-        if self.consent.approved().count() >= MOST_ROUNDS {
+        if self.consent.approved().count() >= MAX_ROUNDS {
             let message = "what the user agreed to is not what would be done now";
             return Err(Error::denied(message).hint("make the call again").into());
         }
@@ -121,7 +121,7 @@ fn hash_of(tool: &str, subject: &str) -> String {
 
 /// The question on one screen, with nothing in it that acts on the screen.
 fn shown(question: &str) -> String {
-    let short: String = question.chars().take(MOST_QUESTION).collect();
+    let short: String = question.chars().take(MAX_QUESTION).collect();
     display::sanitize(&short).into_owned()
 }
 
@@ -156,6 +156,6 @@ mod tests {
     #[test]
     fn a_question_shows_what_would_act_on_the_screen() {
         assert_eq!(shown("Install \u{202e}x\u{1b}[2J?"), "Install \\u{202e}x\\x1b[2J?");
-        assert_eq!(shown(&"x".repeat(9_999)).len(), MOST_QUESTION);
+        assert_eq!(shown(&"x".repeat(9_999)).len(), MAX_QUESTION);
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 use comfywarden_error::{Error, Kind, Result};
 use comfywarden_policy::{
-    download::{Download, DownloadRules, MOST_HOPS},
+    download::{Download, DownloadRules, MAX_HOPS},
     path::ModelFolder,
     settings::Mode,
     strict_url::StrictUrl,
@@ -185,7 +185,7 @@ fn agreed(call: &Call, folder: &str, download: &Download) -> std::result::Result
 
 async fn walk(call: &Call, rules: &DownloadRules, download: &Download) -> Result<Traced> {
     let rules = FetchRules {
-        max_redirects: MOST_HOPS,
+        max_redirects: MAX_HOPS,
         hops: Hops::Download(rules.clone()),
         token: hub_token(call, download.url.host()),
         ..FetchRules::new(0, WALK)

@@ -12,7 +12,7 @@ use super::{
 use crate::comfy::{Courier, Hash, NotedDownload, QueuedTask};
 
 /// How many are kept.
-const MOST: usize = 100;
+const MAX_ENTRIES: usize = 100;
 /// The file, beside that of the defaults.
 const NAME: &str = "downloads.json";
 
@@ -89,7 +89,7 @@ impl Call {
         self.comfy.note_download(download);
         change(self.notes_file(), move |downloads| {
             downloads.insert(0, note);
-            downloads.truncate(MOST);
+            downloads.truncate(MAX_ENTRIES);
         })
         .await;
     }

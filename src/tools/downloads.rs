@@ -15,7 +15,7 @@ use comfywarden_error::{Error, Kind, Result};
 use comfywarden_policy::{display, path::ModelFolder};
 
 /// The most downloads that are shown.
-const MOST: usize = 100;
+const MAX_ENTRIES: usize = 100;
 /// How long a look waits for a hash that is being computed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -101,7 +101,7 @@ async fn get_download_tasks(call: Call, _: NoParams) -> Handled<Downloads> {
         tasks.push(unlisted(&call, download).await?);
     }
     tasks.extend(listed.iter().map(|task| read(task, &noted)));
-    tasks.truncate(MOST);
+    tasks.truncate(MAX_ENTRIES);
     for task in tasks.iter_mut().filter(|task| task.state == State::Done) {
         if let Some(download) = noted.iter().find(|download| download.id == task.id) {
             task.hash = hash_of(&call.comfy, download).await;

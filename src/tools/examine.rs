@@ -16,7 +16,7 @@ use comfywarden_workflow::{
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 
 /// How many missing classes are looked up in the registry.
-const MOST_PACKS: usize = 20;
+const MAX_PACKS: usize = 20;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -86,9 +86,9 @@ struct Summary {
 }
 
 /// The longest summary in words, in bytes: the size of a default answer.
-const LONGEST_TEXT: usize = 7_500;
+const MAX_TEXT: usize = 7_500;
 /// The longest flowchart, in bytes. A flowchart that is cut is none.
-const LONGEST_CHART: usize = 30_000;
+const MAX_CHART: usize = 30_000;
 
 async fn summarize_workflow(call: Call, params: SummarizeWorkflow) -> Handled<Summary> {
     let workflow = reading::read_to_show(&call, params.workflow).await?.workflow;
@@ -98,7 +98,7 @@ async fn summarize_workflow(call: Call, params: SummarizeWorkflow) -> Handled<Su
             let text = summary::text(&workflow, object_info.as_deref());
             (
                 text,
-                LONGEST_TEXT,
+                MAX_TEXT,
                 "the workflow is too large for the usual summary; this is an outline of what matters most",
             )
         }
@@ -106,7 +106,7 @@ async fn summarize_workflow(call: Call, params: SummarizeWorkflow) -> Handled<Su
             let chart = summary::mermaid(&workflow, object_info.as_deref());
             (
                 chart,
-                LONGEST_CHART,
+                MAX_CHART,
                 "the workflow is too large for a flowchart; this is an outline of what matters most",
             )
         }
@@ -114,7 +114,7 @@ async fn summarize_workflow(call: Call, params: SummarizeWorkflow) -> Handled<Su
     if result.len() <= longest {
         return Ok(Answer::from(Summary { result, note: None }).exact(&["result"]));
     }
-    Ok(Answer::from(Summary { result: outline(&workflow, LONGEST_TEXT), note: Some(why) }).exact(&["result"]))
+    Ok(Answer::from(Summary { result: outline(&workflow, MAX_TEXT), note: Some(why) }).exact(&["result"]))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -146,7 +146,7 @@ struct Validation {
 /// Says which pack brings a class that is missing, where the Manager knows and answers quickly.
 async fn name_packs(call: &Call, problems: &mut [Problem]) {
     let missing = problems.iter_mut().filter(|problem| problem.kind == ProblemKind::MissingNodeType);
-    for problem in missing.take(MOST_PACKS) {
+    for problem in missing.take(MAX_PACKS) {
         let Some(class) = &problem.class_type else { continue };
         let Some(pack) = packs::pack_of(call, class).await else { return };
         problem.message = format!("{}; {pack}", problem.message);

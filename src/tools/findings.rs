@@ -32,14 +32,14 @@ pub(crate) struct Finding {
 }
 
 /// The most causes that are told.
-const MOST: usize = 10;
+const MAX_ENTRIES: usize = 10;
 
 /// What ComfyUI found wrong with a workflow that it refused.
 pub(crate) fn of_rejection(rejection: &Rejection, object_info: Option<&ObjectInfo>) -> Vec<Finding> {
     if rejection.problems.is_empty() {
         return of_whole(rejection, object_info).into_iter().collect();
     }
-    rejection.problems.iter().take(MOST).map(of_problem).collect()
+    rejection.problems.iter().take(MAX_ENTRIES).map(of_problem).collect()
 }
 
 fn of_whole(rejection: &Rejection, object_info: Option<&ObjectInfo>) -> Option<Finding> {
@@ -107,7 +107,7 @@ pub(crate) fn of_check(problems: Vec<check::Problem>, node_id: &str) -> Vec<Find
         problem.kind == ProblemKind::MissingModel
             || (problem.severity == Severity::Error && problem.node_id.as_deref() == Some(node_id))
     };
-    problems.into_iter().filter(concerns).take(MOST).map(of_check_problem).collect()
+    problems.into_iter().filter(concerns).take(MAX_ENTRIES).map(of_check_problem).collect()
 }
 
 fn of_check_problem(problem: check::Problem) -> Finding {

@@ -30,13 +30,13 @@ use comfywarden_error::Error;
 /// How many entries are fetched together.
 const AT_ONCE: usize = 6;
 /// The most outputs of one entry that are told.
-const MOST_OUTPUTS: usize = 8;
+const MAX_OUTPUTS: usize = 8;
 /// The size of a default page without what stands beside its items.
 const DEFAULT_PAGE: usize = 7_800;
 /// The most characters of a text output that are told.
 const SHORT_TEXT: usize = 200;
 /// How many callers can be in the middle of a listing.
-const MOST_LISTINGS: usize = 8;
+const MAX_LISTINGS: usize = 8;
 /// How long the next page goes on where the last one ended.
 const LISTING_LIFE: Duration = Duration::from_mins(10);
 
@@ -135,8 +135,8 @@ impl From<HistoryEntry> for Finished {
             create_time: entry.create_time,
             start_time: entry.start_time,
             end_time: entry.end_time,
-            outputs: entry.outputs.into_iter().take(MOST_OUTPUTS).map(output).collect(),
-            outputs_total: (all > MOST_OUTPUTS).then_some(all),
+            outputs: entry.outputs.into_iter().take(MAX_OUTPUTS).map(output).collect(),
+            outputs_total: (all > MAX_OUTPUTS).then_some(all),
             cached: entry.cached,
             error: entry.failure.map(ShortError::from),
             blocked: entry.blocked,
@@ -239,7 +239,7 @@ impl Listings {
             return;
         }
         kept.retain(|listing| listing.mark != *mark && listing.begun.elapsed() < LISTING_LIFE);
-        if kept.len() >= MOST_LISTINGS {
+        if kept.len() >= MAX_LISTINGS {
             kept.pop_front();
         }
         kept.push_back(Listing { mark: mark.clone(), ids, next, begun: Instant::now() });

@@ -27,7 +27,7 @@ const DRAWS: Hints = Hints { read_only: false, destructive: false, idempotent: f
 /// The upscale model of the published contract; another one stands in where it is not installed.
 const USUAL_UPSCALER: &str = "RealESRGAN_x4plus.pth";
 /// The largest mask that is looked at for transparency, in bytes.
-const LARGEST_MASK: usize = 32 * 1024 * 1024;
+const MAX_MASK: usize = 32 * 1024 * 1024;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -132,7 +132,7 @@ async fn inpaint_image(call: Call, params: InpaintImage) -> Handled<Envelope> {
 
 /// Where the mask is: in its transparency if it has any, else in its brightness.
 async fn mask_channel(call: &Call, mask: &InputPicture) -> &'static str {
-    let options = ViewOptions { preview: None, max_bytes: LARGEST_MASK };
+    let options = ViewOptions { preview: None, max_bytes: MAX_MASK };
     // A file that cannot be read here may still be one that ComfyUI reads; black and white is the rule.
     let Ok(viewed) = call.comfy.view(mask.file(), options).await else { return "red" };
     let looked = tokio::task::spawn_blocking(move || preview::is_transparent(&viewed.bytes)).await;

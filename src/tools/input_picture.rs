@@ -16,7 +16,7 @@ use comfywarden_policy::{
 use comfywarden_workflow::nearest;
 
 /// The longest value that is taken.
-const LONGEST: usize = 500;
+const MAX: usize = 500;
 
 /// A picture in one of ComfyUI's folders; the input folder unless it says otherwise.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl JsonSchema for InputPicture {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1, "maxLength": LONGEST })
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": MAX })
     }
 }
 

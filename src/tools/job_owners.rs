@@ -18,15 +18,15 @@ use crate::{
 use comfywarden_error::Kind;
 
 /// How many jobs have a known owner.
-const MOST_JOBS: usize = 20_000;
+const MAX_JOBS: usize = 20_000;
 /// How many stopped jobs are remembered.
-const MOST_STOPPED: usize = 2_000;
+const MAX_STOPPED: usize = 2_000;
 /// How many files have a known maker.
-const MOST_FILES: usize = 20_000;
+const MAX_FILES: usize = 20_000;
 /// How many callers have attempts.
-const MOST_CALLERS: usize = 256;
+const MAX_CALLERS: usize = 256;
 /// How many attempts of one caller are kept.
-const MOST_ATTEMPTS: usize = 32;
+const MAX_ATTEMPTS: usize = 32;
 
 /// The name of a caller inside a job: tells callers apart and tells nothing about them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -123,7 +123,7 @@ impl Ledger {
     /// A job was stopped through us, waiting or running.
     pub(crate) fn stopped(&self, id: &PromptId) {
         let mut state = self.lock();
-        if state.stopped.len() >= MOST_STOPPED {
+        if state.stopped.len() >= MAX_STOPPED {
             state.stopped.pop_front();
         }
         state.stopped.push_back(id.clone());
@@ -156,7 +156,7 @@ impl Ledger {
         let mut state = self.lock();
         if !output.filename.is_empty() && state.made.insert(made.clone()) {
             state.files.push_back(made);
-            if state.files.len() > MOST_FILES
+            if state.files.len() > MAX_FILES
                 && let Some(oldest) = state.files.pop_front()
             {
                 state.made.remove(&oldest);
@@ -189,7 +189,7 @@ impl State {
             None => self.owners.insert(id.clone(), owner),
         };
         self.jobs.push_back(id.clone());
-        if self.jobs.len() > MOST_JOBS
+        if self.jobs.len() > MAX_JOBS
             && let Some(oldest) = self.jobs.pop_front()
         {
             self.owners.remove(&oldest);
@@ -199,13 +199,13 @@ impl State {
     fn attempt(&mut self, mark: &Mark, attempt: Attempt) {
         self.callers.retain(|known| known != mark);
         self.callers.push_back(mark.clone());
-        if self.callers.len() > MOST_CALLERS
+        if self.callers.len() > MAX_CALLERS
             && let Some(oldest) = self.callers.pop_front()
         {
             self.attempts.remove(&oldest);
         }
         let attempts = self.attempts.entry(mark.clone()).or_default();
-        if attempts.len() >= MOST_ATTEMPTS {
+        if attempts.len() >= MAX_ATTEMPTS {
             attempts.pop_front();
         }
         attempts.push_back(attempt);
@@ -231,15 +231,15 @@ mod tests {
     fn attempts_are_per_caller_newest_first_and_bounded() {
         let ledger = Ledger::default();
         let (a, b) = (caller("a"), caller("b"));
-        let ids: Vec<PromptId> = (0..2 * MOST_ATTEMPTS).map(|_| PromptId::generate()).collect();
+        let ids: Vec<PromptId> = (0..2 * MAX_ATTEMPTS).map(|_| PromptId::generate()).collect();
         for id in &ids {
             ledger.submitted(&a, id);
         }
         let attempts = ledger.attempts(&a);
-        assert_eq!(attempts.len(), MOST_ATTEMPTS);
+        assert_eq!(attempts.len(), MAX_ATTEMPTS);
         assert!(matches!(attempts.first(), Some(Attempt::Submitted(id)) if Some(id) == ids.last()));
         assert!(ledger.attempts(&b).is_empty());
-        for n in 0..MOST_CALLERS {
+        for n in 0..MAX_CALLERS {
             ledger.submitted(&caller(&format!("caller-{n}")), &PromptId::generate());
         }
         assert!(ledger.attempts(&a).is_empty(), "the oldest caller goes first");
@@ -251,7 +251,7 @@ mod tests {
         let first = PromptId::generate();
         ledger.learn(&first, Some(caller("a").as_str()));
         assert_eq!(ledger.owner(&first), Some(Owner::Caller(caller("a"))));
-        for _ in 0..MOST_JOBS {
+        for _ in 0..MAX_JOBS {
             ledger.learn(&PromptId::generate(), None);
         }
         assert_eq!(ledger.owner(&first), None);

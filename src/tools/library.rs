@@ -15,7 +15,7 @@ use comfywarden_policy::{display, path::PathSegment};
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 /// The longest name that a result shows.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME: usize = 200;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -107,7 +107,7 @@ fn local(call: &Call) -> Vec<Listed> {
     let line = |file: &crate::tools::workflow_files::Listed| Listed {
         source: Source::Local,
         package: "local".to_owned(),
-        templates: vec![shown(&file.file, LONGEST_NAME)],
+        templates: vec![shown(&file.file, MAX_NAME)],
         tool: file.tool.clone(),
         problem: file.problem.as_ref().map(short),
         hint: file.hint.as_ref().map(short),
@@ -118,12 +118,12 @@ fn local(call: &Call) -> Vec<Listed> {
 
 /// What ComfyUI lists, package by package.
 async fn on_server(call: &Call) -> comfywarden_error::Result<Vec<Listed>> {
-    const MOST: usize = 200;
+    const MAX_ENTRIES: usize = 200;
     let packages = call.comfy.workflow_templates().await?;
     let listed = packages.into_iter().map(|(package, templates)| Listed {
         source: Source::Server,
-        package: shown(&package, LONGEST_NAME),
-        templates: templates.iter().take(MOST).map(|name| shown(name, LONGEST_NAME)).collect(),
+        package: shown(&package, MAX_NAME),
+        templates: templates.iter().take(MAX_ENTRIES).map(|name| shown(name, MAX_NAME)).collect(),
         tool: None,
         problem: None,
         hint: None,
@@ -160,19 +160,19 @@ struct Pack {
 impl Described {
     fn of(subgraph: &Subgraph) -> Self {
         Self {
-            name: shown(&subgraph.name, LONGEST_NAME),
-            source: shown(&subgraph.source, LONGEST_NAME),
-            info: Pack { node_pack: shown(&subgraph.info.node_pack, LONGEST_NAME) },
+            name: shown(&subgraph.name, MAX_NAME),
+            source: shown(&subgraph.source, MAX_NAME),
+            info: Pack { node_pack: shown(&subgraph.info.node_pack, MAX_NAME) },
         }
     }
 }
 
 async fn list_subgraphs(call: Call, _: NoParams) -> Handled<Subgraphs> {
-    const MOST: usize = 100;
+    const MAX_ENTRIES: usize = 100;
     let found = call.comfy.subgraphs().await?;
     let count = found.len();
     let listed =
-        found.iter().take(MOST).map(|(id, subgraph)| (shown(id, LONGEST_NAME), Described::of(subgraph)));
+        found.iter().take(MAX_ENTRIES).map(|(id, subgraph)| (shown(id, MAX_NAME), Described::of(subgraph)));
     Ok(Subgraphs { subgraphs: listed.collect(), count }.into())
 }
 

@@ -17,9 +17,9 @@ use comfywarden_workflow::nearest;
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 /// The longest file name that a result shows.
-const LONGEST_NAME: usize = 1_024;
+const MAX_NAME: usize = 1_024;
 /// The longest single value of a file's metadata that a result shows.
-const LONGEST_VALUE: usize = 20_000;
+const MAX_VALUE: usize = 20_000;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -84,7 +84,7 @@ fn or_checkpoints(folder: Option<ModelFolder>) -> Result<ModelFolder, Error> {
 
 fn page_of_names(names: Vec<String>, paging: Paging) -> Names {
     let (items, page) = paging.cut(names);
-    Names { items: items.iter().map(|name| shown(name, LONGEST_NAME)).collect(), page }
+    Names { items: items.iter().map(|name| shown(name, MAX_NAME)).collect(), page }
 }
 
 async fn list_models(call: Call, params: ListModels) -> Handled<Names> {
@@ -122,7 +122,7 @@ struct File {
 impl From<ModelFile> for File {
     fn from(file: ModelFile) -> Self {
         let ModelFile { name, path_index, modified, created, size } = file;
-        Self { name: shown(&name, LONGEST_NAME), path_index, modified, created, size }
+        Self { name: shown(&name, MAX_NAME), path_index, modified, created, size }
     }
 }
 
@@ -167,7 +167,7 @@ async fn get_model_metadata(call: Call, params: GetModelMetadata) -> Handled<Met
             return Err(no_key(key, &values).into());
         };
         let mut values = JsonObject::from_iter([(key.clone(), value)]);
-        show_map(&mut values, LONGEST_VALUE);
+        show_map(&mut values, MAX_VALUE);
         return Ok(Metadata { values, shortened: Vec::new() }.into());
     }
     let shortened = shorten(&mut values);
@@ -184,8 +184,8 @@ fn no_key(wanted: &str, values: &JsonObject) -> Error {
 /// Cuts long values until the whole fits a default answer. Training tags and thumbnails run to megabytes.
 fn shorten(values: &mut JsonObject) -> Vec<String> {
     const BUDGET: usize = 6_500;
-    const MOST_KEYS: usize = 150;
-    let rest: Vec<String> = values.keys().skip(MOST_KEYS).cloned().collect();
+    const MAX_KEYS: usize = 150;
+    let rest: Vec<String> = values.keys().skip(MAX_KEYS).cloned().collect();
     for key in rest {
         values.shift_remove(&key);
     }

@@ -11,9 +11,9 @@ use comfywarden_policy::path::{OutputName, Subfolder};
 use comfywarden_workflow::{Link, ObjectInfo, Workflow};
 
 /// How many graphs may lie inside each other; deeper ones are refused by the inspector.
-const MOST_GRAPHS: usize = 10;
+const MAX_GRAPHS: usize = 10;
 /// How many text nodes a name is followed through.
-const MOST_HOPS: usize = 8;
+const MAX_HOPS: usize = 8;
 const MARKS: [(&str, FileType); 3] =
     [("[input]", FileType::Input), ("[output]", FileType::Output), ("[temp]", FileType::Temp)];
 /// Inputs that read the output folder, or show a file of it, although the node catalogue does not say so.
@@ -76,7 +76,7 @@ struct Place<'g> {
 
 impl Scan<'_> {
     fn graph(&mut self, graph: &JsonObject, depth: usize) {
-        if depth > MOST_GRAPHS {
+        if depth > MAX_GRAPHS {
             return;
         }
         for (id, node) in graph {
@@ -144,7 +144,7 @@ impl Scan<'_> {
     /// A name that comes out of another node. Only a constant is known before the workflow runs.
     fn link(&mut self, link: &Link, place: Place<'_>) {
         let mut link = link.clone();
-        for _ in 0..MOST_HOPS {
+        for _ in 0..MAX_HOPS {
             let Some(node) = place.graph.get(link.node_id.as_str()) else { return };
             let class = node.get("class_type").and_then(Value::as_str).unwrap_or_default();
             let known = self.object_info.get(class);
@@ -182,7 +182,7 @@ impl Scan<'_> {
         let text = text.trim();
         let inner = || serde_json::from_str::<Value>(text).ok().filter(|inner| !inner.is_number());
         if text.starts_with(['{', '[', '"'])
-            && place.depth < MOST_GRAPHS
+            && place.depth < MAX_GRAPHS
             && let Some(inner) = inner()
         {
             self.value(&inner, Place { depth: place.depth + 1, ..place });

@@ -17,7 +17,7 @@ const MAX_ENTRY: usize = 4 << 20;
 /// What the default result may take, in characters of JSON; the note about what is missing comes on top.
 const BUDGET: usize = 7_200;
 /// The longest single text.
-const LONGEST_TEXT: usize = 1_000;
+const MAX_TEXT: usize = 1_000;
 
 /// What is asked of one input.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ pub(super) fn read(class: &str, text: &str, part: Option<&Part>) -> Result<NodeI
         Some(part) => info.only(part)?,
         None => info.shorten(),
     }
-    show_map(&mut info.input, LONGEST_TEXT);
+    show_map(&mut info.input, MAX_TEXT);
     Ok(info)
 }
 
@@ -94,7 +94,7 @@ impl NodeInfo {
             (flag("deprecated"), flag("experimental"), flag("api_node"));
         let text =
             |key: &str, limit| shown(entry.get(key).and_then(Value::as_str).unwrap_or_default(), limit);
-        let (display_name, description) = (text("display_name", 200), text("description", LONGEST_TEXT));
+        let (display_name, description) = (text("display_name", 200), text("description", MAX_TEXT));
         let (category, python_module) = (text("category", 200), text("python_module", 200));
         let mut list = |key: &str, most: usize| {
             let Some(Value::Array(mut items)) = entry.shift_remove(key) else { return Vec::new() };
@@ -188,7 +188,7 @@ impl NodeInfo {
 
     /// The last resort: names and types, and not too many of them.
     fn types_only(&mut self, whole: &JsonObject) {
-        const MOST: usize = 80;
+        const MAX_ENTRIES: usize = 80;
         self.input = JsonObject::new();
         self.shortened.clear();
         let mut left_out = 0;
@@ -196,7 +196,7 @@ impl NodeInfo {
             let specs = specs.as_object().into_iter().flatten();
             let mut kept = JsonObject::new();
             for (name, spec) in specs {
-                if kept.len() >= MOST {
+                if kept.len() >= MAX_ENTRIES {
                     left_out += 1;
                 } else {
                     kept.insert(shown(name, 40), json!([shown(type_of(spec), 40)]));
@@ -212,9 +212,9 @@ impl NodeInfo {
     }
 
     fn note(&mut self, mut cut: Vec<String>) {
-        const MOST: usize = 12;
-        let rest = cut.len().saturating_sub(MOST);
-        cut.truncate(MOST);
+        const MAX_ENTRIES: usize = 12;
+        let rest = cut.len().saturating_sub(MAX_ENTRIES);
+        cut.truncate(MAX_ENTRIES);
         self.shortened.append(&mut cut);
         if rest > 0 {
             self.shortened.push(format!("{rest} more such lists"));

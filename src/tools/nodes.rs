@@ -16,7 +16,7 @@ use comfywarden_workflow::{ObjectInfo, nearest};
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 /// The longest class name that a result shows.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME: usize = 200;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -67,7 +67,7 @@ async fn list_nodes(call: Call, params: ListNodes) -> Handled<Names> {
     let mut names: Vec<&str> = info.names().iter().map(String::as_str).filter(fits).collect();
     names.sort_unstable();
     let (items, page) = params.paging.cut(names);
-    let items = items.into_iter().map(|name| shown(name, LONGEST_NAME)).collect();
+    let items = items.into_iter().map(|name| shown(name, MAX_NAME)).collect();
     Ok(Names { items, page }.into())
 }
 
@@ -109,11 +109,11 @@ fn unknown(class: &str, info: &ObjectInfo) -> Error {
         [] => "comfyui_list_nodes lists what is installed".to_owned(),
         near => {
             let quoted: Vec<String> =
-                near.iter().map(|name| format!("`{}`", shown(name, LONGEST_NAME))).collect();
+                near.iter().map(|name| format!("`{}`", shown(name, MAX_NAME))).collect();
             format!("did you mean {}? comfyui_list_nodes lists what is installed", quoted.join(" or "))
         }
     };
-    Error::not_found(format!("no node class `{}` on this server", shown(class, LONGEST_NAME))).hint(hint)
+    Error::not_found(format!("no node class `{}` on this server", shown(class, MAX_NAME))).hint(hint)
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

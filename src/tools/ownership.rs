@@ -34,9 +34,9 @@ pub(crate) fn seen_by(caller: &Caller, config: &Config) -> impl Fn(&HistoryEntry
 }
 
 /// How many of the newest finished jobs are searched for the one that made a file.
-const MOST_SEARCHED: u32 = 1_000;
+const MAX_SEARCHED: u32 = 1_000;
 /// How much of a name is repeated.
-const MOST_SHOWN: usize = 200;
+const MAX_SHOWN: usize = 200;
 
 /// Refuses a file that no job of this caller made, with the words for one that is not there: names like
 /// `ComfyUI_00001_.png` can be guessed. The input folder is everybody's: every loader node lists it.
@@ -52,7 +52,7 @@ pub(crate) async fn must_read(
     }
     let mark = Mark::of(caller);
     if !ledger.made(&mark, file) {
-        remember_files(ledger, &mark, &comfy.produced(MOST_SEARCHED).await?.jobs);
+        remember_files(ledger, &mark, &comfy.produced(MAX_SEARCHED).await?.jobs);
     }
     if ledger.made(&mark, file) { Ok(()) } else { Err(missing_file(file).into()) }
 }
@@ -196,7 +196,7 @@ impl Call {
                     Err(error) => error,
                 },
                 File::Odd { name, folder } => {
-                    let name: String = name.chars().take(MOST_SHOWN).collect();
+                    let name: String = name.chars().take(MAX_SHOWN).collect();
                     missing_name("", &name, *folder).into()
                 }
                 File::Linked => Error::denied(format!(

@@ -24,7 +24,7 @@ use comfywarden_workflow::nearest::did_you_mean;
 
 const CHANGE: Hints = Hints { read_only: false, destructive: true, idempotent: false, open_world: true };
 /// How long the Manager may take.
-const LONGEST: Duration = Duration::from_mins(5);
+const MAX_WAIT: Duration = Duration::from_mins(5);
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -254,7 +254,7 @@ async fn change(
     let looks = AtomicU32::new(1);
     let end = call
         .comfy
-        .run_task(manager, &task, LONGEST, |_| {
+        .run_task(manager, &task, MAX_WAIT, |_| {
             let looked = looks.fetch_add(1, Ordering::Relaxed);
             call.progress.report(f64::from(looked.min(80)), format!("{} {id}", verb.doing()));
         })

@@ -17,7 +17,7 @@ const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: tru
 /// How long other tools wait for the registry.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// How much of a description is shown.
-const LONGEST_DESCRIPTION: usize = 200;
+const MAX_DESCRIPTION: usize = 200;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -161,7 +161,7 @@ fn score(pack: &Pack, words: &[String], whole: &str) -> Option<u32> {
 fn found(pack: &Pack, installed: &[InstalledPack]) -> FoundPack {
     let here = installed.iter().find(|installed| installed.is(&pack.id));
     let shown = |text: &str| display::sanitize(text).into_owned();
-    let description: String = pack.description.chars().take(LONGEST_DESCRIPTION).collect();
+    let description: String = pack.description.chars().take(MAX_DESCRIPTION).collect();
     FoundPack {
         id: shown(&pack.id),
         name: shown(&pack.name),

@@ -26,7 +26,7 @@ pub struct Sink {
 }
 
 /// The most characters of a message.
-const LONGEST: usize = 500;
+const MAX: usize = 500;
 /// The shortest time between two reports. With the last one, which does not wait, that makes four a second at most.
 const PAUSE: Duration = Duration::from_millis(334);
 
@@ -71,7 +71,7 @@ impl Sink {
 
 /// Names of nodes and classes come from elsewhere.
 fn safe(message: impl Into<String>) -> String {
-    let message: String = message.into().chars().take(LONGEST).collect();
+    let message: String = message.into().chars().take(MAX).collect();
     untrusted::defuse(&message).into_owned()
 }
 
@@ -121,6 +121,6 @@ mod tests {
     async fn a_message_is_bounded_whatever_its_letters() {
         let (out, mut seen) = mpsc::channel(1);
         Sink::to(out).report(1.0, format!("x{}", "é".repeat(5_000)));
-        assert!(seen.recv().await.unwrap().message.chars().count() <= LONGEST);
+        assert!(seen.recv().await.unwrap().message.chars().count() <= MAX);
     }
 }

@@ -8,7 +8,7 @@ use crate::{comfy::QueueItem, gate::Class};
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 /// How many ids each list of the short answer holds.
-const MOST_IDS: usize = 50;
+const MAX_IDS: usize = 50;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -87,5 +87,5 @@ async fn get_queue_status(call: Call, _: NoParams) -> Handled<QueueStatus> {
 }
 
 fn ids(items: Vec<QueueItem>) -> Vec<String> {
-    items.into_iter().take(MOST_IDS).map(|item| item.prompt_id).collect()
+    items.into_iter().take(MAX_IDS).map(|item| item.prompt_id).collect()
 }

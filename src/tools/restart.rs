@@ -11,7 +11,7 @@ use comfywarden_policy::{display, node_audit::NodeAudit};
 use comfywarden_workflow::ObjectInfo;
 
 /// The most classes and findings that are listed.
-const MOST: usize = 20;
+const MAX_ENTRIES: usize = 20;
 
 /// What became of the restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -80,10 +80,10 @@ pub(super) async fn look_at_new_nodes(call: &Call, before: &ObjectInfo, audited:
             .chain(
                 suspicious.map(|finding| format!("Look at node type {}: {}", finding.class, finding.reason)),
             )
-            .take(MOST)
+            .take(MAX_ENTRIES)
             .collect();
     }
-    found.classes = new().take(MOST).map(|class| display::sanitize(class).into_owned()).collect();
+    found.classes = new().take(MAX_ENTRIES).map(|class| display::sanitize(class).into_owned()).collect();
     let noted = fields(&[("new_nodes", json!(new().count())), ("warnings", json!(found.warnings))]);
     call.trail.event("post_restart_audit", noted).await?;
     Ok(found)

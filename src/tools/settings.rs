@@ -13,9 +13,9 @@ use comfywarden_error::{Error, JsonObject, Kind, Result};
 use comfywarden_workflow::nearest;
 
 /// The longest text of a setting, shown or set, in characters.
-const LONGEST_VALUE: usize = 1_000;
+const MAX_VALUE: usize = 1_000;
 /// The most ids that are named without their values.
-const MOST_NAMED: usize = 60;
+const MAX_NAMED: usize = 60;
 
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -73,9 +73,9 @@ async fn get_settings(call: Call, _: NoParams) -> Handled<Listing> {
             not_shown.push(shown(&id, 80));
         }
     }
-    show_map(&mut settings, LONGEST_VALUE);
-    let not_named = not_shown.len().saturating_sub(MOST_NAMED);
-    not_shown.truncate(MOST_NAMED);
+    show_map(&mut settings, MAX_VALUE);
+    let not_named = not_shown.len().saturating_sub(MAX_NAMED);
+    not_shown.truncate(MAX_NAMED);
     Ok(Listing { settings, allowed: allowed.clone(), not_shown, not_named }.into())
 }
 
@@ -110,7 +110,7 @@ async fn update_settings(call: Call, params: UpdateSettings) -> Handled<Updated>
     let before = call.comfy.settings().await?;
     let mut previous: JsonObject =
         wanted.keys().filter_map(|id| Some((id.clone(), before.get(id)?.clone()))).collect();
-    show_map(&mut previous, LONGEST_VALUE);
+    show_map(&mut previous, MAX_VALUE);
     let changes: JsonObject = wanted
         .iter()
         .filter(|(id, value)| before.get(*id) != Some(value))
@@ -151,12 +151,12 @@ fn check(wanted: &JsonObject, allowed: &[String]) -> Result<()> {
         }
         let fine = match value {
             Value::Bool(_) | Value::Number(_) => true,
-            Value::String(text) => text.chars().count() <= LONGEST_VALUE,
+            Value::String(text) => text.chars().count() <= MAX_VALUE,
             _ => false,
         };
         if !fine {
             return Err(Error::invalid_input(format!(
-                "`settings.{name}` must be true, false, a number, or a text of at most {LONGEST_VALUE} characters"
+                "`settings.{name}` must be true, false, a number, or a text of at most {MAX_VALUE} characters"
             ))
             .detail("field", format!("settings.{name}")));
         }

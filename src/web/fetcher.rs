@@ -16,7 +16,7 @@ use comfywarden_error::{Error, Kind, Result};
 use comfywarden_policy::strict_url::StrictUrl;
 
 /// How much of a redirect's target a message or a check has to look at.
-const LONGEST_LOCATION: usize = 4_096;
+const MAX_LOCATION: usize = 4_096;
 
 /// Fetches from the public Internet and from nowhere else. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -153,7 +153,7 @@ fn location<'a>(at: &StrictUrl, response: &'a Response) -> Result<&'a str> {
         .headers()
         .get(header::LOCATION)
         .and_then(|value| value.to_str().ok())
-        .filter(|location| location.len() <= LONGEST_LOCATION)
+        .filter(|location| location.len() <= MAX_LOCATION)
         .ok_or_else(|| {
             Error::new(Kind::Upstream, format!("`{}` redirects to nowhere that can be read", at.host()))
         })

@@ -13,11 +13,11 @@ use comfywarden_policy::display;
 /// How long one search may take, all its requests together.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The most bytes of one answer. A hundred models of Civitai with all their versions make several megabytes.
-const LARGEST_ANSWER: usize = 24 << 20;
+const MAX_ANSWER: usize = 24 << 20;
 /// The most pages of a hub that one search reads on its way to its offset.
-const MOST_PAGES: usize = 10;
+const MAX_PAGES: usize = 10;
 /// The most characters of a name that a hub gives.
-const LONGEST_TEXT: usize = 200;
+const MAX_TEXT: usize = 200;
 
 /// A place with models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, Serialize, schemars::JsonSchema)]
@@ -155,7 +155,7 @@ impl Hubs {
             max_redirects: 0,
             hops: Hops::Public,
             token: self.token_for(hub.host()),
-            ..FetchRules::new(LARGEST_ANSWER, DEADLINE)
+            ..FetchRules::new(MAX_ANSWER, DEADLINE)
         };
         self.fetcher.fetch(url, &rules).await
     }
@@ -230,7 +230,7 @@ impl<T> Collector<T> {
 
     /// True when too many pages were read.
     pub(super) fn is_tired(&self) -> bool {
-        self.pages >= MOST_PAGES
+        self.pages >= MAX_PAGES
     }
 
     /// The models of this page, all matches where the end was reached, and whether more follow.
@@ -250,7 +250,7 @@ impl<T> Collector<T> {
 
 /// A hub's text: hidden characters shown, and cut.
 pub(super) fn shown(text: &str) -> String {
-    let cut: String = text.chars().take(LONGEST_TEXT).collect();
+    let cut: String = text.chars().take(MAX_TEXT).collect();
     display::sanitize(&cut).replace(['\n', '\t'], " ")
 }
 

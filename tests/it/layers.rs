@@ -4,21 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Open to every module.
-const OPEN: [&str; 2] = ["error", "telemetry"];
+const OPEN: [&str; 1] = ["telemetry"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The rows of the table under "Who may use whom": module and what it may use.
-fn table() -> BTreeMap<String, BTreeSet<String>> {
+fn architecture(heading: &str) -> String {
     let text = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap_or_default();
-    let section =
-        text.split("\n## ").find(|section| section.starts_with("Who may use whom")).unwrap_or_default();
-    let names =
-        |cell: &str| -> BTreeSet<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    text.split("\n## ").find(|section| section.starts_with(heading)).unwrap_or_default().to_owned()
+}
+
+fn names(cell: &str) -> BTreeSet<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Reads the table under "Who may use whom": module and what it may use.
+fn table() -> BTreeMap<String, BTreeSet<String>> {
     let mut rows = BTreeMap::new();
-    for line in section.lines().filter(|line| line.starts_with("| `")) {
+    for line in architecture("Who may use whom").lines().filter(|line| line.starts_with("| `")) {
         let mut cells = line.split('|').skip(1);
         let (Some(modules), Some(may_use)) = (cells.next(), cells.next()) else { continue };
         for module in names(modules) {
@@ -107,6 +111,42 @@ fn modules_use_only_what_the_table_allows() {
     }
 
     assert_eq!(forbidden, Vec::<String>::new());
+}
+
+#[test]
+fn crates_depend_only_on_what_the_table_allows() {
+    let allowed: BTreeMap<String, BTreeSet<String>> = architecture("The picture")
+        .lines()
+        .filter(|line| line.starts_with("| `crates/"))
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split('|').collect();
+            let name = names(cells.get(1)?).pop_first()?;
+            Some((name.trim_start_matches("crates/").to_owned(), names(cells.get(3)?)))
+        })
+        .collect();
+    let folders = std::fs::read_dir(root().join("crates")).unwrap();
+    let found: BTreeMap<String, BTreeSet<String>> = folders
+        .map(|entry| {
+            let manifest =
+                std::fs::read_to_string(entry.as_ref().unwrap().path().join("Cargo.toml")).unwrap();
+            let product = manifest.split("[dev-dependencies]").next().unwrap_or_default();
+            let ours = product
+                .lines()
+                .filter_map(|line| line.strip_prefix("comfywarden-")?.split(['.', ' ']).next());
+            (entry.unwrap().file_name().into_string().unwrap(), ours.map(str::to_owned).collect())
+        })
+        .collect();
+    assert_eq!(found, allowed);
+}
+
+#[test]
+fn the_rules_know_no_runtime_and_no_server() {
+    for name in ["error", "workflow", "policy"] {
+        let manifest = std::fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
+        for banned in ["tokio", "axum", "hyper", "reqwest", "rmcp", "rustls", "governor"] {
+            assert!(!manifest.lines().any(|line| line.starts_with(banned)), "{name} uses {banned}");
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::settings;
 use comfywarden_error::{Error, Result};
 
 /// The most redirects of one download.
-pub const MOST_HOPS: usize = 5;
+pub const MAX_HOPS: usize = 5;
 /// Where Civitai delivers from, besides its own names: exactly this bucket.
 const CIVITAI_BUCKET: &str =
     "civitai-delivery-worker-prod.5ac0637cfd0766c97916cefa3764fbdf.r2.cloudflarestorage.com";
@@ -96,8 +96,8 @@ impl DownloadRules {
         let (Some(first), Some(last)) = (so_far.first(), so_far.last()) else {
             return Err(Error::internal("a redirect without a request"));
         };
-        if so_far.len() > MOST_HOPS {
-            return Err(refuse(&format!("more than {MOST_HOPS} redirects")));
+        if so_far.len() > MAX_HOPS {
+            return Err(refuse(&format!("more than {MAX_HOPS} redirects")));
         }
         let next = last.join(location)?;
         if so_far.contains(&next) {

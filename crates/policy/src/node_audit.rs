@@ -47,7 +47,7 @@ const ADDRESSES: [&str; 5] = ["url", "urls", "uri", "endpoint", "webhook"];
 /// Words of an input that may be run.
 const CODE: [&str; 8] = ["code", "script", "python", "command", "cmd", "shell", "expression", "eval"];
 /// The longest description that is read.
-const LONGEST_DESCRIPTION: usize = 4_000;
+const MAX_DESCRIPTION: usize = 4_000;
 
 impl NodeAudit {
     /// Looks at every class of `catalogue` under the lists of `security`.
@@ -158,7 +158,7 @@ fn suspicions(name: &str, class: Option<&NodeClass>, origin: Origin) -> Vec<Stri
 }
 
 fn says_that_it_runs_things(description: &str) -> bool {
-    let short: String = description.chars().take(LONGEST_DESCRIPTION).collect();
+    let short: String = description.chars().take(MAX_DESCRIPTION).collect();
     let words = words(&short);
     let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
     (has(&RUNS) || has(&["run", "runs", "running"])) && has(&RUNNABLE)

@@ -11,7 +11,7 @@ use super::address::is_public;
 use comfywarden_error::{Error, Result};
 
 /// The longest URL.
-const MOST_BYTES: usize = 2_048;
+const MAX_BYTES: usize = 2_048;
 
 /// An `https` URL without user info or fragment, whose host is written in the one normal way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub fn check_addresses(host: &str, addresses: &[IpAddr]) -> Result<()> {
 }
 
 fn check(text: &str) -> std::result::Result<Url, &'static str> {
-    if text.len() > MOST_BYTES {
+    if text.len() > MAX_BYTES {
         return Err("it is longer than 2048 bytes");
     }
     if !text.is_ascii() {

@@ -14,7 +14,7 @@ pub const WITHHELD: &str = "[withheld: credential]";
 /// Shorter values are words or numbers.
 const SHORTEST: usize = 6;
 /// The most places that one sentence names.
-const MOST_NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
 /// Takes the credentials out of a graph of any form; the places where they were, such as `3.inputs.api_key`.
 pub fn withhold(graph: &mut Value) -> Vec<String> {
@@ -47,7 +47,7 @@ pub fn is_credential(name: Option<&str>, text: &str) -> bool {
 
 /// What a result says about withheld credentials; nothing when there are none.
 pub fn sentence(places: &[String]) -> Option<String> {
-    let (named, more) = places.split_at(places.len().min(MOST_NAMED));
+    let (named, more) = places.split_at(places.len().min(MAX_NAMED));
     let rest = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     (!places.is_empty()).then(|| {
         format!(

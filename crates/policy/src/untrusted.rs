@@ -12,9 +12,9 @@ use super::{display, redact};
 use comfywarden_error::Error;
 
 /// The most characters of one text in a result.
-const MOST_CHARACTERS: usize = 32_000;
+const MAX_CHARACTERS: usize = 32_000;
 /// The most characters of one text in an error.
-const MOST_IN_ERROR: usize = 4_000;
+const MAX_IN_ERROR: usize = 4_000;
 /// HTML elements that load something or lead somewhere.
 const ELEMENTS: [&str; 12] =
     ["img", "a", "iframe", "script", "svg", "video", "audio", "object", "embed", "link", "form", "style"];
@@ -33,14 +33,14 @@ pub fn defuse(text: &str) -> Cow<'_, str> {
 /// Every text and every key of a value, safe to show. The depth of a result is that of our own types, and of JSON
 /// that was parsed with a limit.
 pub fn defuse_value(value: &mut Value) {
-    bounded(value, MOST_CHARACTERS);
+    bounded(value, MAX_CHARACTERS);
 }
 
 /// Message, hint and details of an error, without secrets and safe to show.
 pub fn defuse_error(error: Error) -> Error {
     error.map_texts(|text| {
         let redacted = redact::redact_text(text);
-        shortened(&defuse(&redacted), MOST_IN_ERROR).into_owned()
+        shortened(&defuse(&redacted), MAX_IN_ERROR).into_owned()
     })
 }
 

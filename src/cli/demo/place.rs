@@ -8,7 +8,7 @@ use comfywarden_error::{Error, Result};
 
 const USUAL_NAME: &str = "comfywarden-demo.png";
 /// After so many pictures in one folder somebody should tidy up.
-const MOST_TRIES: u32 = 1000;
+const MAX_TRIES: u32 = 1000;
 
 /// Says before anything is painted what would keep the picture from being written.
 pub(super) fn check(wanted: Option<&Path>) -> Result<()> {
@@ -36,7 +36,7 @@ pub(super) fn save(wanted: Option<&Path>, bytes: &[u8]) -> Result<PathBuf> {
             .hint("name another file with --out")
             .source(error)
     };
-    for number in 1..=MOST_TRIES {
+    for number in 1..=MAX_TRIES {
         let file = numbered(wanted, number);
         match OpenOptions::new().write(true).create_new(true).open(&file) {
             Ok(mut opened) => {
@@ -47,7 +47,7 @@ pub(super) fn save(wanted: Option<&Path>, bytes: &[u8]) -> Result<PathBuf> {
             Err(error) => return Err(refused(error)),
         }
     }
-    Err(Error::invalid_input(format!("{MOST_TRIES} pictures lie beside {} already", wanted.display()))
+    Err(Error::invalid_input(format!("{MAX_TRIES} pictures lie beside {} already", wanted.display()))
         .hint("name another file with --out"))
 }
 

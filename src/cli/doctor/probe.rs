@@ -13,7 +13,7 @@ use comfywarden_error::Error;
 /// The doctor does not wait as long as a job would.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// An answer larger than this is not one the doctor asked for.
-const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
 /// Who answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,7 +129,7 @@ async fn body(mut response: reqwest::Response) -> Option<Value> {
     let mut bytes = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > LARGEST_ANSWER {
+        if bytes.len() > MAX_ANSWER {
             return None;
         }
     }

@@ -10,7 +10,7 @@ use crate::gate::AuditLog;
 
 const SUBJECT: &str = "workflow files";
 /// More than these would hide the other findings.
-const MOST: usize = 20;
+const MAX_ENTRIES: usize = 20;
 
 /// Reads the folder as `serve` would.
 pub(super) async fn check(config: &Config) -> Vec<Check> {
@@ -35,14 +35,14 @@ pub(super) async fn check(config: &Config) -> Vec<Check> {
         checks.push(Check::new(Severity::Ok, SUBJECT, format!("{tools} of {} are tools", files.len())));
     }
     let wrong: Vec<_> = files.iter().filter(|file| file.problem.is_some()).collect();
-    for file in wrong.iter().take(MOST) {
+    for file in wrong.iter().take(MAX_ENTRIES) {
         let reason = file.problem.as_deref().unwrap_or_default();
         let check = Check::new(Severity::Warning, SUBJECT, format!("{} is no tool: {reason}", file.file));
         let fix = file.hint.clone().unwrap_or_else(|| "repair it, or take it out of the folder".to_owned());
         checks.push(check.fix(fix));
     }
-    if wrong.len() > MOST {
-        let rest = format!("{} more files are no tools", wrong.len() - MOST);
+    if wrong.len() > MAX_ENTRIES {
+        let rest = format!("{} more files are no tools", wrong.len() - MAX_ENTRIES);
         checks.push(Check::new(Severity::Warning, SUBJECT, rest).fix("comfywarden workflows list shows all"));
     }
     checks

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use comfywarden_error::{Error, Kind, Result};
 
 /// A configuration file that is larger is none.
-const LARGEST: u64 = 64 * 1024 * 1024;
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// More copies than these would be a mistake of ours.
-const MOST_BACKUPS: u32 = 99;
+const MAX_BACKUPS: u32 = 99;
 
 /// A file as it was found.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) fn find(path: &Path) -> Result<Found> {
         Err(error) => return Err(unreadable(path, &error)),
     };
     let size = fs::metadata(&real).map_err(|error| unreadable(path, &error))?.len();
-    if size > LARGEST {
+    if size > MAX_BYTES {
         return Err(Error::invalid_input(format!("{} is larger than 64 MiB", path.display())));
     }
     let bytes = fs::read(&real).map_err(|error| unreadable(path, &error))?;
@@ -108,7 +108,7 @@ fn private(path: &Path) -> io::Result<fs::File> {
 /// A copy beside the file, under a name that is free.
 fn keep(path: &Path, old: &str) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    for number in 1..=MOST_BACKUPS {
+    for number in 1..=MAX_BACKUPS {
         let ending = if number == 1 { String::new() } else { format!("-{number}") };
         let copy = path.with_file_name(format!("{name}.comfywarden-backup{ending}"));
         match private(&copy) {

@@ -11,10 +11,10 @@ use crate::comfy::{Client, Result};
 /// How long the registry's list is kept.
 const KEEP: Duration = Duration::from_mins(10);
 /// The most packs of a list, and the most classes of a pack. The registry had 3,341 packs with 26,786 classes.
-const MOST_PACKS: usize = 50_000;
-const MOST_CLASSES: usize = 5_000;
+const MAX_PACKS: usize = 50_000;
+const MAX_CLASSES: usize = 5_000;
 /// The most characters of a text about a pack.
-const LONGEST_TEXT: usize = 300;
+const MAX_TEXT: usize = 300;
 
 /// A pack of the registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,12 +84,12 @@ impl PackIndex {
     fn read(mappings: &Map<String, Value>, listing: &Map<String, Value>) -> Self {
         let mut packs: Vec<Pack> = mappings
             .iter()
-            .take(MOST_PACKS)
+            .take(MAX_PACKS)
             .map(|(id, entry)| {
                 let classes = entry.get(0).and_then(Value::as_array).into_iter().flatten();
                 let classes = classes
                     .filter_map(Value::as_str)
-                    .take(MOST_CLASSES)
+                    .take(MAX_CLASSES)
                     .map(|class| cut(class).into())
                     .collect();
                 about(id, entry.get(1), classes)
@@ -97,7 +97,7 @@ impl PackIndex {
             .collect();
         let known: HashMap<String, usize> =
             packs.iter().enumerate().map(|(at, pack)| (pack.id.clone(), at)).collect();
-        for (id, entry) in listing.iter().take(MOST_PACKS) {
+        for (id, entry) in listing.iter().take(MAX_PACKS) {
             let listed = about(id, Some(entry), Vec::new());
             match known.get(&listed.id).and_then(|at| packs.get_mut(*at)) {
                 Some(pack) => {
@@ -127,7 +127,7 @@ fn about(id: &str, entry: Option<&Value>, classes: Vec<Box<str>>) -> Pack {
 }
 
 fn cut(text: &str) -> String {
-    text.chars().take(LONGEST_TEXT).collect()
+    text.chars().take(MAX_TEXT).collect()
 }
 
 impl InstalledPack {
@@ -182,7 +182,7 @@ impl Client {
     pub async fn installed_packs(&self, manager: &Manager) -> Result<Vec<InstalledPack>> {
         let installed: Map<String, Value> =
             self.inner.transport.get_json(&manager.endpoint(ManagerRoute::Installed)).await?;
-        Ok(installed.iter().take(MOST_PACKS).map(|(name, entry)| read_installed(name, entry)).collect())
+        Ok(installed.iter().take(MAX_PACKS).map(|(name, entry)| read_installed(name, entry)).collect())
     }
 
     /// What the registry knows is asked for anew at the next question.

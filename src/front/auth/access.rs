@@ -48,7 +48,7 @@ pub(in crate::front) const SCOPES: [(&str, Class); 5] = [
     ("comfywarden:admin", Class::Admin),
 ];
 /// The most tokens that are remembered as good.
-const MOST_GOOD: usize = 4_096;
+const MAX_GOOD: usize = 4_096;
 
 /// What opens the door. Of configured tokens only their SHA-256 is kept.
 pub struct Access {
@@ -162,7 +162,7 @@ impl Access {
 
     fn is_good(&self, token: &str) {
         let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        if good.len() >= MOST_GOOD {
+        if good.len() >= MAX_GOOD {
             good.clear();
         }
         good.insert(digest(token));

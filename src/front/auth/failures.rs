@@ -10,11 +10,11 @@ use std::{
 use tokio::time::Instant;
 
 /// Wrong tokens of one address within a window.
-const MOST: u32 = 20;
+const MAX: u32 = 20;
 /// The window.
 const WINDOW: Duration = Duration::from_mins(1);
 /// The most addresses that are remembered.
-const MOST_ADDRESSES: usize = 10_000;
+const MAX_ADDRESSES: usize = 10_000;
 
 /// Wrong tokens by address. An IPv6 network counts as one: its holder has all its addresses.
 #[derive(Debug, Default)]
@@ -26,17 +26,17 @@ impl Failures {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, since) = seen.get(&network(address))?;
         let left = WINDOW.checked_sub(since.elapsed())?;
-        (*count >= MOST && !left.is_zero()).then_some(left)
+        (*count >= MAX && !left.is_zero()).then_some(left)
     }
 
     /// Counts a wrong token.
     pub(super) fn count(&self, address: IpAddr) {
         let now = Instant::now();
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= MOST_ADDRESSES {
+        if seen.len() >= MAX_ADDRESSES {
             seen.retain(|_, (_, since)| now.duration_since(*since) < WINDOW);
         }
-        if seen.len() >= MOST_ADDRESSES {
+        if seen.len() >= MAX_ADDRESSES {
             // So many at once are one attack; forgetting all of them costs the least memory and the least thought.
             seen.clear();
         }
@@ -63,7 +63,7 @@ mod tests {
     async fn an_address_waits_after_too_many_wrong_tokens_and_others_do_not() {
         let failures = Failures::default();
         let (one, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
-        for _ in 0..MOST {
+        for _ in 0..MAX {
             assert_eq!(failures.wait(one), None);
             failures.count(one);
         }
@@ -78,13 +78,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_network_is_one_address_and_the_memory_is_bounded() {
         let failures = Failures::default();
-        for n in 0..MOST {
+        for n in 0..MAX {
             failures.count(format!("2001:db8::{n:x}").parse().unwrap());
         }
         assert!(failures.wait("2001:db8::ffff".parse().unwrap()).is_some());
         for n in 0..30_000_u32 {
             failures.count(IpAddr::V4(n.into()));
         }
-        assert!(failures.0.lock().unwrap().len() <= MOST_ADDRESSES);
+        assert!(failures.0.lock().unwrap().len() <= MAX_ADDRESSES);
     }
 }

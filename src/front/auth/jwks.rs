@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// How long the issuer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest set of keys.
-const MOST_BYTES: usize = 256 << 10;
+const MAX_BYTES: usize = 256 << 10;
 
 /// The keys of one issuer.
 #[derive(Debug)]
@@ -80,8 +80,8 @@ impl Keys {
         }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| error.to_string())? {
-            if body.len() + chunk.len() > MOST_BYTES {
-                return Err(format!("the answer is larger than {MOST_BYTES} bytes"));
+            if body.len() + chunk.len() > MAX_BYTES {
+                return Err(format!("the answer is larger than {MAX_BYTES} bytes"));
             }
             body.extend_from_slice(&chunk);
         }

@@ -10,9 +10,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 /// The longest token. Longer ones carry more than an identity.
-const LONGEST_TOKEN: usize = 8 << 10;
+const MAX_TOKEN: usize = 8 << 10;
 /// The most keys of one set.
-const MOST_KEYS: usize = 64;
+const MAX_KEYS: usize = 64;
 /// How far the issuer's clock may be ahead of ours. An expired token gets no such grace.
 const CLOCK_SKEW_SECONDS: u64 = 30;
 
@@ -158,7 +158,7 @@ impl KeySet {
     /// Reads a JSON Web Key Set.
     pub fn parse(json: &[u8]) -> Option<Self> {
         let raw: RawKeys = serde_json::from_slice(json).ok()?;
-        Some(Self(raw.keys.into_iter().take(MOST_KEYS).filter_map(Key::read).collect()))
+        Some(Self(raw.keys.into_iter().take(MAX_KEYS).filter_map(Key::read).collect()))
     }
 
     /// True when there is no key in it.
@@ -212,12 +212,12 @@ impl Kind {
 
 /// True for text that may be a token of this kind: three parts between dots.
 pub fn looks_like_one(token: &str) -> bool {
-    token.len() <= LONGEST_TOKEN && token.starts_with("eyJ") && token.split('.').count() == 3
+    token.len() <= MAX_TOKEN && token.starts_with("eyJ") && token.split('.').count() == 3
 }
 
 /// Checks a token at the moment `now`, in seconds since 1970.
 pub fn verify(token: &str, keys: &KeySet, expected: &Expected, now: u64) -> Result<Holder, Refusal> {
-    if token.len() > LONGEST_TOKEN {
+    if token.len() > MAX_TOKEN {
         return Err(Refusal::Shape);
     }
     let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Shape)?;

@@ -20,9 +20,9 @@ use crate::gate::quota::Shares;
 /// How long a client may take to send the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(15);
 /// The most header lines of a request.
-const MOST_HEADERS: usize = 64;
+const MAX_HEADERS: usize = 64;
 /// The largest head of a request.
-const MOST_HEAD_BYTES: usize = 64 << 10;
+const MAX_HEAD_BYTES: usize = 64 << 10;
 /// How long the listener rests when the system has no more sockets to give.
 const REST: Duration = Duration::from_millis(100);
 
@@ -77,8 +77,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: C
         // Without a timer hyper ignores the time limit, without a word.
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .max_headers(MOST_HEADERS)
-        .max_buf_size(MOST_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(Patient::new(stream)), service);
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {

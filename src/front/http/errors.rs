@@ -18,7 +18,7 @@ const PARSE_ERROR: i32 = -32_700;
 /// How rmcp refuses a revision. It repeats the header, which may be anything.
 const UNKNOWN_REVISION: &str = "Unsupported MCP-Protocol-Version";
 /// The longest text of a refusal that is passed on.
-const MOST_TEXT: usize = 4_096;
+const MAX_TEXT: usize = 4_096;
 
 /// An answer that says no, in the words of every error of ours.
 pub(in crate::front) fn refusal(status: StatusCode, error: &Error) -> Response {
@@ -86,7 +86,7 @@ pub(in crate::front) async fn shaped(response: Response) -> Response {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let said = axum::body::to_bytes(body, MOST_TEXT).await.unwrap_or_default();
+    let said = axum::body::to_bytes(body, MAX_TEXT).await.unwrap_or_default();
     let said = String::from_utf8_lossy(&said);
     let said = redact_text(said.trim());
     let (kind, otherwise, hint) = meaning(parts.status);

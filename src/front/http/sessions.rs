@@ -10,9 +10,9 @@ use axum::http::HeaderMap;
 /// The header that names a session.
 const SESSION: &str = "mcp-session-id";
 /// The most sessions that are remembered; beyond, the oldest knowledge goes and those sessions end.
-const MOST_SESSIONS: usize = 10_000;
+const MAX_SESSIONS: usize = 10_000;
 /// The most sessions of one caller; another one ends its oldest.
-const MOST_PER_CALLER: usize = 256;
+const MAX_PER_CALLER: usize = 256;
 
 /// The caller of each session.
 #[derive(Debug, Default)]
@@ -36,13 +36,13 @@ impl Sessions {
             return None;
         }
         let newest = sessions.values().map(|(number, _)| *number).max().unwrap_or(0);
-        if sessions.len() >= MOST_SESSIONS {
-            let limit = newest.saturating_sub(MOST_SESSIONS as u64 / 2);
+        if sessions.len() >= MAX_SESSIONS {
+            let limit = newest.saturating_sub(MAX_SESSIONS as u64 / 2);
             sessions.retain(|_, (number, _)| *number > limit);
         }
         sessions.insert(id.to_owned(), (newest + 1, caller.to_owned()));
         let own = || sessions.iter().filter(|(_, (_, owner))| owner == caller);
-        if own().count() <= MOST_PER_CALLER {
+        if own().count() <= MAX_PER_CALLER {
             return None;
         }
         let oldest = own().min_by_key(|(_, (number, _))| *number).map(|(id, _)| id.clone())?;
@@ -86,11 +86,11 @@ mod tests {
     #[test]
     fn the_memory_is_bounded_and_keeps_the_newest() {
         let sessions = Sessions::default();
-        for n in 0..MOST_SESSIONS + 10 {
+        for n in 0..MAX_SESSIONS + 10 {
             sessions.learn(&naming(&n.to_string()), &n.to_string());
         }
-        assert!(sessions.0.lock().unwrap().len() <= MOST_SESSIONS);
-        let last = (MOST_SESSIONS + 9).to_string();
+        assert!(sessions.0.lock().unwrap().len() <= MAX_SESSIONS);
+        let last = (MAX_SESSIONS + 9).to_string();
         assert!(sessions.admits(&naming(&last), &last));
     }
 
@@ -98,7 +98,7 @@ mod tests {
     fn a_caller_who_begins_too_many_ends_its_own_oldest_and_nobody_elses() {
         let sessions = Sessions::default();
         assert_eq!(sessions.learn(&naming("of b"), "b"), None);
-        for n in 0..MOST_PER_CALLER {
+        for n in 0..MAX_PER_CALLER {
             assert_eq!(sessions.learn(&naming(&n.to_string()), "a"), None);
         }
         assert_eq!(sessions.learn(&naming("more"), "a").as_deref(), Some("0"));

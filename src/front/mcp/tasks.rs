@@ -34,7 +34,7 @@ use crate::{
 use comfywarden_error::Kind;
 
 /// How many tasks are kept.
-const MOST_TASKS: usize = 256;
+const MAX_TASKS: usize = 256;
 /// How long a task may take: as long as a wait may be.
 const LIFE_SECONDS: u64 = 3_600;
 /// How often a client should ask.
@@ -62,7 +62,7 @@ impl Tasks {
     fn make_room(&self) -> bool {
         self.with(|owners| {
             owners.retain(|id, _| self.manager.get_task(id).is_ok());
-            owners.len() < MOST_TASKS
+            owners.len() < MAX_TASKS
         })
     }
 }

@@ -17,7 +17,7 @@ use super::{Mcp, protocol_error};
 use crate::{app::Watch, tools::Change};
 
 /// How many resources one client may watch.
-const MOST_WATCHED: usize = 100;
+const MAX_WATCHED: usize = 100;
 /// How often it is looked whether a silent client of the older era is still there.
 const LOOK_AFTER: Duration = Duration::from_secs(30);
 
@@ -42,7 +42,7 @@ impl Mcp {
         uri: &str,
         context: &RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        if self.watched.with(|watched| watched.len() >= MOST_WATCHED) {
+        if self.watched.with(|watched| watched.len() >= MAX_WATCHED) {
             return Err(too_many());
         }
         let watch = self.may_watch(uri, context).await?;
@@ -96,7 +96,7 @@ impl Mcp {
         let mut accepted = requested.clone();
         if let Some(uris) = accepted.resource_subscriptions.as_mut() {
             uris.retain(|uri| crate::app::is_resource(uri));
-            uris.truncate(MOST_WATCHED);
+            uris.truncate(MAX_WATCHED);
         }
         accepted
     }
@@ -135,7 +135,7 @@ impl Mcp {
 }
 
 fn too_many() -> ErrorData {
-    ErrorData::invalid_params(format!("at most {MOST_WATCHED} resources can be watched"), None)
+    ErrorData::invalid_params(format!("at most {MAX_WATCHED} resources can be watched"), None)
 }
 
 enum News {

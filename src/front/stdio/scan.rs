@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The longest id that is recognised, in bytes.
-const LONGEST_ID: usize = 256;
+const MAX_ID: usize = 256;
 
 /// Reads a message byte by byte and keeps its outermost `id`.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ impl IdScan {
             return;
         }
         match &mut self.token {
-            Some(token) if token.len() < LONGEST_ID => token.push(byte),
+            Some(token) if token.len() < MAX_ID => token.push(byte),
             other => *other = None,
         }
     }

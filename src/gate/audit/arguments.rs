@@ -29,9 +29,9 @@ const GRAPHS: [&str; 5] = ["workflow", "workflow_a", "workflow_b", "graph", "ui_
 /// keeps in a setting is not known here.
 const SETTINGS: &str = "settings";
 /// The most ids of settings that are kept.
-const MOST_IDS: usize = 50;
+const MAX_IDS: usize = 50;
 /// Text longer than this is kept as a digest whatever it is called.
-const LONGEST_TEXT: usize = 2_048;
+const MAX_TEXT: usize = 2_048;
 
 /// The arguments as the log shows them: uploads always, prompts and graphs by `privacy`, as length and hash.
 pub fn summarise(args: &JsonObject, privacy: Privacy) -> Value {
@@ -48,9 +48,9 @@ fn entry(key: &str, value: &Value, privacy: Privacy, depth: usize) -> Value {
         Value::String(text) if is_payload(key, text) => digest(text.as_bytes(), "bytes", text.len()),
         Value::String(text) if private && PROMPTS.contains(&key) => hide(text, privacy),
         Value::String(text) if private && GRAPHS.contains(&key) => hide(text, privacy),
-        Value::String(text) if private && text.len() > LONGEST_TEXT => hide(text, privacy),
+        Value::String(text) if private && text.len() > MAX_TEXT => hide(text, privacy),
         Value::Object(map) if key == SETTINGS => {
-            let ids = map.keys().take(MOST_IDS).map(|id| (id.clone(), REDACTED.into()));
+            let ids = map.keys().take(MAX_IDS).map(|id| (id.clone(), REDACTED.into()));
             Value::Object(ids.collect())
         }
         Value::Object(map) if private && GRAPHS.contains(&key) => graph(map, privacy),

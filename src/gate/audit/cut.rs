@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::record::{MOST_LINE_BYTES, to_line};
+use super::record::{MAX_LINE_BYTES, to_line};
 
 /// The longest text and list that stay, tried in this order.
 const STEPS: [(usize, usize); 4] = [(4_096, 256), (512, 64), (64, 16), (16, 4)];
@@ -15,7 +15,7 @@ pub(super) fn cut(value: &mut Value, bytes: usize) -> String {
     for (characters, items) in STEPS {
         shorten(value, characters, items);
         let line = to_line(value);
-        if line.len() <= MOST_LINE_BYTES {
+        if line.len() <= MAX_LINE_BYTES {
             return line;
         }
     }

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// How many files may lie beside each other before something is clearly wrong.
-const MOST_BESIDE: usize = 64;
+const MAX_BESIDE: usize = 64;
 /// More than the longest record: the last line lies within this distance of the end.
 const TAIL_BYTES: u64 = 256 << 10;
 
@@ -22,7 +22,7 @@ pub(super) fn open(path: &Path) -> io::Result<LogFile> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)?;
     }
-    for number in 0..MOST_BESIDE {
+    for number in 0..MAX_BESIDE {
         let candidate = beside(path, number);
         if let Some(file) = try_open(&candidate)? {
             return Ok(file);
@@ -38,7 +38,7 @@ pub(super) fn beside(path: &Path, number: usize) -> PathBuf {
 
 /// The log at `path` and those that other processes write beside it, as far as they exist.
 pub fn logs_beside(path: &Path) -> Vec<PathBuf> {
-    (0..MOST_BESIDE).map(|number| beside(path, number)).filter(|log| log.is_file()).collect()
+    (0..MAX_BESIDE).map(|number| beside(path, number)).filter(|log| log.is_file()).collect()
 }
 
 /// `audit.jsonl` with something between the stem and the extension.

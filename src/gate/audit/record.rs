@@ -11,7 +11,7 @@ use comfywarden_error::JsonObject;
 use comfywarden_policy::{display, redact};
 
 /// The longest line, without its chain fields.
-pub(super) const MOST_LINE_BYTES: usize = 64 << 10;
+pub(super) const MAX_LINE_BYTES: usize = 64 << 10;
 /// The fields that stand beside `action` and not inside `extra`.
 const TOP_LEVEL: [&str; 5] = ["prompt_id", "nodes_used", "warnings", "duration_ms", "status"];
 
@@ -77,7 +77,7 @@ impl Record {
         let mut value = Value::Object(self.fields);
         redact::redact(&mut value);
         let mut line = to_line(&value);
-        if line.len() > MOST_LINE_BYTES {
+        if line.len() > MAX_LINE_BYTES {
             line = cut::cut(&mut value, line.len());
         }
         line.pop();

@@ -115,9 +115,9 @@ fn or_dash(text: &str) -> &str {
 }
 
 fn shorten(text: &str) -> String {
-    const MOST: usize = 300;
-    if text.chars().count() <= MOST {
+    const MAX_CHARS: usize = 300;
+    if text.chars().count() <= MAX_CHARS {
         return text.to_owned();
     }
-    text.chars().take(MOST).chain(std::iter::once('…')).collect()
+    text.chars().take(MAX_CHARS).chain(std::iter::once('…')).collect()
 }

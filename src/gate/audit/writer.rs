@@ -15,7 +15,7 @@ use super::{
 };
 
 /// How many records are written at once.
-const MOST_IN_BATCH: usize = 512;
+const MAX_IN_BATCH: usize = 512;
 /// How long a file that could not be opened is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -56,7 +56,7 @@ impl Writer {
     pub(super) fn run(mut self, jobs: &mpsc::Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
             let mut batch = vec![first];
-            while batch.len() < MOST_IN_BATCH
+            while batch.len() < MAX_IN_BATCH
                 && let Ok(next) = jobs.try_recv()
             {
                 batch.push(next);

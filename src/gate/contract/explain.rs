@@ -9,9 +9,9 @@ use comfywarden_policy::{display, redact};
 use comfywarden_workflow::nearest;
 
 /// A list of accepted values up to this length is shown as it is.
-const LONGEST_LIST: usize = 400;
+const MAX_LIST: usize = 400;
 /// The most names of a longer one.
-const MOST_LISTED: usize = 20;
+const MAX_LISTED: usize = 20;
 
 impl Contract {
     pub(super) fn explain(&self, error: &ValidationError<'_>) -> Error {
@@ -65,9 +65,9 @@ impl Contract {
         let Some(property) = property.filter(|_| path.is_empty()) else { return error };
         let words = property.get("description").and_then(Value::as_str).unwrap_or_default();
         let hint = match property.get("enum").and_then(Value::as_array) {
-            Some(options) if options.len() > MOST_SHOWN => {
-                let first: Vec<String> = options.iter().take(MOST_SHOWN).map(shorten).collect();
-                let rest = options.len() - MOST_SHOWN;
+            Some(options) if options.len() > MAX_SHOWN => {
+                let first: Vec<String> = options.iter().take(MAX_SHOWN).map(shorten).collect();
+                let rest = options.len() - MAX_SHOWN;
                 format!("one of {} or {rest} others; tools/list has all of them", first.join(", "))
             }
             Some(options) => {
@@ -101,7 +101,7 @@ impl Contract {
 }
 
 /// How many accepted values the hint about a missing argument names.
-const MOST_SHOWN: usize = 8;
+const MAX_SHOWN: usize = 8;
 
 /// The accepted values, with the nearest first where there are many.
 fn one_of(given: &Value, options: &Value) -> String {
@@ -109,10 +109,10 @@ fn one_of(given: &Value, options: &Value) -> String {
     let texts: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let near = given.as_str().and_then(|given| nearest::did_you_mean(given, texts.iter().copied()));
     let near = near.map(|near| format!("; {near}")).unwrap_or_default();
-    if all.len() <= LONGEST_LIST || texts.is_empty() {
+    if all.len() <= MAX_LIST || texts.is_empty() {
         return format!("it must be one of {}{near}", shorten(options));
     }
-    let shown = shorten_text(&nearest::list(&texts, MOST_LISTED), 2 * LONGEST_LIST);
+    let shown = shorten_text(&nearest::list(&texts, MAX_LISTED), 2 * MAX_LIST);
     format!("it must be one of the listed values{near}; they are {shown}")
 }
 

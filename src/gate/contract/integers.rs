@@ -9,7 +9,7 @@ use comfywarden_error::JsonObject;
 use comfywarden_workflow::integers;
 
 /// How far references are followed.
-const MOST_REFERENCES: usize = 8;
+const MAX_REFERENCES: usize = 8;
 
 /// Settles the properties that an object schema names.
 pub(super) fn settle_object(root: &JsonObject, schema: &JsonObject, object: &mut JsonObject) {
@@ -58,7 +58,7 @@ pub(super) fn schema_at<'s>(root: &'s JsonObject, pointer: &str) -> Option<&'s J
 /// The schema itself, or the definition that it names.
 fn resolved<'s>(root: &'s JsonObject, schema: &'s Value) -> Option<&'s JsonObject> {
     let mut schema = schema.as_object()?;
-    for _ in 0..MOST_REFERENCES {
+    for _ in 0..MAX_REFERENCES {
         let Some(Value::String(reference)) = schema.get("$ref") else { return Some(schema) };
         let name = reference.strip_prefix("#/$defs/")?;
         schema = root.get("$defs")?.get(name)?.as_object()?;

@@ -17,7 +17,7 @@ use comfywarden_policy::{
 use comfywarden_workflow::read;
 
 /// The most characters of both formats together inside the result.
-const MOST: usize = 32_000;
+const MAX_CHARS: usize = 32_000;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +67,7 @@ pub(super) async fn get_workflow(call: Call, params: GetWorkflow) -> Handled<Emb
     }
     let length = |value: &Option<Value>| value.as_ref().map_or(0, |value| value.to_string().len());
     let (of_prompt, of_workflow) = (length(&prompt), length(&workflow));
-    let (keep_prompt, keep_workflow) = (of_prompt <= MOST, of_prompt + of_workflow <= MOST);
+    let (keep_prompt, keep_workflow) = (of_prompt <= MAX_CHARS, of_prompt + of_workflow <= MAX_CHARS);
     if !(keep_prompt && keep_workflow) {
         let uri = output_uri(file.kind, file.subfolder.as_str(), file.filename.as_str());
         let left_out = match (keep_prompt, workflow.is_some()) {

@@ -21,7 +21,7 @@ use comfywarden_workflow::{
 /// The most overrides of one call.
 const MAX_OVERRIDES: usize = 64;
 /// The most accepted names that a refusal lists.
-const MOST_NAMES: usize = 60;
+const MAX_NAMES: usize = 60;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -111,7 +111,7 @@ fn refuse_useless(workflow: &Workflow, applied: &[Applied], dropped: &[Dropped])
         .collect();
     let Some(first) = dropped.iter().find(useless) else { return Ok(()) };
     Err(Error::invalid_input(wrong.join("; "))
-        .hint(format!("accepted: {}", nearest::list(&settings::accepted(workflow), MOST_NAMES)))
+        .hint(format!("accepted: {}", nearest::list(&settings::accepted(workflow), MAX_NAMES)))
         .detail("field", first.name.as_str()))
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use comfywarden_error::JsonObject;
 
 /// The largest file that is read or written.
-const LARGEST: u64 = 1024 * 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
 /// How long a write waits for another process to finish its own.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it looks whether the other one has finished.
@@ -73,8 +73,8 @@ pub(in crate::tools) fn read<T: Versioned>(path: &Path) -> Result<T, String> {
         Err(error) => return Err(format!("cannot be read: {error}")),
     };
     let mut text = Vec::new();
-    opened.take(LARGEST + 1).read_to_end(&mut text).map_err(|error| format!("cannot be read: {error}"))?;
-    if text.len() as u64 > LARGEST {
+    opened.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(|error| format!("cannot be read: {error}"))?;
+    if text.len() as u64 > MAX_BYTES {
         return Err("is larger than 1 MiB".to_owned());
     }
     let mut saved: T = serde_json::from_slice(&text).map_err(|error| format!("is damaged: {error}"))?;
@@ -98,7 +98,7 @@ pub(in crate::tools) fn update<T: Versioned>(path: &Path, change: impl FnOnce(&m
     change(&mut saved);
     *saved.version() = 1;
     let text = serde_json::to_vec_pretty(&saved).map_err(|error| format!("cannot be written: {error}"))?;
-    if text.len() as u64 > LARGEST {
+    if text.len() as u64 > MAX_BYTES {
         return Err(
             "would grow over 1 MiB; remove defaults that are not needed (null removes one)".to_owned()
         );

@@ -18,7 +18,7 @@ use comfywarden_error::{Error, JsonObject, Kind, Result};
 use comfywarden_workflow::nearest::did_you_mean;
 
 /// The most bytes that the defaults of one tool may have.
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 /// Where a default comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +216,7 @@ impl Defaults {
                     values.insert(argument.clone(), value.clone());
                 }
             }
-            too_large = Value::Object(values.clone()).to_string().len() > MOST_BYTES;
+            too_large = Value::Object(values.clone()).to_string().len() > MAX_BYTES;
             if !too_large {
                 tools.insert(tool.name().to_owned(), values.clone());
                 tools.retain(|_, values| !values.is_empty());

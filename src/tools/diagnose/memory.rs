@@ -8,7 +8,7 @@ use comfywarden_workflow::{Node, NodeId, ObjectInfo, Workflow};
 /// Sides below this are not worth making smaller.
 const SMALL_SIDE: u64 = 512;
 /// The most steps of a ladder.
-const MOST_STEPS: usize = 9;
+const MAX_STEPS: usize = 9;
 
 /// What to try, in order.
 pub(super) fn ladder(
@@ -33,7 +33,7 @@ pub(super) fn ladder(
     if steps.is_empty() {
         steps.push("use a smaller width and height, batch_size 1, and fewer frames".to_owned());
     }
-    steps.truncate(MOST_STEPS - 2);
+    steps.truncate(MAX_STEPS - 2);
     steps.push(
         "run it once more as it is: ComfyUI unloads its models after such a failure, and other programs may have \
          given memory back"

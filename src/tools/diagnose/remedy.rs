@@ -14,9 +14,9 @@ use comfywarden_workflow::{ObjectInfo, check::models, templates::pack_of};
 pub(super) type Packs = HashMap<String, Vec<String>>;
 
 /// The most steps that are told.
-const MOST_STEPS: usize = 8;
+const MAX_STEPS: usize = 8;
 /// The most packs that are named for one class.
-const MOST_PACKS: usize = 3;
+const MAX_PACKS: usize = 3;
 
 /// The diagnosis of a workflow that never ran.
 pub(super) async fn of_refusal(call: &Call, refusal: &Refusal) -> Diagnosis {
@@ -51,7 +51,7 @@ pub(super) fn steps(findings: &[Finding], object_info: Option<&ObjectInfo>, pack
     let mut steps = Vec::new();
     for finding in findings {
         for step in of_finding(finding, object_info, packs) {
-            if !steps.contains(&step) && steps.len() < MOST_STEPS {
+            if !steps.contains(&step) && steps.len() < MAX_STEPS {
                 steps.push(step);
             }
         }
@@ -135,7 +135,7 @@ pub(super) async fn packs_for(call: &Call, findings: &[Finding]) -> Packs {
         } else {
             // Without a Manager, or when it does not answer, there is still the search.
             let known = call.comfy.packs_of(class).await.unwrap_or_default();
-            known.iter().take(MOST_PACKS).map(|pack| format!("`{}`", display::sanitize(&pack.id))).collect()
+            known.iter().take(MAX_PACKS).map(|pack| format!("`{}`", display::sanitize(&pack.id))).collect()
         };
         packs.insert(class.clone(), found);
     }

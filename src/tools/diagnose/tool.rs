@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How many of a caller's attempts are looked at to find the one that failed.
-const MOST_LOOKS: usize = 12;
+const MAX_LOOKS: usize = 12;
 
 pub(in crate::tools) fn tools() -> Vec<Tool> {
     vec![
@@ -75,7 +75,7 @@ async fn diagnose_job(call: Call, params: DiagnoseJob) -> Handled<Diagnosis> {
 /// The newest attempt of this caller that did not end well. What the caller stopped itself comes after the rest.
 async fn last_failed(call: &Call) -> Result<Case, Stop> {
     let mut stopped = None;
-    for attempt in call.ledger.attempts(&call.mark()).into_iter().take(MOST_LOOKS) {
+    for attempt in call.ledger.attempts(&call.mark()).into_iter().take(MAX_LOOKS) {
         let id = match attempt {
             Attempt::Refused(refusal) => return Ok(Case::Refusal(refusal)),
             Attempt::Submitted(id) => id,

@@ -19,7 +19,7 @@ use comfywarden_policy::{
 };
 
 /// How long fetching a picture from the Internet may take.
-const LONGEST_FETCH: Duration = Duration::from_mins(1);
+const MAX_FETCH: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -122,5 +122,5 @@ async fn read_local(call: &Call, path: &str, most: usize) -> Result<Vec<u8>, Sto
 /// Fetches a picture from the public Internet, under the rules against requests into private networks.
 async fn fetch(call: &Call, url: &str, most: usize) -> Result<Bytes, Stop> {
     let url = StrictUrl::parse(url)?;
-    Ok(call.web.fetch(url.as_url(), &FetchRules::new(most, LONGEST_FETCH)).await?.bytes)
+    Ok(call.web.fetch(url.as_url(), &FetchRules::new(most, MAX_FETCH)).await?.bytes)
 }

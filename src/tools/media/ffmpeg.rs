@@ -12,7 +12,7 @@ use crate::config::Files;
 use comfywarden_error::{Error, Kind, Result};
 
 /// How long one run may take.
-const LONGEST_RUN: Duration = Duration::from_secs(30);
+const MAX_RUN: Duration = Duration::from_secs(30);
 /// How many run at once.
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
 /// How much memory ffmpeg may take for one block, in bytes.
@@ -75,10 +75,10 @@ impl Ffmpeg {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| failed("it does not start").source(error))?;
-        let ended = tokio::time::timeout(LONGEST_RUN, follow(&mut child, &mut take)).await;
+        let ended = tokio::time::timeout(MAX_RUN, follow(&mut child, &mut take)).await;
         let Ok(ended) = ended else {
             child.kill().await.ok();
-            return Err(failed(&format!("it took longer than {} s", LONGEST_RUN.as_secs())));
+            return Err(failed(&format!("it took longer than {} s", MAX_RUN.as_secs())));
         };
         let (success, words) = match ended {
             Ok(ended) => ended,

@@ -4,7 +4,7 @@ use super::{Ffmpeg, Kept};
 use comfywarden_error::{Error, Kind, Result};
 
 /// The most frames on a sheet.
-const MOST_FRAMES: u32 = 9;
+const MAX_FRAMES: u32 = 9;
 /// Between the frames, and around them.
 const GAP: u32 = 4;
 /// The side of a sheet, in pixels.
@@ -25,8 +25,8 @@ struct Layout {
 impl Layout {
     /// Eight frames a second are enough to see what happens; short films have fewer.
     fn of(seconds: Option<f64>) -> Self {
-        let frames = (1..MOST_FRAMES).find(|frames| seconds.is_some_and(|s| s * 8.0 <= f64::from(*frames)));
-        let frames = frames.unwrap_or(MOST_FRAMES);
+        let frames = (1..MAX_FRAMES).find(|frames| seconds.is_some_and(|s| s * 8.0 <= f64::from(*frames)));
+        let frames = frames.unwrap_or(MAX_FRAMES);
         let columns = (1..=frames).find(|columns| columns * columns >= frames).unwrap_or(frames);
         Self { frames, columns, rows: frames.div_ceil(columns) }
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use comfywarden_error::JsonObject;
 
 /// A nested schema with more bytes than this is told as `object` only.
-const MOST_NESTED: usize = 140;
+const MAX_NESTED: usize = 140;
 /// What a reader of a result does not need to be told.
 const BOUNDS: [&str; 7] =
     ["minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength", "minItems", "maxItems"];
@@ -45,7 +45,7 @@ pub(super) fn lean(value: &mut Value, depth: usize) {
         schema.insert("anyOf".into(), branches);
     }
     leave_out_anything(schema);
-    if depth > 0 && serde_json::to_string(schema).is_ok_and(|text| text.len() > MOST_NESTED) {
+    if depth > 0 && serde_json::to_string(schema).is_ok_and(|text| text.len() > MAX_NESTED) {
         cut(schema);
     }
 }

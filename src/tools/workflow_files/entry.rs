@@ -15,7 +15,7 @@ use comfywarden_workflow::{
 };
 
 /// The longest stem of a file that becomes a tool.
-const LONGEST_STEM: usize = 52;
+const MAX_STEM: usize = 52;
 
 /// What runs.
 #[derive(Debug)]
@@ -223,10 +223,8 @@ fn tool_name(stem: &str) -> Result<String, String> {
     if !name.chars().any(|letter| letter.is_ascii_alphanumeric()) {
         return Err("its name has no letter or digit (a-z, 0-9) that a tool could be called by".to_owned());
     }
-    if name.len() > LONGEST_STEM {
-        return Err(format!(
-            "its name is too long for a tool; at most {LONGEST_STEM} characters before the dot"
-        ));
+    if name.len() > MAX_STEM {
+        return Err(format!("its name is too long for a tool; at most {MAX_STEM} characters before the dot"));
     }
     Ok(format!("workflow_{name}"))
 }

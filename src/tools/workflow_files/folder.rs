@@ -9,11 +9,11 @@ use std::{
 };
 
 /// The most files that are looked at.
-pub(super) const MOST_FILES: usize = 256;
+pub(super) const MAX_FILES: usize = 256;
 /// The largest file of text.
-const LARGEST_TEXT: u64 = 10 * 1024 * 1024;
+const MAX_TEXT: u64 = 10 * 1024 * 1024;
 /// The largest picture, video or sound.
-const LARGEST_MEDIA: u64 = 64 * 1024 * 1024;
+const MAX_MEDIA: u64 = 64 * 1024 * 1024;
 /// A file that changed this recently may still be on its way in.
 const SETTLING: Duration = Duration::from_secs(3);
 
@@ -84,10 +84,10 @@ pub(super) fn look(folder: &Path) -> Seen {
         }
     }
     names.sort_unstable();
-    if names.len() > MOST_FILES {
-        let rest = names.len() - MOST_FILES;
-        seen.passed_over.push(("…".into(), format!("{rest} more files: at most {MOST_FILES} are looked at")));
-        names.truncate(MOST_FILES);
+    if names.len() > MAX_FILES {
+        let rest = names.len() - MAX_FILES;
+        seen.passed_over.push(("…".into(), format!("{rest} more files: at most {MAX_FILES} are looked at")));
+        names.truncate(MAX_FILES);
     }
     for name in names {
         let Some((stem, role)) = role(&name) else { continue };
@@ -146,7 +146,7 @@ fn inside(folder: &Path, name: &str) -> Result<PathBuf, String> {
 
 /// Reads a file of the folder, whole and bounded.
 pub(super) fn read(folder: &Path, file: &FileSeen) -> Result<Vec<u8>, String> {
-    let most = if file.role == Role::Media { LARGEST_MEDIA } else { LARGEST_TEXT };
+    let most = if file.role == Role::Media { MAX_MEDIA } else { MAX_TEXT };
     let too_large = || format!("is larger than {} MiB", most / 1024 / 1024);
     if file.bytes > most {
         return Err(too_large());

@@ -34,8 +34,8 @@ const RUN: Hints = Hints { read_only: false, destructive: false, idempotent: fal
 const VISIBLE: usize = 2_200;
 /// What `wait` and `wait_seconds` cost of that.
 const WAITING: usize = 230;
-const LONGEST_TITLE: usize = 60;
-const LONGEST_DESCRIPTION: usize = 200;
+const MAX_TITLE: usize = 60;
+const MAX_DESCRIPTION: usize = 200;
 
 /// The tool of an entry, and its line in listings.
 pub(super) fn offer(
@@ -58,7 +58,7 @@ pub(super) fn offer(
                     refuse_broken(&workflow, catalogue)?;
                 }
                 let parameters = find(&workflow, &entry.sidecar, object_info)?;
-                let room = VISIBLE.saturating_sub(WAITING + entry.tool.len() + LONGEST_DESCRIPTION);
+                let room = VISIBLE.saturating_sub(WAITING + entry.tool.len() + MAX_DESCRIPTION);
                 let facts = Facts { pipeline: kind_of(&workflow), notes: parameters.notes.clone() };
                 (parameters.schema(room), facts)
             }
@@ -213,15 +213,15 @@ fn add_waiting(schema: &mut JsonObject) {
 
 fn title(entry: &Entry) -> String {
     let own = entry.sidecar.title.clone().unwrap_or_else(|| format!("Workflow {}", entry.stem));
-    cut(&own, LONGEST_TITLE)
+    cut(&own, MAX_TITLE)
 }
 
 fn describe(entry: &Entry, pipeline: &str) -> String {
     if let Some(own) = &entry.sidecar.description {
-        return cut(own, LONGEST_DESCRIPTION);
+        return cut(own, MAX_DESCRIPTION);
     }
     if matches!(entry.graph, Graph::Template(_)) {
-        return cut(pipeline, LONGEST_DESCRIPTION);
+        return cut(pipeline, MAX_DESCRIPTION);
     }
     let kind = if pipeline.is_empty() { String::new() } else { format!(" ({pipeline})") };
     cut(
@@ -229,7 +229,7 @@ fn describe(entry: &Entry, pipeline: &str) -> String {
             "Runs the user's workflow file {}{kind}. Returns its prompt_id, or its outputs with wait.",
             entry.file
         ),
-        LONGEST_DESCRIPTION,
+        MAX_DESCRIPTION,
     )
 }
 

@@ -18,7 +18,7 @@ use crate::tools::Tool;
 use comfywarden_workflow::ObjectInfo;
 
 /// The most tools; clients stop reading somewhere above a hundred.
-const MOST_TOOLS: usize = 100;
+const MAX_TOOLS: usize = 100;
 
 /// The workflow files of one folder.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Library {
             if let Some(entry) = &book.entry {
                 let offered = match names.get(&entry.tool) {
                     Some(other) => Err(taken(entry, other)),
-                    None if tools.len() == MOST_TOOLS => Err(too_many(entry)),
+                    None if tools.len() == MAX_TOOLS => Err(too_many(entry)),
                     None => run::offer(entry, object_info).map_err(|error| Unusable::of(&entry.file, &error)),
                 };
                 match offered {
@@ -133,7 +133,7 @@ fn taken(entry: &Entry, other: &str) -> Unusable {
 fn too_many(entry: &Entry) -> Unusable {
     Unusable {
         file: entry.file.clone(),
-        reason: format!("there are {MOST_TOOLS} workflow tools already"),
+        reason: format!("there are {MAX_TOOLS} workflow tools already"),
         hint: Some("move the ones that are not needed to another folder".to_owned()),
     }
 }

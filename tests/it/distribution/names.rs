@@ -114,7 +114,7 @@ fn vocabulary() -> BTreeSet<String> {
         found.insert(key.path);
     }
     let kind = Regex::new(r#"=> "([a-z_]+)""#).unwrap();
-    found.extend(kind.captures_iter(&read("src/error.rs")).map(|kind| kind[1].to_owned()));
+    found.extend(kind.captures_iter(&read("crates/error/src/lib.rs")).map(|kind| kind[1].to_owned()));
     found
 }
 

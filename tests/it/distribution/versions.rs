@@ -122,16 +122,17 @@ fn lock_file_and_changelog_know_the_version() {
 
 #[test]
 fn build_context_of_the_image_holds_what_the_sources_include() {
-    let included = regex::Regex::new(r#"CARGO_MANIFEST_DIR"\), "/([a-z_/]+)/"#).unwrap();
+    let included = regex::Regex::new(r#"CARGO_MANIFEST_DIR"\), "/(?:\.\./\.\./)?([a-z_/]+)/"#).unwrap();
     let container = read("packaging/Dockerfile");
     let tests = |file: &&std::path::PathBuf| {
         let of_tests = file.parent().zip(file.file_stem()).is_some_and(|(folder, stem)| {
-            let declared = format!("#[cfg(test)]\npub(crate) mod {};", stem.display());
-            std::fs::read_to_string(folder.join("mod.rs")).is_ok_and(|module| module.contains(&declared))
+            let declared = format!("#[cfg(any(test, feature = \"recorded\"))]\npub mod {};", stem.display());
+            std::fs::read_to_string(folder.join("lib.rs")).is_ok_and(|module| module.contains(&declared))
         });
         of_tests || file.iter().any(|part| part == "tests" || part == "tests.rs")
     };
-    for file in super::texts::below("src", "rs").iter().filter(|file| !tests(file)) {
+    let sources = [super::texts::below("src", "rs"), super::texts::below("crates", "rs")].concat();
+    for file in sources.iter().filter(|file| !tests(file)) {
         for found in included.captures_iter(&read(file)) {
             assert!(
                 container.contains(&format!("COPY {0} {0}\n", &found[1])),

@@ -20,11 +20,11 @@ use super::{
 use comfywarden_workflow::object_info::InputSpec;
 
 /// The most names and the most classes that are remembered.
-const MOST_REMEMBERED: usize = 4_096;
+const MAX_REMEMBERED: usize = 4_096;
 /// Longer names are nobody's habit.
-const LONGEST: usize = 64;
+const MAX: usize = 64;
 /// The most bytes of text that links put together, and the most that are read where links bring them.
-const MOST_FOLLOWED: usize = 16 << 20;
+const MAX_FOLLOWED: usize = 16 << 20;
 
 /// Seeded at random for each process, and several times faster on short keys than the standard one.
 pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
@@ -135,12 +135,12 @@ impl<'a> Said<'a> {
     /// Pays for text that is followed over links. False when the graph has spent what one may spend.
     pub(super) fn pay(&self, bytes: usize) -> bool {
         self.followed.set(self.followed.get().saturating_add(bytes));
-        self.followed.get() <= MOST_FOLLOWED
+        self.followed.get() <= MAX_FOLLOWED
     }
 
     /// True when some text was not followed, because there was too much of it.
     pub(super) fn is_spent(&self) -> bool {
-        self.followed.get() > MOST_FOLLOWED
+        self.followed.get() > MAX_FOLLOWED
     }
 
     /// What a name says.
@@ -220,8 +220,8 @@ impl Drop for Said<'_> {
     /// Hands on what was learned. Two inspections at once may forget each other's lessons; nothing hangs on them.
     fn drop(&mut self) {
         let learned = self.learned.get_mut();
-        learned.names.retain(|name, _| name.len() <= LONGEST);
-        learned.classes.retain(|class, _| class.len() <= LONGEST);
+        learned.names.retain(|name, _| name.len() <= MAX);
+        learned.classes.retain(|class, _| class.len() <= MAX);
         if learned.names.is_empty() && learned.classes.is_empty() {
             return;
         }
@@ -234,10 +234,10 @@ impl Drop for Said<'_> {
 
 /// Adds what is new. A full memory begins anew, so that nobody can fill it up for good.
 fn merge<V>(known: &mut Map<Box<str>, V>, new: &mut Map<Box<str>, V>) {
-    if known.len() + new.len() > MOST_REMEMBERED {
+    if known.len() + new.len() > MAX_REMEMBERED {
         known.clear();
     }
-    if new.len() <= MOST_REMEMBERED {
+    if new.len() <= MAX_REMEMBERED {
         known.extend(new.drain());
     }
 }

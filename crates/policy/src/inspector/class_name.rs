@@ -6,7 +6,7 @@ use super::classes::is_core;
 use crate::display;
 
 /// Longer than any real class name.
-const LONGEST: usize = 200;
+const MAX: usize = 200;
 
 /// Cyrillic, Greek and other letters that look like the Latin ones beside them.
 const LOOKALIKES: &[(char, char)] = &[
@@ -77,7 +77,7 @@ pub(super) fn skeleton(name: &str) -> String {
 
 /// True for a name with hidden characters, folded letters, or letters of another script among Latin ones.
 pub(crate) fn is_disguised(name: &str) -> bool {
-    if name.len() > LONGEST || name.trim() != name {
+    if name.len() > MAX || name.trim() != name {
         return true;
     }
     if name.is_ascii() {

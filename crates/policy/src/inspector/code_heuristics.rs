@@ -229,14 +229,14 @@ fn reaches(after: &[u8]) -> bool {
 }
 
 /// The longest arguments that are read.
-const LONGEST_ARGUMENTS: usize = 512;
+const MAX_ARGUMENTS: usize = 512;
 
 /// True for arguments that are text literals and nothing else.
 fn is_constant(arguments: &[u8]) -> bool {
     let mut quote = None;
     let mut has_text = false;
     let mut depth = 0_usize;
-    for byte in arguments.iter().take(LONGEST_ARGUMENTS) {
+    for byte in arguments.iter().take(MAX_ARGUMENTS) {
         match (quote, byte) {
             (Some(open), _) if open == *byte => quote = None,
             (None, b'\'' | b'"') => (quote, has_text) = (Some(*byte), true),

@@ -22,9 +22,9 @@ use super::{
 use comfywarden_error::JsonObject;
 
 /// How many nodes words and numbers are followed through.
-const MOST_HOPS: usize = 12;
+const MAX_HOPS: usize = 12;
 /// Nodes with more inputs hand on more than a number.
-const MOST_SETTINGS: usize = 8;
+const MAX_SETTINGS: usize = 8;
 
 /// Who takes a node's output: node and input.
 type Takers<'a> = Map<&'a str, Vec<(&'a str, &'a str)>>;
@@ -96,7 +96,7 @@ impl<'a> Flow<'a> {
             return *known;
         }
         let Some((id, ..)) = self.node(id) else { return false };
-        if hops >= MOST_HOPS {
+        if hops >= MAX_HOPS {
             return false;
         }
         // A cycle counts as harmful until shown otherwise; ComfyUI refuses it anyway.
@@ -333,8 +333,8 @@ impl Flow<'_> {
             return Some(number);
         }
         let mut source = source_of(value)?;
-        for _ in 0..MOST_HOPS {
-            let (_, _, inputs) = self.node(source).filter(|(_, _, inputs)| inputs.len() <= MOST_SETTINGS)?;
+        for _ in 0..MAX_HOPS {
+            let (_, _, inputs) = self.node(source).filter(|(_, _, inputs)| inputs.len() <= MAX_SETTINGS)?;
             let mut links = inputs.values().filter_map(source_of);
             let mut numbers =
                 inputs.iter().filter_map(|(name, value)| Some((name, workload::number(value)?)));

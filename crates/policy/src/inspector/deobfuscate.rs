@@ -11,9 +11,9 @@ use super::{
 use crate::display;
 
 /// How often text inside text is decoded.
-const MOST_DEPTH: usize = 3;
+const MAX_DEPTH: usize = 3;
 /// The most readings of one text; each is at most as long as the text.
-const MOST_READINGS: usize = 48;
+const MAX_READINGS: usize = 48;
 
 /// One reading of a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,13 +38,13 @@ pub(super) fn readings(text: Text<'_>) -> Vec<Reading<'_>> {
         (0..pending.len()).min_by_key(|at| pending.get(*at).map(|(text, _)| text.len()))
     {
         let (text, depth) = pending.swap_remove(shortest);
-        if readings.len() >= MOST_READINGS || text.len() > budget {
+        if readings.len() >= MAX_READINGS || text.len() > budget {
             break;
         }
         budget -= text.len();
         let plain = plain(&text);
         let folded = fold_constants(&plain);
-        if depth < MOST_DEPTH {
+        if depth < MAX_DEPTH {
             decode(folded.as_deref().unwrap_or(&plain), &mut |decoded| pending.push((decoded, depth + 1)));
         }
         let changed = folded.is_some();

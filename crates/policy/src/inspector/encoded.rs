@@ -181,12 +181,12 @@ pub(super) fn texty(bytes: Vec<u8>) -> Option<String> {
 /// What gzip or zlib data holds, up to a size that code for a node does not reach.
 fn inflated(bytes: &[u8]) -> Option<Vec<u8>> {
     use std::io::Read as _;
-    const MOST: u64 = 64 << 10;
+    const MAX: u64 = 64 << 10;
     let mut plain = Vec::new();
     match bytes {
-        [0x1f, 0x8b, 8, ..] => flate2::read::GzDecoder::new(bytes).take(MOST).read_to_end(&mut plain).ok()?,
+        [0x1f, 0x8b, 8, ..] => flate2::read::GzDecoder::new(bytes).take(MAX).read_to_end(&mut plain).ok()?,
         [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
-            flate2::read::ZlibDecoder::new(bytes).take(MOST).read_to_end(&mut plain).ok()?
+            flate2::read::ZlibDecoder::new(bytes).take(MAX).read_to_end(&mut plain).ok()?
         }
         _ => return None,
     };

@@ -3,9 +3,9 @@
 use super::{class_facts::Class, classes::Origin, finding::short, inputs::Name};
 
 /// The most characters of a node's name, ways included. Where something lies is told by both ends.
-const LONGEST_NAME: usize = 120;
+const MAX_NAME: usize = 120;
 /// The most characters of one hop of a way; longer ones lead nowhere.
-const LONGEST_HOP: usize = 120;
+const MAX_HOP: usize = 120;
 
 /// The way to a value, built only when something is found there.
 #[derive(Clone, Copy)]
@@ -105,10 +105,10 @@ impl Place<'_> {
             Around::Value(place, step) => place.inner(step),
         };
         let length = name.chars().count();
-        if length <= LONGEST_NAME {
+        if length <= MAX_NAME {
             return name;
         }
-        let half = LONGEST_NAME / 2;
+        let half = MAX_NAME / 2;
         let start: String = name.chars().take(half - 1).collect();
         let end: String = name.chars().skip(length - half).collect();
         format!("{start}…{end}")
@@ -156,5 +156,5 @@ impl Place<'_> {
 }
 
 fn hop(name: &str) -> String {
-    name.chars().take(LONGEST_HOP).collect()
+    name.chars().take(MAX_HOP).collect()
 }

@@ -17,7 +17,7 @@ use crate::{
 /// The reason that most paths are refused for.
 pub(super) const LEAVES: &str = "the path leaves ComfyUI's folders";
 /// Longer text is no path.
-const LONGEST_PATH: usize = 4_096;
+const MAX_PATH: usize = 4_096;
 /// What ComfyUI and its editor replace in a prefix; a percent escape begins with a digit or two hexadecimal letters.
 static TOKENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"%(?:year|month|day|hour|minute|second|width|height|batch_num|date(?::[^%/\\]{0,40})?|[A-Za-z_][\w ]{0,60}\.[\w ]{1,60})%")
@@ -45,7 +45,7 @@ static ABSOLUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// Why a path-like value would leave the folder it is relative to, or not be what it looks like.
 pub(super) fn escapes(text: Text<'_>) -> Option<&'static str> {
-    if text.len() > LONGEST_PATH {
+    if text.len() > MAX_PATH {
         return None;
     }
     any_reading(text, |path| {
@@ -82,14 +82,14 @@ fn is_home(path: &str) -> bool {
 
 /// True for prose that names a model outside of the models' folders, as loaders read it: `<lora:../x:1>`.
 pub(super) fn names_model_outside(text: Text<'_>) -> bool {
-    const LONGEST_NAME: usize = 512;
+    const MAX_NAME: usize = 512;
     if !text.has(kind::OPENING) || !text.has(kind::SLASH | kind::BACKSLASH | kind::PERCENT) {
         return false;
     }
     let starts = text.match_indices('<').filter_map(|(at, _)| text.get(at + 1..));
     let named = starts.filter_map(|rest| ["lora:", "lyco:"].iter().find_map(|mark| rest.strip_prefix(mark)));
     let mut names = named.filter_map(|rest| {
-        let end = rest.bytes().take(LONGEST_NAME).position(|byte| matches!(byte, b':' | b'>'))?;
+        let end = rest.bytes().take(MAX_NAME).position(|byte| matches!(byte, b':' | b'>'))?;
         rest.get(..end)
     });
     names.any(|name| escapes(Text::new(name)).is_some())
@@ -102,7 +102,7 @@ pub(super) fn clearly_escapes(text: Text<'_>) -> bool {
         (climbs(path) && path.contains('/'))
             || ABSOLUTE.as_ref().is_none_or(|absolute| absolute.is_match(&lower))
     };
-    text.len() <= LONGEST_PATH
+    text.len() <= MAX_PATH
         && !(text.has(kind::BREAK) && text.contains('\n'))
         // Without a slash in some spelling there is neither a climb nor an absolute path.
         && text.has(kind::FOREIGN | kind::SLASH | kind::BACKSLASH | kind::PERCENT)

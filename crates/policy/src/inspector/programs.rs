@@ -137,14 +137,14 @@ static FOLLOWED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 /// Longer text is no name.
-const LONGEST_NAME: usize = 4_096;
+const MAX_NAME: usize = 4_096;
 
 /// True for a file's name that a command follows, or one that is a command's output to some programs.
 pub(super) fn runs_as_name(text: &str) -> bool {
     if text.trim_start().starts_with('|') {
         return true;
     }
-    if text.len() > LONGEST_NAME || !text.contains(['&', '|', ';']) {
+    if text.len() > MAX_NAME || !text.contains(['&', '|', ';']) {
         return false;
     }
     FOLLOWED.as_ref().is_none_or(|followed| {
@@ -158,7 +158,7 @@ pub(super) fn runs_as_name(text: &str) -> bool {
 /// True for a file's name with a command behind it that ends where the next operator begins, or whose output goes to
 /// an absolute path. Each operator is looked at once.
 pub(super) fn runs_behind_name(text: Text<'_>) -> bool {
-    if !text.has(kind::DOT) || text.len() > LONGEST_NAME {
+    if !text.has(kind::DOT) || text.len() > MAX_NAME {
         return false;
     }
     let mut behind_name = false;
@@ -181,17 +181,16 @@ fn is_operator(byte: u8) -> bool {
 }
 
 /// The longest extension.
-const LONGEST_EXTENSION: usize = 5;
+const MAX_EXTENSION: usize = 5;
 
 /// True for `a.png`, also before the `2` in `2>`.
 fn ends_in_extension(text: &str) -> bool {
     let named = |text: &str| {
         let text = text.trim_end().trim_end_matches(['\'', '"']);
-        let length =
-            text.bytes().rev().take_while(u8::is_ascii_alphanumeric).take(LONGEST_EXTENSION + 1).count();
+        let length = text.bytes().rev().take_while(u8::is_ascii_alphanumeric).take(MAX_EXTENSION + 1).count();
         let (name, extension) = text.split_at_checked(text.len() - length).unwrap_or_default();
-        let is_extension = (1..=LONGEST_EXTENSION).contains(&length)
-            && extension.bytes().any(|byte| byte.is_ascii_alphabetic());
+        let is_extension =
+            (1..=MAX_EXTENSION).contains(&length) && extension.bytes().any(|byte| byte.is_ascii_alphabetic());
         is_extension
             && name.strip_suffix('.').is_some_and(|name| name.ends_with(|c: char| !c.is_whitespace()))
     };

@@ -139,7 +139,7 @@ pub(super) fn steers_display(text: Text<'_>) -> bool {
 /// True when a name or a title would look like other lines than its own, or hides a message between its letters.
 pub(super) fn forges_lines(text: Text<'_>) -> bool {
     /// More in one place than any emoji or script needs.
-    const MOST_HIDDEN: usize = 8;
+    const MAX_HIDDEN: usize = 8;
     if text.is_plain() && !text.has(kind::BREAK) {
         return false;
     }
@@ -148,7 +148,7 @@ pub(super) fn forges_lines(text: Text<'_>) -> bool {
     for character in text.chars() {
         let lone_return = before == '\r' && character != '\n';
         hidden = if display::is_hidden(character) { hidden + 1 } else { 0 };
-        if lone_return || matches!(character, '\u{2028}' | '\u{2029}') || hidden > MOST_HIDDEN {
+        if lone_return || matches!(character, '\u{2028}' | '\u{2029}') || hidden > MAX_HIDDEN {
             return true;
         }
         before = character;

@@ -10,9 +10,9 @@ use crate::{
 use comfywarden_workflow::Workflow;
 
 /// The most findings that are quoted.
-const MOST_QUOTED: usize = 4;
+const MAX_QUOTED: usize = 4;
 /// The most characters of a quotation.
-const MOST_CHARACTERS: usize = 160;
+const MAX_CHARACTERS: usize = 160;
 
 /// What was found with the values in question, and what can happen.
 pub(super) fn particulars(workflow: &Workflow, findings: &[&Finding]) -> String {
@@ -24,8 +24,8 @@ pub(super) fn particulars(workflow: &Workflow, findings: &[&Finding]) -> String 
             quoted.push(quotation);
         }
     }
-    let more = quoted.len().saturating_sub(MOST_QUOTED);
-    quoted.truncate(MOST_QUOTED);
+    let more = quoted.len().saturating_sub(MAX_QUOTED);
+    quoted.truncate(MAX_QUOTED);
     if more > 0 {
         quoted.push(format!("and {more} more"));
     }
@@ -67,7 +67,7 @@ fn quotation(workflow: &Workflow, finding: &Finding) -> Option<String> {
         other => other.to_string(),
     };
     let safe = redact_text(&text).replace(['\n', '\r', '\t'], " ");
-    let cut: String = safe.chars().take(MOST_CHARACTERS).collect();
+    let cut: String = safe.chars().take(MAX_CHARACTERS).collect();
     let rest = if cut.len() < safe.len() { "…" } else { "" };
     quote(&format!("{}{rest}", untrusted::defuse(&cut)))
 }

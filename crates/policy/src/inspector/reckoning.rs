@@ -9,7 +9,7 @@ use super::{
 use comfywarden_workflow::Workflow;
 
 /// More steps than anything takes; keeps products finite.
-const MOST_STEPS: f64 = 1e12;
+const MAX_STEPS: f64 = 1e12;
 
 /// What one node makes.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,7 @@ impl Inspector {
                 megapixels: volume.area * volume.many * unit,
                 is_known: volume.is_known,
                 resizes: flow.work(said.class(&node.class_type), &node.inputs).resizes(),
-                steps: steps.unwrap_or_default().clamp(0.0, MOST_STEPS),
+                steps: steps.unwrap_or_default().clamp(0.0, MAX_STEPS),
             }
         };
         workflow.iter().map(|(id, node)| load((id.as_str(), node))).collect()

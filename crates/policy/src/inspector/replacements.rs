@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 /// How many replacements of replacements are followed.
-const MOST_HOPS: usize = 16;
+const MAX_HOPS: usize = 16;
 
 /// Every class that may run instead of `class`; empty when nothing replaces it.
 pub(super) fn targets(class: &str, replacements: &Value) -> Vec<String> {
@@ -13,7 +13,7 @@ pub(super) fn targets(class: &str, replacements: &Value) -> Vec<String> {
     let mut pending = vec![(class.to_owned(), 0)];
     let mut targets = Vec::new();
     while let Some((class, hops)) = pending.pop() {
-        let Some(entry) = replacements.get(&class).filter(|_| hops < MOST_HOPS) else { continue };
+        let Some(entry) = replacements.get(&class).filter(|_| hops < MAX_HOPS) else { continue };
         let mut names = Vec::new();
         collect(entry, &mut names);
         for name in names {

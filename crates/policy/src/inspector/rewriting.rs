@@ -3,13 +3,13 @@
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 /// Longer text is not searched with patterns that come with the workflow.
-const LONGEST_TEXT: usize = 16 << 10;
+const MAX_TEXT: usize = 16 << 10;
 /// Longer patterns are not read.
-const LONGEST_PATTERN: usize = 1_024;
+const MAX_PATTERN: usize = 1_024;
 /// The most memory that a pattern becomes; bounds the time that it takes for each byte of text.
-const LARGEST_PROGRAM: usize = 16 << 10;
+const MAX_PROGRAM: usize = 16 << 10;
 /// Longer names in a template are none.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME: usize = 64;
 
 /// One node that replaces what a pattern matches.
 pub(super) struct Replacing<'r> {
@@ -25,12 +25,12 @@ pub(super) struct Replacing<'r> {
 impl Replacing<'_> {
     /// What asking this costs, in bytes of text that could be read instead.
     pub(super) fn price(text: &str) -> usize {
-        if text.len() > LONGEST_TEXT { 0 } else { 4_096 + 16 * text.len() }
+        if text.len() > MAX_TEXT { 0 } else { 4_096 + 16 * text.len() }
     }
 
     /// The text that comes out; `None` where nobody knows, because only Python can read the pattern or it is too large.
     pub(super) fn of(&self, text: &str) -> Option<String> {
-        if text.len() > LONGEST_TEXT || self.pattern.len().max(self.replace.len()) > LONGEST_PATTERN {
+        if text.len() > MAX_TEXT || self.pattern.len().max(self.replace.len()) > MAX_PATTERN {
             return None;
         }
         let pattern = self.compiled()?;
@@ -41,7 +41,7 @@ impl Replacing<'_> {
             whole.extend_from_slice(bytes.get(end..all.start())?);
             self.put(&found, &mut whole);
             end = all.end();
-            if whole.len() > 4 * LONGEST_TEXT {
+            if whole.len() > 4 * MAX_TEXT {
                 return None;
             }
         }
@@ -56,7 +56,7 @@ impl Replacing<'_> {
             .case_insensitive(self.ignore_case)
             .multi_line(self.multiline)
             .dot_matches_new_line(self.dotall)
-            .size_limit(LARGEST_PROGRAM)
+            .size_limit(MAX_PROGRAM)
             .build()
             .ok()
     }
@@ -125,7 +125,7 @@ pub(super) fn filled<T: AsRef<str>>(
         if part.is_empty() && parts.peek().is_some() {
             continue;
         }
-        let gap = part.split_once('}').filter(|(name, _)| name.len() <= LONGEST_NAME);
+        let gap = part.split_once('}').filter(|(name, _)| name.len() <= MAX_NAME);
         let filling = gap.and_then(|(name, rest)| {
             let name = name.split([':', '!', '|']).next().unwrap_or_default().trim();
             Some((piece(name)?, rest.strip_prefix('}').unwrap_or(rest)))

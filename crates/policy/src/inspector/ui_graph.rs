@@ -14,7 +14,7 @@ use super::inputs::loads;
 const AFTER_GENERATE: [&str; 4] = ["fixed", "increment", "decrement", "randomize"];
 
 /// The longest prefix.
-const LONGEST_PREFIX: usize = 100;
+const MAX_PREFIX: usize = 100;
 
 /// A drawing, read as a graph.
 pub(super) struct Drawn {
@@ -41,7 +41,7 @@ pub(super) fn read(drawn: &Value) -> Drawn {
     for (at, (id, definition)) in definitions.into_iter().enumerate() {
         // One that no node stands for is read as well, under its own id.
         let prefix = prefixes.get(&id).cloned().unwrap_or_else(|| {
-            let start: String = id.chars().take(LONGEST_PREFIX).collect();
+            let start: String = id.chars().take(MAX_PREFIX).collect();
             format!("{start}:")
         });
         let way = ["definitions".to_owned(), "subgraphs".to_owned(), at.to_string()];
@@ -66,7 +66,7 @@ fn prefixes(drawn: &Value, definitions: &[(String, &Value)]) -> HashMap<String, 
             };
             // Ids, and chains of subgraphs, are as long as the file likes; names are not.
             let inner = match node.get("id").map(plain) {
-                Some(id) if prefix.len() + id.len() < LONGEST_PREFIX => format!("{prefix}{id}:"),
+                Some(id) if prefix.len() + id.len() < MAX_PREFIX => format!("{prefix}{id}:"),
                 _ => prefix.clone(),
             };
             prefixes.insert(class.to_owned(), inner.clone());

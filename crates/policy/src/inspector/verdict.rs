@@ -138,7 +138,7 @@ pub(super) fn judge(rules: &Rules, workflow: Workflow, findings: Vec<Finding>, a
 }
 
 /// The most findings that a message spells out.
-const MOST_NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
 fn list(findings: &[&Finding], sentence: fn(&Finding) -> String) -> String {
     let mut lines: Vec<String> = Vec::new();
@@ -148,8 +148,8 @@ fn list(findings: &[&Finding], sentence: fn(&Finding) -> String) -> String {
             lines.push(line);
         }
     }
-    let more = lines.len().saturating_sub(MOST_NAMED);
-    lines.truncate(MOST_NAMED);
+    let more = lines.len().saturating_sub(MAX_NAMED);
+    lines.truncate(MAX_NAMED);
     let mut text = lines.join("; ");
     if more > 0 {
         text = format!("{text}; and {more} more");

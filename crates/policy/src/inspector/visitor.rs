@@ -18,13 +18,13 @@ use super::{
 use comfywarden_error::JsonObject;
 
 /// How many graphs may lie inside each other.
-const MOST_GRAPHS: usize = 10;
+const MAX_GRAPHS: usize = 10;
 /// How deep values may nest.
-const MOST_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 64;
 /// The most findings of one severity; more say nothing new, and many small ones must not hide a large one.
-const MOST_FINDINGS: usize = 500;
+const MAX_FINDINGS: usize = 500;
 /// The most nodes that are told to be no nodes.
-const MOST_FAULTS: usize = 50;
+const MAX_FAULTS: usize = 50;
 
 /// One pass over a workflow.
 pub(super) struct Walk<'a> {
@@ -69,7 +69,7 @@ impl<'a> Walk<'a> {
         let flow = Flow::new(map, self.said);
         for (id, value) in map {
             let parts = Parts::of(value);
-            if graphs == 1 && self.faults.len() < MOST_FAULTS {
+            if graphs == 1 && self.faults.len() < MAX_FAULTS {
                 self.faults.extend(structure::node_fault(id, value, parts));
             }
             match (value, parts.class) {
@@ -102,13 +102,13 @@ impl<'a> Walk<'a> {
         let class = class.as_str().unwrap_or_default();
         let said = self.said.class(class);
         let place = Place { id, around, stray: false, class, origin: said.origin, said, graphs };
-        if graphs > MOST_GRAPHS {
+        if graphs > MAX_GRAPHS {
             let shown = short(class);
             self.push(
                 place,
                 Flag::DepthExceeded,
                 "",
-                format!("Node {} ({shown}) lies in more than {MOST_GRAPHS} graphs", place.name()),
+                format!("Node {} ({shown}) lies in more than {MAX_GRAPHS} graphs", place.name()),
             );
             return;
         }
@@ -211,13 +211,13 @@ impl<'a> Walk<'a> {
         flow: &Flow<'_>,
         depth: usize,
     ) -> usize {
-        if depth > MOST_DEPTH {
+        if depth > MAX_DEPTH {
             let (id, class) = (place.name(), short(place.class));
             self.push(
                 place,
                 Flag::DepthExceeded,
                 step.input(),
-                format!("Node {id} ({class}) nests deeper than {MOST_DEPTH} levels"),
+                format!("Node {id} ({class}) nests deeper than {MAX_DEPTH} levels"),
             );
             return 0;
         }
@@ -235,7 +235,7 @@ impl<'a> Walk<'a> {
 
     /// A graph as JSON text in a value is a graph.
     fn graph_in_text(&mut self, text: &str, step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> usize {
-        if !text.contains("class_type") || place.graphs >= MOST_GRAPHS {
+        if !text.contains("class_type") || place.graphs >= MAX_GRAPHS {
             return 0;
         }
         match serde_json::from_str::<Value>(text.trim()) {
@@ -382,7 +382,7 @@ impl<'a> Walk<'a> {
     }
 
     fn is_full(&self, severity: Severity) -> bool {
-        self.counts.get(severity as usize).is_none_or(|count| *count >= MOST_FINDINGS)
+        self.counts.get(severity as usize).is_none_or(|count| *count >= MAX_FINDINGS)
     }
 }
 

@@ -5,25 +5,25 @@ use serde_json::Value;
 use super::classes::Origin;
 
 /// The largest side of a picture; ComfyUI's own limit.
-const MOST_SIDE: f64 = 16_384.0;
+const MAX_SIDE: f64 = 16_384.0;
 /// The most sampling steps; ComfyUI allows 10000, pictures need a hundredth of that.
-const MOST_STEPS: f64 = 1_000.0;
+const MAX_STEPS: f64 = 1_000.0;
 /// The most pictures at once.
-const MOST_BATCH: f64 = 512.0;
+const MAX_BATCH: f64 = 512.0;
 /// The most frames of one video.
-const MOST_FRAMES: f64 = 8_192.0;
+const MAX_FRAMES: f64 = 8_192.0;
 /// The most that a picture grows by.
-const MOST_SCALE: f64 = 32.0;
+const MAX_SCALE: f64 = 32.0;
 /// The longest sound or film.
-const MOST_SECONDS: f64 = 7_200.0;
+const MAX_SECONDS: f64 = 7_200.0;
 /// The most pixels of one latent, over batch and frames.
-const MOST_PIXELS: f64 = 8e9;
+const MAX_PIXELS: f64 = 8e9;
 /// Pixels from which on it matters how many pictures are made that large.
 const LARGE: f64 = 2_048.0 * 2_048.0;
 /// The most passes over one picture.
-const MOST_CYCLES: f64 = 256.0;
+const MAX_CYCLES: f64 = 256.0;
 /// The most repetitions of anything.
-const MOST_REPEATS: f64 = 10_000.0;
+const MAX_REPEATS: f64 = 10_000.0;
 
 /// What a number under a name counts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,25 +52,25 @@ impl Amount {
         let frames = words.iter().any(|word| word == "frame" || word == "frames");
         let of = |repeats: bool| {
             Some(match last {
-                "width" | "height" => MOST_SIDE,
+                "width" | "height" => MAX_SIDE,
                 // What is added at a side; places in a picture are within it as well.
-                "left" | "top" | "right" | "bottom" if whole => MOST_SIDE,
-                "cycle" | "cycles" if whole => MOST_CYCLES,
-                "total" if whole && repeats => MOST_REPEATS,
-                "steps" => MOST_STEPS,
+                "left" | "top" | "right" | "bottom" if whole => MAX_SIDE,
+                "cycle" | "cycles" if whole => MAX_CYCLES,
+                "total" if whole && repeats => MAX_REPEATS,
+                "steps" => MAX_STEPS,
                 "size" | "amount" | "count" | "num" | "images" | "batch" if is_batch(words, repeats) => {
-                    MOST_BATCH
+                    MAX_BATCH
                 }
                 "by" | "factor" | "multiplier" | "scale"
                     if words.iter().any(|w| w.contains("scale") || w == "resize") =>
                 {
-                    MOST_SCALE
+                    MAX_SCALE
                 }
-                "length" | "frames" if !words.iter().any(|word| word == "context") => MOST_FRAMES,
-                "count" | "number" | "num" if frames => MOST_FRAMES,
-                "seconds" | "duration" => MOST_SECONDS,
-                "iterations" | "loops" | "repeats" | "repeat" | "loop" => MOST_REPEATS,
-                "megapixels" => MOST_SIDE * MOST_SIDE / 1e6,
+                "length" | "frames" if !words.iter().any(|word| word == "context") => MAX_FRAMES,
+                "count" | "number" | "num" if frames => MAX_FRAMES,
+                "seconds" | "duration" => MAX_SECONDS,
+                "iterations" | "loops" | "repeats" | "repeat" | "loop" => MAX_REPEATS,
+                "megapixels" => MAX_SIDE * MAX_SIDE / 1e6,
                 _ => return None,
             })
         };
@@ -221,8 +221,8 @@ impl Volume {
 }
 
 fn too_many(pixels: f64) -> Option<String> {
-    (pixels > MOST_PIXELS)
-        .then(|| format!("{pixels:.0} pixels over all pictures and frames are more than {MOST_PIXELS:.0}"))
+    (pixels > MAX_PIXELS)
+        .then(|| format!("{pixels:.0} pixels over all pictures and frames are more than {MAX_PIXELS:.0}"))
 }
 
 /// `num_frames` and `frame_count`, but not `skip_first_frames`.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     extensions::{self, extension_of},
-    rules::{Kind, MOST_COMPONENT_BYTES, MOST_PATH_BYTES, Refusal, check_component, check_relative},
+    rules::{Kind, MAX_COMPONENT_BYTES, MAX_PATH_BYTES, Refusal, check_component, check_relative},
 };
 use crate::display;
 use comfywarden_error::{Error, Result};
@@ -66,33 +66,33 @@ macro_rules! name_type {
 
 name_type!(
     /// The name of a file to upload: one component with a picture's extension (or `.json`).
-    UploadName, "a file name to upload", MOST_COMPONENT_BYTES,
+    UploadName, "a file name to upload", MAX_COMPONENT_BYTES,
     |text| check_file(text, extensions::UPLOAD, extensions::NO_UPLOAD)
 );
 name_type!(
     /// The name of a file that ComfyUI made: one component with the extension of something it saves.
-    OutputName, "an output's file name", MOST_COMPONENT_BYTES,
+    OutputName, "an output's file name", MAX_COMPONENT_BYTES,
     |text| check_file(text, extensions::OUTPUT, extensions::NO_OUTPUT)
 );
 name_type!(
     /// A folder below ComfyUI's input or output folder; empty is that folder itself.
-    Subfolder, "a subfolder", MOST_PATH_BYTES, |text| {
+    Subfolder, "a subfolder", MAX_PATH_BYTES, |text| {
         if text.is_empty() { Ok(()) } else { check_relative(text).map(drop) }
     }
 );
 name_type!(
     /// A model folder as ComfyUI names it, such as `checkpoints`.
-    ModelFolder, "a model folder", MOST_COMPONENT_BYTES, |text| check_component(text, Kind::Name)
+    ModelFolder, "a model folder", MAX_COMPONENT_BYTES, |text| check_component(text, Kind::Name)
 );
 name_type!(
     /// A model's name within its folder; may have folders in it.
-    ModelName, "a model name", MOST_PATH_BYTES, |text| {
+    ModelName, "a model name", MAX_PATH_BYTES, |text| {
         if text.ends_with(['/', '\\']) { Err(Refusal("it names a folder")) } else { check_relative(text).map(drop) }
     }
 );
 name_type!(
     /// One segment of a URL path, such as a node class. It is percent-encoded when it is used.
-    PathSegment, "a name in a URL", MOST_COMPONENT_BYTES, |text| check_component(text, Kind::Segment)
+    PathSegment, "a name in a URL", MAX_COMPONENT_BYTES, |text| check_component(text, Kind::Segment)
 );
 
 fn check_file(text: &str, extensions: &[&str], otherwise: &'static str) -> std::result::Result<(), Refusal> {

@@ -13,13 +13,13 @@ use crate::display;
 pub(crate) struct Refusal(pub(crate) &'static str);
 
 /// The most bytes of one component; what ext4, APFS and NTFS store.
-pub(super) const MOST_COMPONENT_BYTES: usize = 255;
+pub(super) const MAX_COMPONENT_BYTES: usize = 255;
 /// The most bytes of a relative path.
-pub(super) const MOST_PATH_BYTES: usize = 1_024;
+pub(super) const MAX_PATH_BYTES: usize = 1_024;
 /// The most levels of a relative path.
-const MOST_LEVELS: usize = 32;
+const MAX_LEVELS: usize = 32;
 /// The most combining marks in a row; more are not a script but an attack on the renderer.
-const MOST_MARKS: usize = 6;
+const MAX_MARKS: usize = 6;
 
 /// How strict to be with one component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) enum Kind {
 
 /// Checks one component in every reading of it.
 pub(super) fn check_component(raw: &str, kind: Kind) -> Result<(), Refusal> {
-    if raw.len() > MOST_COMPONENT_BYTES {
+    if raw.len() > MAX_COMPONENT_BYTES {
         return Err(Refusal("it is longer than 255 bytes"));
     }
     check_text(raw)?;
@@ -44,7 +44,7 @@ pub(super) fn check_component(raw: &str, kind: Kind) -> Result<(), Refusal> {
 
 /// Checks a relative path of folders, and returns its components. `\` counts as `/`.
 pub(crate) fn check_relative(raw: &str) -> Result<Vec<&str>, Refusal> {
-    if raw.len() > MOST_PATH_BYTES {
+    if raw.len() > MAX_PATH_BYTES {
         return Err(Refusal("it is longer than 1024 bytes"));
     }
     if raw.starts_with(['/', '\\']) {
@@ -55,7 +55,7 @@ pub(crate) fn check_relative(raw: &str) -> Result<Vec<&str>, Refusal> {
     }
     let trimmed = raw.strip_suffix(['/', '\\']).unwrap_or(raw);
     let parts: Vec<&str> = trimmed.split(['/', '\\']).collect();
-    if parts.len() > MOST_LEVELS {
+    if parts.len() > MAX_LEVELS {
         return Err(Refusal("it has more than 32 levels"));
     }
     if trimmed.is_empty() || (parts.len() > 1 && parts.iter().any(|part| part.is_empty())) {
@@ -155,7 +155,7 @@ fn check_text(raw: &str) -> Result<(), Refusal> {
     let mut marks = 0;
     for character in raw.chars() {
         marks = if is_combining_mark(character) { marks + 1 } else { 0 };
-        if marks > MOST_MARKS {
+        if marks > MAX_MARKS {
             return Err(Refusal("it piles up combining marks"));
         }
     }

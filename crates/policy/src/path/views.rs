@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::rules::Refusal;
 
 /// How often a name is decoded to find out what it hides.
-const MOST_ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 8;
 
 /// One reading of a name.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) fn views(raw: &str) -> Result<Vec<View>, Refusal> {
         return Ok(views);
     }
     let mut current = raw.to_owned();
-    for _ in 0..MOST_ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let decoded = percent_decode(&current)?;
         let folded: String = decoded.nfkc().collect();
         if decoded != current {

@@ -23,4 +23,4 @@ pub use value::redact;
 /// What stands in a secret's place.
 pub const REDACTED: &str = "[redacted]";
 /// How often text inside text (JSON in a string, a URL in a URL) is opened.
-const MOST_NESTING: usize = 3;
+const MAX_NESTING: usize = 3;

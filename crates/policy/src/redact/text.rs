@@ -6,7 +6,7 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 
 use super::{
-    MOST_NESTING, REDACTED,
+    MAX_NESTING, REDACTED,
     clues::Clues,
     disguise,
     keys::{is_secret_key, words},
@@ -24,7 +24,7 @@ pub fn redact_text(text: &str) -> Cow<'_, str> {
 }
 
 pub(super) fn redact_at(text: &str, nesting: usize) -> Cow<'_, str> {
-    if text.len() < SHORTEST || nesting > MOST_NESTING {
+    if text.len() < SHORTEST || nesting > MAX_NESTING {
         return Cow::Borrowed(text);
     }
     if let Some(json) = redact_json(text, nesting) {
@@ -225,7 +225,7 @@ fn replace<'t>(
 /// JSON text is parsed, redacted as a value, and written again, if that changes anything.
 fn redact_json(text: &str, nesting: usize) -> Option<String> {
     let trimmed = text.trim();
-    if nesting >= MOST_NESTING || !(trimmed.starts_with(['{', '[']) && trimmed.ends_with(['}', ']'])) {
+    if nesting >= MAX_NESTING || !(trimmed.starts_with(['{', '[']) && trimmed.ends_with(['}', ']'])) {
         return None;
     }
     let before: Value = serde_json::from_str(trimmed).ok()?;

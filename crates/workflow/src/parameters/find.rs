@@ -11,7 +11,7 @@ use super::sidecar::{Sidecar, Spot};
 use crate::{Error, Link, ObjectInfo, Result, Workflow, nearest};
 
 /// The most parameters of one workflow.
-const MOST: usize = 64;
+const MAX_ENTRIES: usize = 64;
 
 /// A parameter before its type is known.
 #[derive(Debug)]
@@ -38,9 +38,9 @@ pub fn find(workflow: &Workflow, sidecar: &Sidecar, object_info: Option<&ObjectI
     if drafts.is_empty() {
         drafts = infer(workflow);
     }
-    if drafts.len() > MOST {
+    if drafts.len() > MAX_ENTRIES {
         return Err(Error::new(format!(
-            "the workflow has {} parameters; at most {MOST} are offered",
+            "the workflow has {} parameters; at most {MAX_ENTRIES} are offered",
             drafts.len()
         )));
     }

@@ -9,7 +9,7 @@ use crate::check::models;
 use crate::{Link, Node, Workflow, analyze, order};
 
 /// More than these would only hide the important ones.
-const MOST: usize = 20;
+const MAX_ENTRIES: usize = 20;
 /// Inputs of text encoders that hold words.
 const WORDS: [&str; 9] =
     ["text", "prompt", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "llama", "string"];
@@ -29,7 +29,7 @@ pub(super) fn infer(workflow: &Workflow) -> Vec<Draft> {
     for (id, node) in order::topological(workflow) {
         found.settings(id.as_str(), node);
     }
-    found.drafts.truncate(MOST);
+    found.drafts.truncate(MAX_ENTRIES);
     found.drafts
 }
 

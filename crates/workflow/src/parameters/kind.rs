@@ -5,9 +5,9 @@ use serde_json::Value;
 use crate::object_info::InputSpec;
 
 /// The longest text that a parameter takes, where nothing says less.
-pub(super) const LONGEST_TEXT: usize = 20_000;
+pub(super) const MAX_TEXT: usize = 20_000;
 /// The longest name of a file.
-const LONGEST_NAME: usize = 255;
+const MAX_NAME: usize = 255;
 /// Whole numbers that every JSON client reads exactly.
 const EXACT: i128 = 9_007_199_254_740_991;
 /// Numbers without a range of their own.
@@ -66,7 +66,7 @@ pub(super) enum Word {
 impl Kind {
     /// A text of the usual length.
     pub(super) fn text() -> Self {
-        Self::Text { longest: LONGEST_TEXT }
+        Self::Text { longest: MAX_TEXT }
     }
 
     /// What an input of the catalogue takes; nothing when it takes no plain value.
@@ -95,7 +95,7 @@ impl Kind {
                 let options: Vec<Value> =
                     spec.choices.iter().flatten().filter(|v| is_plain(v)).cloned().collect();
                 if uploads || options.is_empty() {
-                    return Some(Self::Text { longest: LONGEST_NAME });
+                    return Some(Self::Text { longest: MAX_NAME });
                 }
                 Some(Self::Choice { options })
             }

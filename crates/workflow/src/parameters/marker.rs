@@ -8,7 +8,7 @@ use super::kind::Word;
 use crate::{Error, Result};
 
 /// The longest name of a parameter.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME: usize = 64;
 /// Names that every tool of a workflow has already.
 const RESERVED: [&str; 2] = ["wait", "wait_seconds"];
 /// Names that mean something else to the programs of callers.
@@ -95,8 +95,8 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(Error::new("a parameter has no name").hint(hint));
     }
-    let shown: String = name.chars().take(LONGEST_NAME).collect();
-    if name.len() > LONGEST_NAME || !name.chars().all(fits) {
+    let shown: String = name.chars().take(MAX_NAME).collect();
+    if name.len() > MAX_NAME || !name.chars().all(fits) {
         return Err(Error::new(format!("`{shown}` is no name for a parameter")).hint(hint));
     }
     if RESERVED.contains(&name) {

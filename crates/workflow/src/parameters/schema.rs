@@ -8,7 +8,7 @@ use super::value::number_of;
 use comfywarden_error::JsonObject;
 
 /// The most bytes of one list of accepted values.
-const LONGEST_LIST: usize = 900;
+const MAX_LIST: usize = 900;
 
 impl Parameters {
     /// The schema of the arguments. Lists of accepted values are written out, the shortest first, while the whole
@@ -33,7 +33,7 @@ impl Parameters {
         lists.sort_unstable_by_key(|(bytes, name, _)| (*bytes, *name));
         for (bytes, name, options) in lists {
             let Some(property) = properties.get_mut(name).and_then(Value::as_object_mut) else { continue };
-            if bytes <= LONGEST_LIST && size + bytes <= budget {
+            if bytes <= MAX_LIST && size + bytes <= budget {
                 property.insert("enum".into(), Value::Array(options.to_vec()));
                 property.shift_remove("maxLength");
                 size += bytes;

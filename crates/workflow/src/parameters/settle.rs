@@ -15,7 +15,7 @@ use crate::object_info::{Dynamic, InputSpec, NodeClass};
 use crate::{Error, Link, Node, ObjectInfo, Result, Workflow, analyze};
 
 /// The longest line about a parameter.
-const LONGEST_LINE: usize = 120;
+const MAX_LINE: usize = 120;
 
 /// What is known of one place.
 struct Known<'a> {
@@ -313,9 +313,9 @@ fn one_line(text: &str) -> String {
     let mut line = String::new();
     for word in text.split_whitespace() {
         let shown: String = word.chars().filter(|letter| !letter.is_control()).collect();
-        if line.len() + shown.len() + 1 > LONGEST_LINE {
+        if line.len() + shown.len() + 1 > MAX_LINE {
             if line.is_empty() {
-                line = shown.chars().take(LONGEST_LINE / 4).collect();
+                line = shown.chars().take(MAX_LINE / 4).collect();
             }
             line.push('…');
             break;

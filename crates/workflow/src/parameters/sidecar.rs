@@ -11,7 +11,7 @@ use crate::{Error, Result, nearest};
 use comfywarden_error::JsonObject;
 
 /// The most parameters that a sidecar may name.
-const MOST: usize = 64;
+const MAX_ENTRIES: usize = 64;
 
 /// Everything that a sidecar says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -80,7 +80,7 @@ const FOREIGN_KEYS: [&str; 9] = [
     "override_mappings",
 ];
 /// The most unread keys that are told.
-const MOST_UNREAD: usize = 8;
+const MAX_UNREAD: usize = 8;
 const PARAMETER_KEYS: [&str; 15] = [
     "name",
     "at",
@@ -121,7 +121,7 @@ impl Sidecar {
         let unread: Vec<String> = map
             .keys()
             .filter(|key| !FOREIGN_KEYS.contains(&key.as_str()))
-            .take(MOST_UNREAD)
+            .take(MAX_UNREAD)
             .map(|key| key.chars().take(64).collect())
             .collect();
         if !map.is_empty() && unread.len() == map.len() {
@@ -170,8 +170,8 @@ impl Sidecar {
         let at = self.parameters.iter().position(|(known, _)| known == name);
         let at = at.unwrap_or(self.parameters.len());
         if at == self.parameters.len() {
-            if at == MOST {
-                return Err(Error::new(format!("the sidecar names more than {MOST} parameters")));
+            if at == MAX_ENTRIES {
+                return Err(Error::new(format!("the sidecar names more than {MAX_ENTRIES} parameters")));
             }
             super::marker::check_name(name)?;
             self.parameters.push((name.to_owned(), Adjustment::default()));

@@ -35,7 +35,7 @@ pub use print::print;
 pub use resolve::{Parsed, parse_checked};
 
 /// The longest message: what was found may be as long as the script.
-const LONGEST_MESSAGE: usize = 240;
+const MAX_MESSAGE: usize = 240;
 /// What to give instead of a text that is no script.
 const ACCEPTED: &str = "a workflow is JSON (API or editor's format), a script of lines `name = ClassName(input=value)`, \
                         or the comfyui:// address of a file";
@@ -66,7 +66,7 @@ impl ScriptError {
 }
 
 fn shortened(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST_MESSAGE) {
+    if let Some((end, _)) = text.char_indices().nth(MAX_MESSAGE) {
         text.truncate(end);
         text.push('…');
     }

@@ -2,7 +2,7 @@ use tokio::io::{AsyncReadExt, BufReader};
 
 use super::*;
 
-const LONGEST: usize = 1_000;
+const MAX: usize = 1_000;
 
 struct Peer {
     lines: Lines<tokio::io::ReadHalf<tokio::io::DuplexStream>, tokio::io::WriteHalf<tokio::io::DuplexStream>>,
@@ -12,7 +12,7 @@ struct Peer {
 fn peer() -> Peer {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let (input, output) = tokio::io::split(ours);
-    Peer { lines: Lines::new(input, output, LONGEST), theirs }
+    Peer { lines: Lines::new(input, output, MAX), theirs }
 }
 
 /// The answers to `sent`, and the methods that got through.
@@ -74,7 +74,7 @@ async fn bytes_that_are_no_text_are_answered_too() {
 async fn a_line_that_is_too_long_is_refused_by_its_id_and_never_kept() {
     let (ours, mut theirs) = tokio::io::duplex(1 << 10);
     let (input, output) = tokio::io::split(ours);
-    let mut lines = Lines::new(input, output, LONGEST);
+    let mut lines = Lines::new(input, output, MAX);
     let sender = tokio::spawn(async move {
         theirs
             .write_all(br#"{"jsonrpc":"2.0","method":"tools/call","params":{"id":2,"text":""#)
