@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let sim = comfywarden::sim::Sim::instant().start().await?;
+//! let sim = comfywarden_sim::Sim::instant().start().await?;
 //! println!("{}", sim.url());
 //! # Ok(()) }
 //! ```
