@@ -45,7 +45,7 @@ pub fn run() -> ExitCode {
         arguments.command = Some(Command::Serve(Serve::default()));
     }
     // The provider that reqwest and the socket share; a second call is refused and changes nothing.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let environment = Environment::process();
     let options = arguments.load_options(environment);
     let loaded = config::load(&options);

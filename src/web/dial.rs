@@ -8,7 +8,7 @@ use std::{
 
 use http::{HeaderValue, header};
 use reqwest::{Response, dns, redirect, retry};
-use rustls::{ClientConfig, crypto::aws_lc_rs};
+use rustls::{ClientConfig, crypto::ring};
 use secrecy::ExposeSecret;
 
 use super::{FetchRules, resolver::Resolver};
@@ -114,7 +114,7 @@ impl Dialer {
             return Ok(tls);
         }
         let failed = |error: rustls::Error| Error::internal("cannot set up TLS").source(error);
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(ring::default_provider());
         let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(&provider)).map_err(failed)?;
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

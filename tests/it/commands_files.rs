@@ -67,7 +67,14 @@ async fn without_comfyui_the_editors_format_needs_a_saved_catalogue() {
     let refused = run(home.path(), nowhere, &["convert", "b.json"]).await;
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--object-info"), "{refused:?}");
-    let catalogue = reqwest::get(format!("{}/object_info", sim.url())).await.unwrap().bytes().await.unwrap();
+    let catalogue = crate::support::http_client()
+        .get(format!("{}/object_info", sim.url()))
+        .send()
+        .await
+        .unwrap()
+        .bytes()
+        .await
+        .unwrap();
     std::fs::write(home.path().join("nodes.json"), catalogue).unwrap();
     let converted = run(home.path(), nowhere, &["convert", "b.json", "--object-info", "nodes.json"]).await;
     let workflow: Value = serde_json::from_slice(&converted.stdout).unwrap();

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use comfywarden_error::JsonObject;
 use reqwest::{Method, StatusCode, header};
+use ring::hmac;
 use rmcp::{
     RoleClient,
     model::{CallToolRequestParams, CallToolResponse, CallToolResult, ProtocolVersion},
     service::{ClientLifecycleMode, ClientServiceExt as _, RunningService},
-    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
+    transport::streamable_http_client::StreamableHttpClientTransportConfig,
 };
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ async fn a_forged_host_or_origin_is_refused_on_every_route() {
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "Cross-Site"),
     ];
-    let client = reqwest::Client::new();
+    let client = crate::support::http_client();
     for path in everywhere(&door) {
         for method in methods() {
             for (name, value) in forged {
@@ -207,7 +207,7 @@ const BENS: &str = "the token of ben, long enough too";
 
 async fn client(door: &Door, path: &str, token: &str) -> RunningService<RoleClient, Person> {
     let settings = StreamableHttpClientTransportConfig::with_uri(format!("{}{path}", door.base));
-    let transport = StreamableHttpClientTransport::from_config(settings.auth_header(token));
+    let transport = crate::support::transport(settings.auth_header(token));
     let modern = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
     bounded(Person::who(Answer::Never).serve_with_lifecycle(transport, modern)).await.unwrap()
 }

@@ -8,7 +8,7 @@ use rmcp::{
     ServiceExt,
     model::{CallToolRequestParams, ProtocolVersion},
     service::{ClientLifecycleMode, ClientServiceExt},
-    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
+    transport::streamable_http_client::StreamableHttpClientTransportConfig,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ fn initialize(door: &Door) -> reqwest::RequestBuilder {
         "jsonrpc": "2.0", "id": 1, "method": "initialize",
         "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
     });
-    reqwest::Client::new()
+    crate::support::http_client()
         .post(format!("{}/mcp", door.base))
         .header(header::ACCEPT, "application/json, text/event-stream")
         .json(&hello)
@@ -64,7 +64,7 @@ fn initialize(door: &Door) -> reqwest::RequestBuilder {
 #[tokio::test]
 async fn health_needs_no_comfyui_and_readiness_does() {
     let door = door(|_| {}).await;
-    let get = |path: &str| reqwest::Client::new().get(format!("{}{path}", door.base));
+    let get = |path: &str| crate::support::http_client().get(format!("{}{path}", door.base));
     assert_eq!(send(get("/healthz")).await.status(), StatusCode::OK);
     assert_eq!(send(get("/readyz")).await.status(), StatusCode::OK);
     door.app.sim.faults().down(true);
@@ -88,7 +88,7 @@ async fn foreign_hosts_origins_and_forms_are_refused_on_every_route() {
     for path in ["/mcp", "/healthz", "/readyz", "/nowhere"] {
         for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
             for (name, value, status) in refused {
-                let request = reqwest::Client::new()
+                let request = crate::support::http_client()
                     .request(method.clone(), format!("{}{path}", door.base))
                     .header(header::CONTENT_TYPE, "application/json")
                     .header(name, value);
@@ -96,7 +96,7 @@ async fn foreign_hosts_origins_and_forms_are_refused_on_every_route() {
             }
         }
         for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
-            let request = reqwest::Client::new()
+            let request = crate::support::http_client()
                 .post(format!("{}{path}", door.base))
                 .header(header::CONTENT_TYPE, content_type)
                 .body("{}");
@@ -127,7 +127,8 @@ async fn a_token_opens_the_door_and_nothing_else_does() {
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{authorization:?}");
         assert!(answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap().starts_with("Bearer"));
     }
-    let in_query = reqwest::Client::new().post(format!("{}/mcp?token={TOKEN}", door.base)).json(&json!({}));
+    let in_query =
+        crate::support::http_client().post(format!("{}/mcp?token={TOKEN}", door.base)).json(&json!({}));
     assert_eq!(send(in_query).await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(send(initialize(&door).bearer_auth(TOKEN)).await.status(), StatusCode::OK);
 }
@@ -172,7 +173,7 @@ async fn real_clients_of_both_eras_draw_a_picture_and_answer_questions() {
     let modern = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
     for lifecycle in [ClientLifecycleMode::Initialize, modern] {
         let person = Person::who(Answer::No);
-        let transport = StreamableHttpClientTransport::from_config(
+        let transport = crate::support::transport(
             StreamableHttpClientTransportConfig::with_uri(format!("{}/mcp", door.base)).auth_header(TOKEN),
         );
         let client =
@@ -214,10 +215,11 @@ async fn stopped(
 #[tokio::test]
 async fn the_server_stops_when_told_with_a_call_in_flight() {
     let Door { app, base, stop, serving, .. } = door(|_| {}).await;
-    let client =
-        bounded(Person::silent().serve(StreamableHttpClientTransport::from_uri(format!("{base}/mcp"))))
-            .await
-            .unwrap();
+    let client = bounded(Person::silent().serve(crate::support::transport(
+        StreamableHttpClientTransportConfig::with_uri(format!("{base}/mcp")),
+    )))
+    .await
+    .unwrap();
     let held = app.sim.hold("RigSleep");
     let call = CallToolRequestParams::new("comfyui_run_workflow")
         .with_arguments(object(json!({"workflow": crate::support::sleeping_workflow(5), "wait": true})));
@@ -249,7 +251,7 @@ async fn a_stop_takes_off_the_job_of_a_caller_that_has_just_left() {
             "io.modelcontextprotocol/clientCapabilities": {},
         },
     }});
-    let request = reqwest::Client::new()
+    let request = crate::support::http_client()
         .post(format!("{base}/mcp"))
         .header(header::ACCEPT, "application/json, text/event-stream")
         .header("MCP-Protocol-Version", "2026-07-28")

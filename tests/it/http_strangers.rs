@@ -55,7 +55,7 @@ async fn every_refusal_says_what_is_wrong_and_what_to_do() {
     let door = guarded().await;
     let post = || request(&door, Method::POST, "/mcp").bearer_auth(TOKEN).body(hello());
     let plain = |method: Method, path: &str| {
-        reqwest::Client::new().request(method, format!("{}{path}", door.base)).bearer_auth(TOKEN)
+        crate::support::http_client().request(method, format!("{}{path}", door.base)).bearer_auth(TOKEN)
     };
     let get = |path: &str| request(&door, Method::GET, path).bearer_auth(TOKEN);
     let long = "x".repeat(door.app.app.config().limits.max_message_bytes() + 1);
@@ -87,7 +87,12 @@ async fn every_refusal_says_what_is_wrong_and_what_to_do() {
 async fn comfyui_is_asked_once_in_a_while_however_many_strangers_ask_us() {
     let door = guarded().await;
     let asked = || door.app.sim.requests("GET", "/system_stats").len();
-    let ready = async || bounded(reqwest::get(format!("{}/readyz", door.base))).await.unwrap().status();
+    let ready = async || {
+        bounded(crate::support::http_client().get(format!("{}/readyz", door.base)).send())
+            .await
+            .unwrap()
+            .status()
+    };
     let held = door.app.sim.hold_route("/system_stats");
     let mut gone = bounded(TcpStream::connect(door.base.trim_start_matches("http://"))).await.unwrap();
     gone.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();

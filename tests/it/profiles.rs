@@ -13,7 +13,7 @@ use rmcp::{
     RoleClient, ServiceError, ServiceExt,
     model::{CallToolRequestParams, ErrorCode},
     service::RunningService,
-    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
+    transport::streamable_http_client::StreamableHttpClientTransportConfig,
 };
 use serde_json::{Value, json};
 
@@ -30,7 +30,12 @@ fn names(catalogue: &Catalogue) -> Vec<String> {
 }
 
 async fn client_at(address: String) -> Client {
-    bounded(Person::silent().serve(StreamableHttpClientTransport::from_uri(address))).await.unwrap()
+    bounded(
+        Person::silent()
+            .serve(crate::support::transport(StreamableHttpClientTransportConfig::with_uri(address))),
+    )
+    .await
+    .unwrap()
 }
 
 async fn listed(client: &Client) -> Vec<String> {
@@ -77,7 +82,8 @@ async fn an_address_names_a_profile_and_what_is_outside_cannot_be_called() {
 async fn an_address_that_names_no_profile_is_not_found() {
     let door = door(|_| {}).await;
     for path in ["x/everything", "x", "x/core/full", "core", "x/core/readonly/core"] {
-        let request = reqwest::Client::new().post(format!("{}/mcp/{path}", door.base)).json(&json!({}));
+        let request =
+            crate::support::http_client().post(format!("{}/mcp/{path}", door.base)).json(&json!({}));
         let answer = bounded(request.send()).await.unwrap();
         assert_eq!(answer.status(), 404, "{path}");
     }
@@ -213,7 +219,7 @@ async fn compact_refuses_what_does_not_fit_as_a_result_and_unknown_tools_with_a_
 
 async fn client_with(address: String, token: &str) -> Client {
     let config = StreamableHttpClientTransportConfig::with_uri(address).auth_header(token);
-    let transport = StreamableHttpClientTransport::from_config(config);
+    let transport = crate::support::transport(config);
     bounded(Person::silent().serve(transport)).await.unwrap()
 }
 

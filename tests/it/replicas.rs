@@ -31,7 +31,7 @@ async fn ask(door: &Door, method: &str, params: Value) -> Value {
             "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}},
                 "extensions": {"io.modelcontextprotocol/tasks": {}}}}),
     );
-    let mut request = reqwest::Client::new()
+    let mut request = crate::support::http_client()
         .post(format!("{}/mcp", door.base))
         .header(header::ACCEPT, "application/json, text/event-stream")
         .header("mcp-protocol-version", "2026-07-28")
@@ -80,7 +80,7 @@ async fn nothing_is_offered_that_lives_in_one_process() {
         "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
     let list = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"});
     for (body, expected) in [(hello, "serverInfo"), (list, "comfyui_get_queue")] {
-        let request = reqwest::Client::new()
+        let request = crate::support::http_client()
             .post(format!("{}/mcp", door.base))
             .header(header::ACCEPT, "application/json, text/event-stream")
             .json(&body);

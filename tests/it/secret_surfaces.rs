@@ -246,7 +246,7 @@ async fn http_at_its_loudest_tells_no_secret() {
         String::from_utf8_lossy(&log).into_owned()
     });
     let base = format!("http://{free}");
-    let client = reqwest::Client::new();
+    let client = crate::support::http_client();
     let post = |path: &str, body: String| {
         let sent = client.post(format!("{base}{path}")).body(body);
         sent.header(header::CONTENT_TYPE, "application/json")

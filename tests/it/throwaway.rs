@@ -25,7 +25,12 @@ fn patient() -> TestResult<Client> {
 /// Reboots by the Manager's route and returns when the server answers again.
 async fn reboot(client: &Client) -> TestResult {
     // The connection is cut before an answer.
-    drop(reqwest::get(format!("{}/v2/manager/reboot", url()?.trim_end_matches('/'))).await);
+    drop(
+        crate::support::http_client()
+            .get(format!("{}/v2/manager/reboot", url()?.trim_end_matches('/')))
+            .send()
+            .await,
+    );
     let mut pause = tokio::time::interval(Duration::from_millis(500));
     let answers = async {
         loop {

@@ -10,7 +10,7 @@ use rmcp::{
         CallToolRequest, CallToolRequestParams, CancelTaskParams, ClientRequest, GetTaskParams, TaskStatus,
     },
     service::PeerRequestOptions,
-    transport::StreamableHttpClientTransport,
+    transport::streamable_http_client::StreamableHttpClientTransportConfig,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -196,7 +196,8 @@ async fn the_program_answers_and_logs_before_it_ends() {
 }
 
 async fn over_http(base: &str, person: &Person) -> rmcp::service::RunningService<rmcp::RoleClient, Person> {
-    let transport = StreamableHttpClientTransport::from_uri(format!("{base}/mcp"));
+    let transport =
+        crate::support::transport(StreamableHttpClientTransportConfig::with_uri(format!("{base}/mcp")));
     bounded(person.clone().serve(transport)).await.unwrap()
 }
 

@@ -129,7 +129,7 @@ pub(super) async fn send(request: reqwest::RequestBuilder) -> Answer {
 /// A request builder for a path of this server.
 pub(super) fn request(sim: &SimHandle, method: &str, path: &str) -> reqwest::RequestBuilder {
     let method = method.parse().expect("a method");
-    reqwest::Client::new().request(method, format!("{}{path}", sim.url()))
+    crate::support::http_client().request(method, format!("{}{path}", sim.url()))
 }
 
 /// `GET`.

@@ -116,7 +116,7 @@ async fn a_route_can_be_held_until_released() {
     let sim = Sim::instant().start().await.unwrap();
     let gate = sim.hold_route("/queue");
     let url = format!("{}/queue", sim.url());
-    let asked = tokio::spawn(async move { reqwest::get(url).await.is_ok() });
+    let asked = tokio::spawn(async move { crate::support::http_client().get(url).send().await.is_ok() });
 
     gate.reached().await;
     assert!(!asked.is_finished());

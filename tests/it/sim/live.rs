@@ -108,7 +108,7 @@ fn real_url() -> String {
 }
 
 async fn get(url: &str, path: &str) -> Value {
-    send(reqwest::Client::new().get(format!("{url}{path}"))).await.body()
+    send(crate::support::http_client().get(format!("{url}{path}"))).await.body()
 }
 
 /// A simulated server with the models of the real one.
@@ -129,7 +129,7 @@ async fn live_refusals_are_those_of_a_real_server() {
     let sim = twin(&url).await;
     let checkpoint = get(&url, "/models/checkpoints").await[0].clone();
     // One client for all: each new one reads the system's certificates.
-    let client = reqwest::Client::new();
+    let client = crate::support::http_client();
     let post = |url: &str, body: &Value| send(client.post(format!("{url}/prompt")).json(body));
     let mut wrong = Vec::new();
     let graphs = mutations(&cheap()).into_iter().chain(mutations(&costly(&checkpoint)));

@@ -4,6 +4,7 @@
 
 pub(crate) mod callers;
 pub(crate) mod hub;
+pub(crate) mod network;
 pub(crate) mod person;
 pub(crate) mod picture;
 
@@ -19,6 +20,7 @@ use comfywarden::{
 };
 use comfywarden_error::{Error, JsonObject};
 use comfywarden_sim::{Gate, Sim, SimHandle};
+pub(crate) use network::{http_client, transport};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
