@@ -1,4 +1,4 @@
-//! What a workflow does: its flow, models, settings and prompts.
+//! Describes what a workflow does: its flow, models, settings and prompts.
 
 use std::collections::HashSet;
 
@@ -9,24 +9,24 @@ use super::check::models;
 use super::{Link, Node, NodeId, ObjectInfo, Workflow, order};
 use comfywarden_error::JsonObject;
 
-/// A workflow in structured words.
+/// The description of a workflow, as data.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Analysis {
-    /// How many nodes there are.
+    /// The number of nodes.
     pub node_count: usize,
     /// Every class once, in alphabetical order.
     pub class_types: Vec<String>,
-    /// The nodes, sources before takers (in the order given when they form a circle).
+    /// The nodes, sources before consumers (in the order given when they form a cycle).
     pub flow: Vec<Step>,
     /// The model files.
     pub models: Vec<ModelUse>,
     /// Sampling settings and size; with several samplers the last counts.
     pub parameters: JsonObject,
-    /// What kind of pipeline it is: `txt2img`, `img2img -> upscale`, ….
+    /// The kind of pipeline: `txt2img`, `img2img -> upscale`, ….
     pub pipeline: String,
-    /// The nodes that hold what is wanted.
+    /// The nodes that hold the positive prompt.
     pub prompt_nodes: Vec<String>,
-    /// The nodes that hold what is not wanted.
+    /// The nodes that hold the negative prompt.
     pub negative_nodes: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ pub struct ModelUse {
     pub folder: &'static str,
 }
 
-/// Looks at a workflow. The catalogue only adds display names. Linear.
+/// Analyses a workflow in linear time. The catalogue only adds display names.
 pub fn analyze(workflow: &Workflow, object_info: Option<&ObjectInfo>) -> Analysis {
     let mut class_types: Vec<String> = workflow.iter().map(|(_, node)| node.class_type.clone()).collect();
     class_types.sort();

@@ -1,4 +1,4 @@
-//! Everything ComfyUI checks before it runs a workflow, and a little more, without submitting it.
+//! Checks a workflow as ComfyUI does before a run, and a little more, without submitting it.
 //!
 //! Kinds use ComfyUI's own words where it has one. Errors of nodes that no output needs are warnings,
 //! because ComfyUI does not look at those nodes.
@@ -19,17 +19,17 @@ use serde_json::Value;
 use super::object_info::{InputSpec, NodeClass};
 use super::{Node, NodeId, ObjectInfo, Workflow, nearest};
 
-/// How bad a problem is.
+/// The severity of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// ComfyUI refuses the workflow, or the branch, or the run must fail.
     Error,
-    /// It runs, but probably not as meant.
+    /// ComfyUI runs it, but probably not as intended.
     Warning,
 }
 
-/// What is wrong.
+/// The rule that a workflow breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are ComfyUI's error types and speak for themselves")]
@@ -57,12 +57,12 @@ pub enum ProblemKind {
     Oversized,
 }
 
-/// One thing that is wrong with a workflow.
+/// One problem of a workflow.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Problem {
     /// Error or warning.
     pub severity: Severity,
-    /// The rule.
+    /// The rule that is broken.
     pub kind: ProblemKind,
     /// The node concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,12 +73,12 @@ pub struct Problem {
     /// The input concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// Place, rule and remedy in one sentence.
+    /// Location, rule and remedy in one sentence.
     pub message: String,
-    /// What was given.
+    /// The value that was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<Value>,
-    /// What would be accepted; long lists are cut.
+    /// The accepted values; long lists are cut.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Value>,
 }
@@ -86,7 +86,7 @@ pub struct Problem {
 /// The outcome of a check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// Everything found, in the order of the nodes.
+    /// All problems, in the order of the nodes.
     pub problems: Vec<Problem>,
     /// True when ComfyUI would run at least one output.
     pub runs: bool,
@@ -115,12 +115,12 @@ impl Report {
     }
 }
 
-/// The problems of a workflow. Without `object_info`, only what the graph itself shows.
+/// Lists the problems of a workflow; without `object_info`, only those that the graph itself shows.
 pub fn check(workflow: &Workflow, object_info: Option<&ObjectInfo>) -> Vec<Problem> {
     examine(workflow, object_info).problems
 }
 
-/// The problems of any JSON that is meant to be a workflow.
+/// Checks any JSON value that should be a workflow.
 pub fn check_value(value: &Value, object_info: Option<&ObjectInfo>) -> Report {
     let problems = structure::problems(value);
     if !problems.is_empty() {
@@ -135,7 +135,7 @@ pub fn check_value(value: &Value, object_info: Option<&ObjectInfo>) -> Report {
     }
 }
 
-/// The problems of a workflow and what they mean for its outputs. Linear in the size of the workflow.
+/// Checks a workflow and tells which outputs would run. Linear in the size of the workflow.
 pub fn examine(workflow: &Workflow, object_info: Option<&ObjectInfo>) -> Report {
     let mut checker = Checker::new(workflow, object_info);
     if workflow.is_empty() {
@@ -203,14 +203,14 @@ pub(crate) struct Place<'a> {
     pub(crate) node: &'a Node,
 }
 
-/// Suggestions cost time, so only the first problems get one.
+/// The most problems that get a suggestion, since suggestions cost time.
 const SUGGESTIONS: usize = 40;
 
 pub(crate) struct Checker<'a> {
     workflow: &'a Workflow,
     object_info: Option<&'a ObjectInfo>,
     problems: Vec<Problem>,
-    /// Edges from a node to those whose output it takes, over the inputs its class knows.
+    /// Edges from a node to the nodes it takes outputs of, over the inputs its class declares.
     sources: HashMap<&'a str, Vec<&'a str>>,
     choices: HashMap<*const InputSpec, HashSet<&'a str>>,
     suggestions: usize,
@@ -291,7 +291,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// “; did you mean `x`?” while suggestions last.
+    /// Returns “; did you mean `x`?”, or nothing once [`SUGGESTIONS`] are used up.
     fn suggest<'n, I: Iterator<Item = &'n str>>(&mut self, name: &str, known: impl Fn() -> I) -> String {
         if self.suggestions == 0 {
             return String::new();
@@ -341,7 +341,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The outputs that have an error somewhere in their branch.
+    /// Lists the outputs that have an error in their branch.
     fn dropped(&self, outputs: &[&'a str]) -> Vec<String> {
         let mut takers: HashMap<&str, Vec<&str>> = HashMap::new();
         for (taker, sources) in &self.sources {
@@ -356,7 +356,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// A value cut to what a message can carry.
+/// Cuts a value to the length that a message can carry.
 fn shorten(value: &Value) -> Value {
     match value {
         Value::String(text) if text.chars().count() > 200 => {

@@ -1,4 +1,4 @@
-//! What changed between two workflows, by meaning: nodes are matched by their role, not by their id.
+//! Compares two workflows by meaning: nodes are matched by their role, not by their id.
 
 mod render;
 mod roles;
@@ -21,9 +21,9 @@ pub struct Diff {
     pub removed: Vec<NodeName>,
     /// Nodes in both whose class, title or values differ.
     pub changed: Vec<NodeChange>,
-    /// Inputs that are fed from elsewhere.
+    /// Inputs with another source.
     pub rewired: Vec<Rewired>,
-    /// How many nodes are the same in both.
+    /// The number of nodes that are the same in both.
     pub unchanged: usize,
 }
 
@@ -71,7 +71,7 @@ pub struct InputChange {
     pub after: Option<Value>,
 }
 
-/// An input that is fed from elsewhere.
+/// An input with another source.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Rewired {
     /// The node's id in the second workflow.
@@ -80,15 +80,15 @@ pub struct Rewired {
     pub class_type: String,
     /// The input.
     pub input: String,
-    /// Where it was fed from, or the value it had.
+    /// Its source or value in the first workflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Source>,
-    /// Where it is fed from, or the value it has.
+    /// Its source or value in the second workflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Source>,
 }
 
-/// What feeds an input.
+/// The source of an input.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -98,7 +98,7 @@ pub enum Source {
         node_id: String,
         /// Its class; empty when there is no such node.
         class_type: String,
-        /// Which output.
+        /// The output, counted from 0.
         output: u32,
     },
     /// A plain value.
@@ -164,7 +164,7 @@ fn names<'a>(nodes: impl Iterator<Item = (&'a NodeId, &'a Node)>) -> Vec<NodeNam
 struct Comparison<'a> {
     before: &'a Workflow,
     after: &'a Workflow,
-    /// From an id in `after` to the matched id in `before`.
+    /// Matched ids: from an id in `after` to the one in `before`.
     counterpart: &'a HashMap<&'a str, &'a str>,
 }
 
@@ -223,7 +223,7 @@ fn source(workflow: &Workflow, link: Option<Link>, value: Option<&Value>) -> Opt
     }
 }
 
-/// Equal as JSON, with 8 = 8.0.
+/// Compares as JSON, with 8 = 8.0.
 fn same_value(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => x == y || !whole(x, y) && x.as_f64() == y.as_f64(),

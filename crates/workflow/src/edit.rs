@@ -1,4 +1,4 @@
-//! Changing a workflow: operations that apply all together or not at all.
+//! Changes a workflow by operations that apply all together or not at all.
 
 mod apply;
 mod operation;
@@ -15,7 +15,7 @@ pub use operation::Operation;
 /// The most operations in one call.
 pub const MAX_OPERATIONS: usize = 500;
 
-/// What an operation did to a node.
+/// The kinds of changes that an operation makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
@@ -36,9 +36,9 @@ pub enum ChangeKind {
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Change {
-    /// Which operation made it, from 0.
+    /// The index of the operation that made it, from 0.
     pub operation: usize,
-    /// What happened.
+    /// The kind of change.
     pub change: ChangeKind,
     /// The node concerned.
     pub node_id: String,
@@ -48,10 +48,10 @@ pub struct Change {
     /// The input concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// What it was.
+    /// The value before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// What it is now.
+    /// The value after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
 }
@@ -59,7 +59,7 @@ pub struct Change {
 /// Applies `operations` in order, on a copy: `workflow` changes only when all of them succeed.
 ///
 /// With `object_info`, classes, inputs, outputs and the types of links are checked. Never leaves a link to
-/// a node that does not exist, nor a circle, that was not there before.
+/// a node that does not exist, nor a cycle, that was not there before.
 pub fn apply(
     workflow: &mut Workflow,
     operations: &[Operation],

@@ -1,4 +1,4 @@
-//! What can be wrong with a workflow.
+//! The error of this crate.
 
 use serde_json::Value;
 
@@ -23,14 +23,14 @@ impl Error {
         Self { message: message.into(), hint: None, node: None, details: Box::default() }
     }
 
-    /// Adds what to do next.
+    /// Adds the next step for the user.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Names the node concerned.
+    /// Sets the node concerned.
     #[must_use]
     pub fn node(mut self, node_id: impl Into<String>) -> Self {
         self.node = Some(node_id.into());
@@ -44,17 +44,17 @@ impl Error {
         self
     }
 
-    /// The machine-readable fields.
+    /// Returns the machine-readable fields.
     pub fn details(&self) -> &JsonObject {
         &self.details
     }
 
-    /// The node concerned, if it is one.
+    /// Returns the node concerned, if it is one.
     pub fn node_id(&self) -> Option<&str> {
         self.node.as_deref()
     }
 
-    /// What to do next.
+    /// Returns the next step for the user.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
     }

@@ -1,10 +1,10 @@
-//! Model families, and which family a model belongs to by the names people give files.
+//! Model families, and how file names tell the family of a model.
 
 use serde::Serialize;
 
 use super::{Error, Result, nearest};
 
-/// A group of models that want the same settings and the same way of prompting.
+/// A group of models that need the same settings and the same way of prompting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(into = "&'static str")]
 pub enum Family {
@@ -48,7 +48,7 @@ pub enum Family {
     StableAudio,
 }
 
-/// What a family makes.
+/// The medium that a family makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Medium {
@@ -110,12 +110,12 @@ const SDXL_NAMES: &[&str] =
     &["juggernaut", "animagine", "playgroundv2", "realvis", "zavychroma", "copax", "leosams", "albedobase"];
 
 impl Family {
-    /// Every family, in a fixed order.
+    /// Lists every family, in a fixed order.
     pub fn all() -> impl ExactSizeIterator<Item = Self> {
         TABLE.iter().map(|(family, _, _)| *family)
     }
 
-    /// The id on the wire, such as `sdxl` or `z-image`.
+    /// Returns the id on the wire, such as `sdxl` or `z-image`.
     pub fn as_str(self) -> &'static str {
         TABLE.iter().find(|(family, _, _)| *family == self).map_or("", |(_, id, _)| id)
     }
@@ -134,12 +134,12 @@ impl Family {
         })
     }
 
-    /// The family of a checkpoint or diffusion model, from its file name and then from its folders.
+    /// Tells the family of a checkpoint or diffusion model, from its file name and then from its folders.
     pub fn of_file(path: &str) -> Option<Self> {
         path.rsplit(['/', '\\']).find_map(|part| Self::of_part(&Name::new(part)))
     }
 
-    /// What the family makes.
+    /// Returns the medium that the family makes.
     pub fn medium(self) -> Medium {
         match self {
             Self::Wan | Self::Ltxv | Self::HunyuanVideo => Medium::Video,
@@ -162,7 +162,7 @@ impl Family {
         })
     }
 
-    /// Families whose name is distinctive. The order matters: `flux1-kontext` is not plain Flux.
+    /// Finds families with a distinctive name. The order matters: `flux1-kontext` is not plain Flux.
     fn newer(name: &Name) -> Option<Self> {
         if name.has(&["acestep"]) || name.token(|t| t == "ace") {
             Some(Self::AceStep)
@@ -225,7 +225,7 @@ impl From<Family> for &'static str {
     }
 }
 
-/// True for what may follow a family name directly: nothing, `v`, or a version.
+/// True for text that may follow a family name directly: nothing, `v`, or a version.
 fn is_version(rest: &str) -> bool {
     rest.trim_start_matches(['v', 'x']).chars().all(|c| c.is_ascii_digit()) || rest == "video"
 }

@@ -17,7 +17,7 @@ pub const MAX_INPUTS: usize = 512;
 pub struct NodeId(String);
 
 impl NodeId {
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -49,7 +49,7 @@ pub type ClassType = String;
 pub struct Link {
     /// The node the value comes from.
     pub node_id: NodeId,
-    /// Which of its outputs, from 0.
+    /// The index of its output, from 0.
     pub output: u32,
 }
 
@@ -65,7 +65,7 @@ impl Link {
         Some(Self { node_id: node_id.as_str().into(), output })
     }
 
-    /// The link as an input value.
+    /// Returns the link as an input value.
     pub fn to_value(&self) -> Value {
         Value::Array(vec![self.node_id.as_str().into(), self.output.into()])
     }
@@ -74,7 +74,7 @@ impl Link {
 /// One step of a workflow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Which class runs.
+    /// The class that runs.
     pub class_type: ClassType,
     /// Values and links by input name, in the order of the text.
     pub inputs: JsonObject,
@@ -88,18 +88,18 @@ impl Node {
         Self { class_type: class_type.into(), inputs, meta: None }
     }
 
-    /// The links among the inputs, by input name.
+    /// Iterates over the links among the inputs, by input name.
     pub fn links(&self) -> impl Iterator<Item = (&str, Link)> {
         self.inputs.iter().filter_map(|(name, value)| Some((name.as_str(), Link::read(value)?)))
     }
 
-    /// The title the user gave the node.
+    /// Returns the title that the user gave the node.
     pub fn title(&self) -> Option<&str> {
         self.meta.as_ref()?.get("title")?.as_str()
     }
 }
 
-/// A workflow in API format. What it holds is what is sent to ComfyUI, and nothing else.
+/// A workflow in API format. Exactly its content is sent to ComfyUI.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Workflow {
     nodes: Vec<(NodeId, Node)>,
@@ -117,7 +117,7 @@ impl Workflow {
         Self::from_owned(value.clone())
     }
 
-    /// The same for a value that nobody else needs: its parts are moved, so that a large graph is not held twice.
+    /// Reads the API format and moves its parts, so that a large graph is not held twice.
     pub fn from_owned(value: Value) -> Result<Self> {
         let Value::Object(map) = value else {
             return Err(Error::new(format!("the workflow is {}, not an object of nodes", kind_of(&value)))
@@ -137,17 +137,17 @@ impl Workflow {
         Ok(workflow)
     }
 
-    /// The node with this id.
+    /// Returns the node with this id.
     pub fn get(&self, id: &str) -> Option<&Node> {
         self.nodes.get(*self.index.get(id)?).map(|(_, node)| node)
     }
 
-    /// The node with this id, and the id as the workflow holds it.
+    /// Returns the node with this id, and the id as the workflow holds it.
     pub fn entry(&self, id: &str) -> Option<(&NodeId, &Node)> {
         self.nodes.get(*self.index.get(id)?).map(|(id, node)| (id, node))
     }
 
-    /// The node with this id, to change.
+    /// Returns the node with this id, to change it.
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Node> {
         self.nodes.get_mut(*self.index.get(id)?).map(|(_, node)| node)
     }
@@ -163,7 +163,7 @@ impl Workflow {
         None
     }
 
-    /// Takes a node out. Links to it stay as they are. Linear in the number of nodes.
+    /// Removes a node. Links to it stay as they are. Linear in the number of nodes.
     pub fn remove(&mut self, id: &str) -> Option<Node> {
         let at = self.index.remove(id)?;
         let (_, node) = self.nodes.remove(at);
@@ -173,12 +173,12 @@ impl Workflow {
         Some(node)
     }
 
-    /// All nodes, in order.
+    /// Iterates over the nodes, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&NodeId, &Node)> {
         self.nodes.iter().map(|(id, node)| (id, node))
     }
 
-    /// How many nodes there are.
+    /// Counts the nodes.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -188,7 +188,7 @@ impl Workflow {
         self.nodes.is_empty()
     }
 
-    /// The API format: exactly what is posted to ComfyUI.
+    /// Returns the API format, exactly as it is posted to ComfyUI.
     pub fn to_value(&self) -> Value {
         let mut map = Map::with_capacity(self.nodes.len());
         for (id, node) in &self.nodes {
@@ -204,8 +204,8 @@ impl Workflow {
     }
 }
 
-/// True for a key that another reader may take for `class_type` or `inputs`: in other case, or with characters in it
-/// that are not shown or end a text.
+/// True for a key that another reader may take for `class_type` or `inputs`: in other case, or with characters
+/// that are invisible or end a text.
 pub fn is_disguised_key(key: &str) -> bool {
     if matches!(key, "class_type" | "inputs" | "_meta") || key.len() > 64 {
         return false;
@@ -271,7 +271,7 @@ fn read_node(id: &str, value: Value) -> Result<Node> {
     Ok(Node { class_type, inputs, meta })
 }
 
-/// “a string”, “null”, … for messages.
+/// Names the type of a value for messages: “a string”, “null”, ….
 pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,8 +1,8 @@
-//! Whole numbers that were written with a point: `2.0` for `2`.
+//! Converts integers that were written with a decimal point: `2.0` to `2`.
 
 use serde_json::{Number, Value};
 
-/// Takes the point out of a number that is whole. Other values stay as they are.
+/// Converts a number with an integral value to an integer. Other values stay as they are.
 pub fn settle(value: &mut Value) {
     if let Value::Number(number) = value
         && let Some(whole) = number.as_f64().filter(|_| number.is_f64()).and_then(whole)
@@ -11,7 +11,7 @@ pub fn settle(value: &mut Value) {
     }
 }
 
-/// The same number without its point, if nothing is lost.
+/// Returns the number as an integer, if nothing is lost.
 fn whole(number: f64) -> Option<Number> {
     if number.fract() != 0.0 {
         return None;

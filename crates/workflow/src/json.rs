@@ -1,4 +1,4 @@
-//! The strict reader of JSON text: what two readers could understand differently is an error.
+//! The strict reader of JSON text: text that two readers could understand differently is an error.
 //!
 //! Refused: duplicate keys, lone surrogates, `NaN`, nesting deeper than [`MAX_DEPTH`], text over [`MAX_BYTES`].
 //! Kept: the order of keys and every seed up to 2^64−1.
@@ -12,7 +12,7 @@ use super::{Error, Result};
 
 /// The most bytes of one workflow text.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;
-/// How deep lists and objects may nest.
+/// The deepest nesting of lists and objects.
 pub const MAX_DEPTH: usize = 64;
 
 /// Reads JSON text; errors carry `line` and `column`.

@@ -1,13 +1,13 @@
-//! A layered layout: links run from left to right, a node stands right after what it needs.
+//! A layered layout: links run from left to right, a node stands right after its sources.
 
 /// The gap between two layers.
 const GAP_X: f64 = 90.0;
 /// The gap between two nodes of a layer, title bar included.
 const GAP_Y: f64 = 70.0;
 
-/// Places boxes in layers. `sizes` are widths and heights, `edges` go from a source to its user.
+/// Positions boxes in layers. `sizes` are widths and heights, `edges` go from a source to its consumer.
 ///
-/// Returns the upper left corners. Edges that close a circle are ignored where they would go back.
+/// Returns the upper left corners. The back edge of a cycle is ignored.
 pub(super) fn layered(sizes: &[(f64, f64)], edges: &[(usize, usize)]) -> Vec<(f64, f64)> {
     let graph = Graph::new(sizes.len(), edges);
     let layer_of = graph.layers();
@@ -47,7 +47,7 @@ impl Graph {
         graph
     }
 
-    /// The longest way from a node without sources; then such nodes move next to their first user.
+    /// Assigns layers by the longest path from a node without sources; such nodes then move next to their first consumer.
     fn layers(&self) -> Vec<usize> {
         let count = self.sources.len();
         let mut layers = vec![0; count];

@@ -1,4 +1,4 @@
-//! Workflows as data: parse, look at, check, change, build, convert. Pure: no I/O, no clock, no async.
+//! Workflows as data: parse, analyse, check, change, build, convert. Pure: no I/O, no clock, no async.
 
 pub mod analyze;
 pub mod check;

@@ -1,11 +1,11 @@
-//! Which known names a wrong one may have meant.
+//! Finds known names that are similar to a wrong one.
 
 /// The longest name that is compared; longer ones get no suggestion.
 const MAX_NAME: usize = 128;
-/// Similarity (Jaro-Winkler) from which a name counts as near.
+/// The Jaro-Winkler similarity from which a name counts as near.
 const NEAR: f64 = 0.72;
 
-/// Up to `count` names near `name`, best first. Case and separators do not count against a name.
+/// Finds up to `count` names near `name`, best first. Case and separators do not count against a name.
 pub fn nearest<'a, I>(name: &str, known: I, count: usize) -> Vec<&'a str>
 where
     I: IntoIterator<Item = &'a str>,
@@ -24,7 +24,7 @@ where
     found.into_iter().take(count).map(|(_, candidate)| candidate).collect()
 }
 
-/// “did you mean `a` or `b`?”, or nothing when no name is near.
+/// Returns “did you mean `a` or `b`?”, or nothing when no name is near.
 pub fn did_you_mean<'a, I>(name: &str, known: I) -> Option<String>
 where
     I: IntoIterator<Item = &'a str>,
@@ -34,7 +34,7 @@ where
     (!quoted.is_empty()).then(|| format!("did you mean {}?", quoted.join(" or ")))
 }
 
-/// `names` as a readable list, cut after `limit`.
+/// Writes `names` as a readable list, cut after `limit`.
 pub fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
     if names.is_empty() {
         return "none".to_owned();
@@ -44,12 +44,12 @@ pub fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
     if rest == 0 { shown.join(", ") } else { format!("{} and {rest} more", shown.join(", ")) }
 }
 
-/// Lower case without separators: what two spellings of one name share.
+/// Folds a name to lower case without separators, so that two spellings of one name are equal.
 pub fn fold(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// A model file's name without its extension, which would make all of them look alike.
+/// Returns a model file's name without its extension, which would make all of them look alike.
 fn stem(name: &str) -> &str {
     let model = |extension: &str| matches!(extension, "safetensors" | "ckpt" | "pt" | "pth" | "sft" | "bin");
     name.rsplit_once('.').filter(|(_, extension)| model(extension)).map_or(name, |(stem, _)| stem)

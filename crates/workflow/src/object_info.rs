@@ -42,7 +42,7 @@ impl ObjectInfo {
         Ok(Self { snapshot, tells_paid, names, classes })
     }
 
-    /// Tells this catalogue from any other: the first 16 hexadecimal digits of the SHA-256 of its text.
+    /// Returns the version of this catalogue: the first 16 hexadecimal digits of the SHA-256 of its text.
     pub fn snapshot(&self) -> &str {
         &self.snapshot
     }
@@ -52,7 +52,7 @@ impl ObjectInfo {
         self.tells_paid
     }
 
-    /// The class names, in ComfyUI's order.
+    /// Returns the class names, in ComfyUI's order.
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -62,13 +62,13 @@ impl ObjectInfo {
         self.classes.contains_key(class_type)
     }
 
-    /// The class, parsed on first use. `None` when the server has no such class or describes it unreadably.
+    /// Returns the class, parsed on first use; `None` when the server lacks it or its entry is malformed.
     pub fn get(&self, class_type: &str) -> Option<&NodeClass> {
         let lazy = self.classes.get(class_type)?;
         lazy.class.get_or_init(|| NodeClass::parse(class_type, &lazy.text)).as_ref()
     }
 
-    /// The class's entry as ComfyUI wrote it.
+    /// Returns the class's entry as ComfyUI wrote it.
     pub fn raw(&self, class_type: &str) -> Option<&str> {
         self.classes.get(class_type).map(|lazy| lazy.text.get())
     }
@@ -81,9 +81,9 @@ pub struct NodeClass {
     pub name: String,
     /// The name shown in the editor.
     pub display_name: String,
-    /// Where the code lives, such as `nodes` or `comfy_extras.nodes_canny`.
+    /// The Python module of the code, such as `nodes` or `comfy_extras.nodes_canny`.
     pub python_module: String,
-    /// What its author says about it.
+    /// The description that its author wrote.
     pub description: String,
     /// The menu path.
     pub category: String,
@@ -93,7 +93,7 @@ pub struct NodeClass {
     pub api_node: bool,
     /// Required, then optional inputs, in `input_order`.
     pub inputs: Vec<InputSpec>,
-    /// What the node gives.
+    /// The outputs.
     pub outputs: Vec<OutputSpec>,
 }
 
@@ -110,7 +110,7 @@ pub struct InputSpec {
     pub choices: Option<Vec<Value>>,
     /// `default`, `min`, `max`, `step`, `multiline`, `forceInput`, …
     pub options: JsonObject,
-    /// What a V3 input type brings with it: sub-inputs that come and go.
+    /// The sub-inputs of a V3 input type, which depend on the node's state.
     pub dynamic: Option<Dynamic>,
 }
 
@@ -134,23 +134,23 @@ pub struct DynamicChoice {
     pub inputs: Vec<InputSpec>,
 }
 
-/// How a growing group of inputs names its members.
+/// The naming scheme of a growing group of inputs.
 #[derive(Debug, Clone)]
 pub struct Autogrow {
     /// The inputs of one member; nearly always one.
     pub inputs: Vec<InputSpec>,
     /// Names of the members, where they are listed; they also cap the count.
     pub names: Vec<String>,
-    /// Start of the member's name otherwise.
+    /// The start of the members' names otherwise.
     pub prefix: String,
-    /// How many members are there from the start.
+    /// The number of members at the start.
     pub min: usize,
-    /// How many there can be.
+    /// The most members.
     pub max: usize,
 }
 
 impl Autogrow {
-    /// The input names of member `ordinal`, without the group's name.
+    /// Names the inputs of member `ordinal`, without the group's name.
     pub fn member(&self, ordinal: usize) -> impl Iterator<Item = (String, &InputSpec)> {
         self.inputs.iter().map(move |spec| {
             let name = match self.names.get(ordinal) {
@@ -199,13 +199,13 @@ impl NodeClass {
         })
     }
 
-    /// The input with this name.
+    /// Returns the input with this name.
     pub fn input(&self, name: &str) -> Option<&InputSpec> {
         self.inputs.iter().find(|input| input.name == name)
     }
 }
 
-/// Required, then optional inputs; within a section as `order` says, the rest after.
+/// Reads required, then optional inputs; within a section as `order` says, the rest after.
 fn parse_inputs(input: Option<&Value>, order: Option<&Value>) -> Vec<InputSpec> {
     let mut inputs = Vec::new();
     for (section, required) in [("required", true), ("optional", false)] {
@@ -260,7 +260,7 @@ impl Dynamic {
     }
 }
 
-/// A count from a catalogue; no node has more inputs than this.
+/// Limits a count of a catalogue to the most inputs of a node.
 fn clamped(count: u64) -> usize {
     usize::try_from(count).map_or(512, |count| count.min(512))
 }

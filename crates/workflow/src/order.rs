@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::{Node, NodeId, Workflow};
 
-/// The nodes, sources before takers; a workflow that is in such an order already keeps it.
+/// Sorts the nodes, sources before consumers; a workflow that is in such an order already keeps it.
 ///
-/// Where nodes feed each other in a circle, the order within the circle is that of the workflow.
+/// Within a cycle the order is that of the workflow.
 pub fn topological(workflow: &Workflow) -> Vec<(&NodeId, &Node)> {
     let mut placed: HashSet<&str> = HashSet::with_capacity(workflow.len());
     let mut entered: HashSet<&str> = HashSet::with_capacity(workflow.len());
@@ -37,7 +37,7 @@ pub fn topological(workflow: &Workflow) -> Vec<(&NodeId, &Node)> {
     order
 }
 
-/// True when nodes feed each other in a circle.
+/// True when the nodes form a cycle.
 pub fn is_cyclic(workflow: &Workflow) -> bool {
     let mut seen: HashSet<&str> = HashSet::with_capacity(workflow.len());
     for (id, node) in topological(workflow) {

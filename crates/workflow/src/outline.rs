@@ -1,4 +1,4 @@
-//! A workflow within a byte budget: all of it if it fits, otherwise what matters most.
+//! Writes a workflow within a byte budget: all of it if it fits, otherwise the most important nodes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,10 +11,10 @@ use super::{Link, Node, NodeId, Workflow, order};
 /// The smallest budget that is honoured.
 pub const MIN_BUDGET: usize = 256;
 
-/// Room for the sentence about what is left out.
+/// The bytes reserved for the sentence about omitted nodes.
 const RESERVE: usize = 96;
 
-/// One line per node, sources first, in at most `budget` bytes (but at least [`MIN_BUDGET`]).
+/// Writes one line per node, sources first, in at most `budget` bytes (but at least [`MIN_BUDGET`]).
 ///
 /// When the lines do not fit, values are shortened; when that is not enough, loaders, samplers and outputs
 /// come first and the rest is counted by class.
@@ -40,7 +40,7 @@ fn header(workflow: &Workflow) -> String {
     format!("{} nodes, {}\n", workflow.len(), pipeline(&classes))
 }
 
-/// `3 KSampler(model=@4.0, steps=20)`.
+/// Writes a node as `3 KSampler(model=@4.0, steps=20)`.
 fn line(id: &NodeId, node: &Node, value_length: usize) -> String {
     let inputs: Vec<String> = node
         .inputs
@@ -67,12 +67,12 @@ fn cut_text(text: &str, length: usize) -> String {
     text.chars().take(length).chain(std::iter::once('…')).collect()
 }
 
-/// The nodes that matter most, then the others counted by class, as far as there is room.
+/// Writes the most important nodes, then counts of the others by class, as far as there is room.
 fn selection(workflow: &Workflow, nodes: &[(&NodeId, &Node)], budget: usize) -> String {
     let mut text = header(workflow);
     let mut rest: BTreeMap<&str, usize> = BTreeMap::new();
     let room = budget.saturating_sub(RESERVE);
-    // Half for single nodes, half for the counts.
+    // Half of the budget is for single nodes, half for the counts.
     let half = text.len() + room.saturating_sub(text.len()) / 2;
     for (id, node) in nodes {
         let line = line(id, node, 24);

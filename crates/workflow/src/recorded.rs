@@ -8,7 +8,7 @@ use super::ObjectInfo;
 const FIXTURE: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/object_info.json.gz"));
 
-/// The recorded catalogue, read once.
+/// Returns the recorded catalogue, read once.
 pub fn object_info() -> &'static ObjectInfo {
     static READ: OnceLock<ObjectInfo> = OnceLock::new();
     READ.get_or_init(|| {
@@ -18,7 +18,7 @@ pub fn object_info() -> &'static ObjectInfo {
     })
 }
 
-/// JSON of any shape, leaning towards the keys of workflows.
+/// Generates JSON of any shape, leaning towards the keys of workflows.
 #[cfg(test)]
 pub(crate) fn any_json() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
     use proptest::prelude::*;
@@ -57,7 +57,7 @@ pub(crate) fn any_json() -> impl proptest::strategy::Strategy<Value = serde_json
     })
 }
 
-/// Workflows with links to present and missing nodes, circles, odd names and odd values.
+/// Generates workflows with links to present and missing nodes, cycles, odd names and odd values.
 #[cfg(test)]
 pub(crate) fn any_workflow() -> impl proptest::strategy::Strategy<Value = super::Workflow> {
     use proptest::prelude::*;

@@ -1,18 +1,18 @@
-//! The settings of a workflow by the names people use: where each is, what it holds, and setting it.
+//! Reads and sets the settings of a workflow by the names people use.
 
 use serde_json::Value;
 
 use super::{Error, Link, Node, NodeId, Result, Workflow, analyze, check::models, integers, nearest};
 use comfywarden_error::JsonObject;
 
-/// Inputs of text encoders that hold what a person wrote.
+/// Inputs of text encoders that hold prompts.
 const TEXTS: [&str; 12] = [
     "text", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "prompt", "tags", "lyrics", "llama", "bert",
     "mt5xl",
 ];
-/// Sampling settings: a name means every node that has it.
+/// Sampling settings, whose names mean every node that has them.
 const SAMPLING: [&str; 7] = ["steps", "cfg", "sampler_name", "scheduler", "denoise", "guidance", "sampler"];
-/// How far links are followed to the node that holds a value.
+/// The most links that are followed to the node that holds a value.
 const REACH: usize = 8;
 
 /// An input that holds a plain value.
@@ -25,14 +25,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// The value there.
+    /// Returns the value of the input.
     pub fn value<'w>(&self, workflow: &'w Workflow) -> Option<&'w Value> {
         workflow.get(self.node_id.as_str())?.inputs.get(&self.input)
     }
 }
 
-/// Where `name` is set: `seed`, `prompt`, `negative_prompt`, `steps`, `model`, `width`, … or any input's name.
-/// A setting that is linked is followed to the node that holds its value.
+/// Finds the inputs that `name` means: `seed`, `prompt`, `negative_prompt`, `steps`, `model`, `width`, … or any
+/// input's name. A linked setting is followed to the node that holds its value.
 pub fn places(workflow: &Workflow, name: &str) -> Vec<Place> {
     let analysis = || analyze::analyze(workflow, None);
     let texts = |nodes: Vec<String>| {
@@ -70,7 +70,7 @@ fn inputs(workflow: &Workflow, wanted: impl Fn(&Node, &str) -> bool) -> Vec<Plac
     held(workflow, matching.map(|(id, _, input)| (id.to_string(), input.clone())))
 }
 
-/// The plain values behind these inputs, each once.
+/// Finds the inputs that hold the plain values behind these inputs, each once.
 fn held(workflow: &Workflow, inputs: impl Iterator<Item = (String, String)>) -> Vec<Place> {
     let mut found: Vec<Place> = Vec::new();
     for (id, input) in inputs {
@@ -97,7 +97,7 @@ fn holder(workflow: &Workflow, id: &str, input: &str) -> Option<Place> {
         let next = ["value", "string", "text", "seed", "noise_seed", "int", "float"]
             .into_iter()
             .find(|name| source.inputs.contains_key(*name))?;
-        // A node with more inputs computes something; what it is given is not what comes out.
+        // A node with more inputs computes: its inputs are not its output.
         if source.inputs.len() > 2 {
             return None;
         }
@@ -115,25 +115,25 @@ pub struct Applied {
     pub node_id: String,
     /// Its input.
     pub input: String,
-    /// What it was.
+    /// The value before.
     pub before: Value,
-    /// What it is.
+    /// The value after.
     pub after: Value,
 }
 
-/// A name that means nothing in the workflow.
+/// A name that was not used.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Dropped {
     /// The name that was given.
     pub name: String,
-    /// Why it was not used.
+    /// The reason why it was not used.
     pub reason: String,
-    /// True when nothing in the workflow has that name; else it is there and cannot be set so.
+    /// True when nothing in the workflow has that name; else it exists and cannot be set so.
     #[serde(skip)]
     pub unknown: bool,
 }
 
-/// Sets values by name (`steps`) or by place (`3.steps`). A value of another kind than the one it replaces is an
+/// Sets values by name (`steps`) or by node (`3.steps`). A value of another kind than the one it replaces is an
 /// error; a name that fits nowhere, or in several unrelated nodes, is dropped with its reason.
 pub fn set(workflow: &mut Workflow, values: &JsonObject) -> Result<(Vec<Applied>, Vec<Dropped>)> {
     let (mut applied, mut dropped) = (Vec::new(), Vec::new());
@@ -152,7 +152,7 @@ pub fn set(workflow: &mut Workflow, values: &JsonObject) -> Result<(Vec<Applied>
     Ok((applied, dropped))
 }
 
-/// The names that [`set`] takes here: those that people use, then every input that holds a value.
+/// Lists the names that [`set`] takes here: those that people use, then every input that holds a value.
 pub fn accepted(workflow: &Workflow) -> Vec<String> {
     let spoken = ["prompt", "negative_prompt", "seed", "model", "vae", "width", "height", "batch_size"];
     let known = spoken.iter().chain(&SAMPLING).filter(|name| find(workflow, name).is_ok());
@@ -186,7 +186,7 @@ fn put(workflow: &mut Workflow, name: &str, place: &Place, value: &Value) -> Res
         return Err(wrong(wanted));
     }
     let mut value = value.clone();
-    // Some clients write every number with a point; where a whole one stood, a whole one is meant.
+    // Some clients write every number with a decimal point; an integer replaces an integer.
     if slot.is_i64() || slot.is_u64() {
         integers::settle(&mut value);
     }
@@ -200,7 +200,7 @@ fn put(workflow: &mut Workflow, name: &str, place: &Place, value: &Value) -> Res
     })
 }
 
-/// The places that a name means, or why it means none.
+/// Finds the inputs that a name means, or the reason why it means none.
 fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<Place>, (String, bool)> {
     if let Some((id, input)) = name.split_once('.')
         && let Some(node) = workflow.get(id)
@@ -228,8 +228,8 @@ fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<Place>, (Str
             Err((format!("no node has a value of that name{near}"), true))
         }
         [_] => Ok(found),
-        // Two text nodes are two parts of what is wanted, and only the caller knows which; the texts of one node
-        // are one prompt for several encoders.
+        // Two text nodes are two parts of a prompt, and only the caller can choose; the texts of one node are one
+        // prompt for several encoders.
         [first, rest @ ..]
             if grouped
                 && (!name.ends_with("prompt") || rest.iter().all(|one| one.node_id == first.node_id)) =>

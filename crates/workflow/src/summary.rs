@@ -1,4 +1,4 @@
-//! A workflow for people: a few lines of text, or a Mermaid flowchart.
+//! Summarises a workflow for people: as a few lines of text, or as a Mermaid flowchart.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::analyze::{Analysis, analyze, class_name, display_name};
 use super::{Node, ObjectInfo, Workflow};
 
-/// How much of a prompt a picture of the graph shows.
+/// The most characters of a prompt in a flowchart.
 const PROMPT_SHOWN: usize = 48;
-/// How many steps the text names before it counts the rest.
+/// The most steps that the text names before it counts the rest.
 const STEPS_SHOWN: usize = 40;
 
-/// A few lines: size, pipeline, models, flow, prompts, settings.
+/// Writes a few lines: size, pipeline, models, flow, prompts, settings.
 pub fn text(workflow: &Workflow, object_info: Option<&ObjectInfo>) -> String {
     let analysis = analyze(workflow, object_info);
     let mut lines = vec![
@@ -67,7 +67,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A Mermaid flowchart, left to right, nodes coloured by what they do.
+/// Writes a Mermaid flowchart, left to right, nodes coloured by their role.
 pub fn mermaid(workflow: &Workflow, object_info: Option<&ObjectInfo>) -> String {
     let names = mermaid_names(workflow);
     let mut lines = vec!["flowchart LR".to_owned()];
@@ -101,7 +101,7 @@ const CLASSES: [&str; 5] = [
     "default fill:#f3f4f6,stroke:#6b7280,color:#111",
 ];
 
-/// Names that Mermaid takes for node ids: `n3`, `n57_12`; the same for one id only.
+/// Makes unique names that Mermaid takes for node ids: `n3`, `n57_12`.
 pub(crate) fn mermaid_names(workflow: &Workflow) -> HashMap<&str, String> {
     let mut taken = HashSet::new();
     let mut names = HashMap::with_capacity(workflow.len());
@@ -164,7 +164,7 @@ fn role(node: &Node) -> &'static str {
     }
 }
 
-/// The one value that tells most about a node.
+/// Returns the one value that tells most about a node.
 fn subtitle(node: &Node, object_info: Option<&ObjectInfo>) -> Option<String> {
     let value = |name: &str| node.inputs.get(name).filter(|value| !value.is_array()).map(plain);
     let text = value("text").or_else(|| value("prompt")).or_else(|| value("tags"));
@@ -184,11 +184,11 @@ fn subtitle(node: &Node, object_info: Option<&ObjectInfo>) -> Option<String> {
         (name.ends_with("_name") || *name == "image" || *name == "filename_prefix") && value.is_string()
     });
     let shown = file.map(|(_, value)| plain(value).chars().take(PROMPT_SHOWN).collect());
-    // A node under its own title still shows what it is.
+    // A node with its own title also shows its class.
     shown.or_else(|| node.title().is_some().then(|| class_name(&node.class_type, object_info)))
 }
 
-/// Text that neither HTML nor Mermaid reads as markup.
+/// Escapes text, so that neither HTML nor Mermaid reads it as markup.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

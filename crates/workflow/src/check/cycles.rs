@@ -1,13 +1,13 @@
-//! Cycles, and what can be reached.
+//! Cycles and reachability in a graph.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Checker, Place, Problem, ProblemKind};
 
-/// How many cycles are reported.
+/// The most cycles that are reported.
 const MAX_CYCLES: usize = 10;
 
-/// Everything that can be reached from `starts`, those included.
+/// Returns all nodes that can be reached from `starts`, those included.
 pub(crate) fn reach<'a, 'e>(starts: &[&'a str], edges: impl Fn(&str) -> &'e [&'a str]) -> HashSet<&'a str>
 where
     'a: 'e,
@@ -20,7 +20,7 @@ where
     seen
 }
 
-/// Up to `limit` cycles, each as the ids along it. Every node and edge is looked at once.
+/// Finds up to `limit` cycles, each as the ids along it. Visits every node and edge once.
 pub(crate) fn find<'a>(
     nodes: impl Iterator<Item = &'a str>,
     edges: &HashMap<&'a str, Vec<&'a str>>,

@@ -1,4 +1,4 @@
-//! The inputs a node really has, once its dynamic ones are resolved by the values given.
+//! Resolves the dynamic inputs of a node by the values it has.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use comfywarden_error::JsonObject;
 
 /// The most inputs one growing group may have, whatever the catalogue says.
 const MAX_GROUP: usize = 512;
-/// How deep dynamic inputs may nest.
+/// The deepest nesting of dynamic inputs.
 const MAX_DEPTH: usize = 8;
 
 /// An input by its full name (`images.image0`).
@@ -25,7 +25,7 @@ impl<'a> Spec<'a> {
         &self.0
     }
 
-    /// The spec inside the catalogue, unless it was made for this node.
+    /// Returns the spec inside the catalogue, or nothing when it was made for this node.
     pub(super) fn catalogued(&self) -> Option<&'a InputSpec> {
         match &self.0 {
             Cow::Borrowed(spec) => Some(spec),
@@ -34,7 +34,7 @@ impl<'a> Spec<'a> {
     }
 }
 
-/// The inputs of a node of `class` that has these values.
+/// Lists the inputs of a node of `class` that has these values.
 pub(crate) fn specs<'a>(class: &'a NodeClass, inputs: &JsonObject) -> Vec<Spec<'a>> {
     let mut found = Vec::with_capacity(class.inputs.len());
     for spec in &class.inputs {
@@ -65,7 +65,7 @@ fn expand(spec: &InputSpec, inputs: &JsonObject, found: &mut Vec<Spec<'_>>, dept
     }
 }
 
-/// A combo whose value decides which inputs follow it.
+/// Adds a dynamic combo and the inputs that its value selects.
 fn choose(spec: &InputSpec, inputs: &JsonObject, found: &mut Vec<Spec<'_>>, depth: usize) {
     let options = spec.options.get("options").and_then(Value::as_array);
     let options = options.map_or(&[][..], Vec::as_slice);
@@ -107,7 +107,7 @@ fn sections(
     }
 }
 
-/// A group that grows: `images.image0`, `images.image1`, …; the first `min` are required.
+/// Adds a growing group: `images.image0`, `images.image1`, …; the first `min` are required.
 fn grow(spec: &InputSpec, found: &mut Vec<Spec<'_>>) {
     let Some(template) = spec.options.get("template") else { return };
     let first = |section: &str| {

@@ -1,4 +1,4 @@
-//! Values: conversion as ComfyUI does it, ranges and enumerations.
+//! Checks values: conversion as ComfyUI does it, ranges and enumerations.
 
 use std::cmp::Ordering;
 
@@ -9,12 +9,12 @@ use super::{Checker, Place, Problem, ProblemKind, models, shorten};
 use crate::nearest;
 use crate::object_info::InputSpec;
 
-/// How many accepted values a problem shows.
+/// The most accepted values that a problem lists.
 const SHOWN: usize = 20;
-/// From this length on, an enumeration is looked up in a set.
+/// The length from which an enumeration is looked up in a set.
 const SET_FROM: usize = 16;
 
-/// “an INT from 1 to 10000”, for messages.
+/// Describes an input for messages, such as “an INT from 1 to 10000”.
 pub(super) fn describe(spec: &InputSpec) -> String {
     let bound = |key: &str| spec.options.get(key).map(Value::to_string);
     match (&spec.choices, bound("min"), bound("max")) {
@@ -27,7 +27,7 @@ pub(super) fn describe(spec: &InputSpec) -> String {
     }
 }
 
-/// What an input accepts, for machines.
+/// Returns the values that an input accepts, as data.
 pub(super) fn accepted(spec: &InputSpec) -> Value {
     if let Some(choices) = &spec.choices {
         return Value::Array(choices.iter().take(SHOWN).cloned().collect());
@@ -130,7 +130,7 @@ impl<'a> Checker<'a> {
         self.problems.push(problem.received(value).accepted(accepted(wanted)));
     }
 
-    /// Whether a file exists is for ComfyUI to say: it may lie in a subfolder or be newer than the catalogue.
+    /// Warns about a file that is not listed: it may lie in a subfolder or be newer than the catalogue.
     fn unlisted_file(&mut self, place: Place<'a>, name: &str, value: &Value) {
         let problem = if value.is_string() {
             let message = format!(
@@ -145,7 +145,7 @@ impl<'a> Checker<'a> {
         self.problems.push(problem.input(name).received(value));
     }
 
-    /// The exact spelling when only case or separators differ, otherwise near names.
+    /// Suggests the exact spelling when only case or separators differ, otherwise near names.
     fn same_but_spelling<'n, I: Iterator<Item = &'n str>>(
         &mut self,
         text: &str,
@@ -179,7 +179,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Enumerations that the class itself judges, so that ComfyUI skips the list.
+/// True for enumerations that the class itself validates, so that ComfyUI skips the list.
 fn is_left_to_server(class_type: &str, input: &str) -> bool {
     matches!(
         (class_type, input),
@@ -187,7 +187,7 @@ fn is_left_to_server(class_type: &str, input: &str) -> bool {
     )
 }
 
-/// Equality as Python has it: 1 = 1.0 = True.
+/// Compares as Python does: 1 = 1.0 = True.
 fn same(choice: &Value, value: &Value) -> bool {
     match (Number::read(choice), Number::read(value)) {
         (Some(a), Some(b)) => a.compare(b) == Some(Ordering::Equal),
@@ -210,7 +210,7 @@ fn none_or(list: &[String]) -> String {
     nearest::list(list, SHOWN)
 }
 
-/// A number without loss: seeds need all 64 bits.
+/// A number without loss of precision: seeds need all 64 bits.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Number {
     Int(i128),
@@ -231,7 +231,7 @@ impl Number {
         }
     }
 
-    /// Nothing when one of them is not a number.
+    /// Compares two numbers; `None` when one of them is NaN.
     fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => Some(a.cmp(&b)),
@@ -248,7 +248,7 @@ impl Number {
     }
 }
 
-/// As Python's `int(value)`.
+/// Converts as Python's `int(value)` does.
 fn to_int(value: &Value) -> Option<Number> {
     match value {
         Value::String(text) => digits(text)?.parse().ok().map(Number::Int),
@@ -260,7 +260,7 @@ fn to_int(value: &Value) -> Option<Number> {
     }
 }
 
-/// As Python's `float(value)`.
+/// Converts as Python's `float(value)` does.
 fn to_float(value: &Value) -> Option<Number> {
     match value {
         Value::String(text) => digits(text)?.parse().ok().map(Number::Float),
@@ -268,7 +268,7 @@ fn to_float(value: &Value) -> Option<Number> {
     }
 }
 
-/// Text without surrounding blanks and without underscores between digits.
+/// Removes surrounding blanks and underscores between digits.
 fn digits(text: &str) -> Option<String> {
     let text = text.trim();
     let misplaced = text.starts_with('_') || text.ends_with('_') || text.contains("__");

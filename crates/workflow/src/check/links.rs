@@ -1,4 +1,4 @@
-//! Links: shape, target, slot and type.
+//! Checks links: shape, source, slot and type.
 
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Without a catalogue: only lists that look like links are judged.
+    /// Checks a value without a catalogue: only lists that look like links are judged.
     pub(super) fn shape_only(&mut self, place: Place<'a>, name: &str, value: &'a Value) {
         let Some(link) = Link::read(value) else { return };
         if let Some((source, _)) = self.workflow.entry(link.node_id.as_str()) {

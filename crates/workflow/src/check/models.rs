@@ -1,9 +1,9 @@
-//! Which inputs name a model file, and the folder it lies in.
+//! Maps inputs that name a model file to the folder of that file.
 
 const CHECKPOINTS: &str = "checkpoints";
 const TEXT_ENCODERS: &str = "text_encoders";
 
-/// The model folder that an input of a class names a file of.
+/// Returns the model folder whose files an input of a class names.
 pub fn folder(class_type: &str, input: &str) -> Option<&'static str> {
     match (class_type, input) {
         (

@@ -1,4 +1,4 @@
-//! Latents and batches that are larger than a graphics card is likely to hold.
+//! Warns about latents and batches that are larger than a graphics card is likely to hold.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{Checker, Place, Problem, ProblemKind};
 
 /// Pixels of one picture above which a warning is due (4096 × 4096).
 const MAX_PIXELS: f64 = 16_777_216.0;
-/// Pixels of a whole batch or clip above which a warning is due (about 160 frames at 832 × 480).
+/// Pixels of all pictures of a batch or clip above which a warning is due (about 160 frames at 832 × 480).
 const MAX_TOTAL: f64 = 67_108_864.0;
 /// Pictures per run above which a warning is due.
 const MAX_BATCH: f64 = 64.0;

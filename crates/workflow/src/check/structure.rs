@@ -1,14 +1,14 @@
-//! JSON that is not a workflow in API format at all.
+//! Explains why JSON is not a workflow in API format.
 
 use serde_json::Value;
 
 use super::{Problem, ProblemKind};
 use crate::graph::{MAX_NODES, kind_of};
 
-/// How many misshapen nodes are reported.
+/// The most malformed nodes that are reported.
 const MAX_REPORTED: usize = 50;
 
-/// Why `value` cannot be read as a map of nodes; empty when it can.
+/// Lists the reasons why `value` is not a map of nodes; empty when it is one.
 pub(super) fn problems(value: &Value) -> Vec<Problem> {
     let Value::Object(map) = value else {
         let message = format!(

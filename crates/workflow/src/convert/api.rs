@@ -1,9 +1,9 @@
-//! UI format → API format.
+//! Converts the editor's format to the API format.
 
 use super::{Converted, Moment, Report, emit, expand::Expanded, loaded::Loaded, sync};
 use crate::{Error, ObjectInfo, Result, UiWorkflow, read::Found};
 
-/// What the editor's Run button would submit for this workflow, and how faithful the result is.
+/// Converts a workflow to the prompt that the editor's Run button would submit, with a fidelity report.
 ///
 /// An error names the node: the workflow needs a class that the server lacks, or is one that the editor itself
 /// cannot run, or something would be lost or guessed. `%date:…%` in file names stays; see [`to_api_at`].
@@ -11,12 +11,12 @@ pub fn to_api(workflow: &UiWorkflow, info: &ObjectInfo) -> Result<Converted> {
     convert(workflow, info, None)
 }
 
-/// As [`to_api`], with the local time for `%date:…%` in file names.
+/// Converts like [`to_api`], with the local time for `%date:…%` in file names.
 pub fn to_api_at(workflow: &UiWorkflow, info: &ObjectInfo, now: &Moment) -> Result<Converted> {
     convert(workflow, info, Some(now))
 }
 
-/// The API format of whatever was read: the prompt that ran, if the file has it, else the converted workflow.
+/// Returns the API format of a document: the prompt that ran, if the file has it, else the converted workflow.
 pub fn found_to_api(found: &Found, info: Option<&ObjectInfo>, now: Option<&Moment>) -> Result<Converted> {
     if let Some(prompt) = &found.prompt {
         let report = Report { notes: found.notes.clone(), ..Report::default() };

@@ -1,4 +1,4 @@
-//! One node on its way into the editor: slots, widget values, size.
+//! Builds one editor node: slots, widget values, size.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use super::{
 use crate::{Link, Node, object_info::NodeClass, ui::UiNode};
 use comfywarden_error::JsonObject;
 
-/// Whether a slot is a socket or stands for a widget.
+/// The kind of an input slot: a socket, or the slot of a widget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SlotKind {
     Socket,
@@ -30,7 +30,7 @@ pub(super) struct DrawnSlot {
 }
 
 impl DrawnSlot {
-    /// Widgets show a slot only when something is linked to them.
+    /// True for a socket or a linked widget: the editor hides the slot of an unlinked one.
     pub(super) fn is_shown(&self) -> bool {
         self.kind == SlotKind::Socket || self.link.is_some()
     }
@@ -50,7 +50,7 @@ pub(super) struct Drawing<'w> {
 }
 
 impl<'w> Drawing<'w> {
-    /// The node with its class's slots and widgets, or with what its inputs show when the class is unknown.
+    /// Builds the node from its class, or from its inputs alone when the class is unknown.
     pub(super) fn new(id: &'w str, node: &'w Node, class: Option<&NodeClass>, report: &mut Report) -> Self {
         match class {
             Some(class) => Self::of_class(id, node, class, report),
@@ -131,7 +131,7 @@ impl<'w> Drawing<'w> {
         }
     }
 
-    /// The type of an output; outputs that the class does not list are added while there is room.
+    /// Returns the type of an output; outputs that the class does not list are added while there is room.
     pub(super) fn output_type(&mut self, output: usize, room: &mut usize) -> Option<&str> {
         let added = (output + 1).saturating_sub(self.outputs.len());
         *room = room.checked_sub(added)?;
@@ -141,7 +141,7 @@ impl<'w> Drawing<'w> {
         self.outputs.get(output).map(|(_, ty)| ty.as_str())
     }
 
-    /// For each slot, how many are shown before it.
+    /// Counts for each slot the visible slots before it.
     pub(super) fn shown_slots(&self) -> Vec<usize> {
         let count = |shown: &mut usize, slot: &DrawnSlot| {
             let before = *shown;
@@ -151,14 +151,14 @@ impl<'w> Drawing<'w> {
         self.slots.iter().scan(0, count).collect()
     }
 
-    /// Takes a slot's link away.
+    /// Removes the link of a slot.
     pub(super) fn unlink(&mut self, slot: usize) {
         if let Some(slot) = self.slots.get_mut(slot) {
             slot.link = None;
         }
     }
 
-    /// Width and height, about as the editor would choose them.
+    /// Estimates width and height as the editor would choose them.
     pub(super) fn size(&self) -> (f64, f64) {
         let sockets = count(self.slots.iter().filter(|slot| slot.is_shown()).count());
         let width = match (self.areas > 0.0, self.values.is_empty()) {
@@ -171,7 +171,7 @@ impl<'w> Drawing<'w> {
         (width, slots * 20.0 + self.rows * 24.0 + self.areas * 120.0 + picture + 16.0)
     }
 
-    /// The node's JSON, without id and place. `linked` is by slot, `given` by output.
+    /// Writes the node's JSON, without id and position. `linked` is by slot, `given` by output.
     pub(super) fn to_json(
         &self,
         linked: &HashMap<usize, usize>,
@@ -210,7 +210,7 @@ impl<'w> Drawing<'w> {
     }
 }
 
-/// Types the node's values into the widgets; gives the inputs that found one.
+/// Sets the widgets to the node's values; returns the inputs that have a widget.
 fn fill<'n>(
     model: &mut NodeModel<'_>,
     node: &'n Node,
@@ -252,7 +252,7 @@ fn unwrapped(value: &Value) -> Value {
     }
 }
 
-/// The value to type into the widget, so that the editor sends the given one.
+/// Returns the widget value that makes the editor send `value`.
 fn typed(widget: &Widget<'_>, value: &Value, id: &str, report: &mut Report) -> Value {
     let value = unwrapped(value);
     let Value::String(text) = &value else { return value };

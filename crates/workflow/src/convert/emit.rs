@@ -1,4 +1,4 @@
-//! Writing the API format: widgets in their order, then links over them.
+//! Writes the API format: widgets in their order, then links over them.
 
 use serde_json::{Map, Value, json};
 
@@ -76,7 +76,7 @@ fn array_index(id: &str) -> Option<u32> {
     (index.to_string() == id && index < u32::MAX).then_some(index)
 }
 
-/// The node's title: the user's, else the class's display name.
+/// Returns the node's title: the user's, else the class's display name.
 pub(super) fn title<'m>(model: &'m NodeModel<'_>) -> &'m str {
     let class_title = match model.kind {
         NodeKind::Class(class) if !class.display_name.is_empty() => &class.display_name,
@@ -91,7 +91,7 @@ fn title_object(model: &NodeModel<'_>) -> JsonObject {
     meta
 }
 
-/// A link from a muted node takes the input with it, its widget's value too.
+/// Drops an input that a muted node is linked to, its widget's value too.
 fn drop_muted(inputs: &mut JsonObject, flat: &FlatNode, name: &str, report: &mut Report) {
     if inputs.shift_remove(name).is_some() {
         let message = "the node linked here is muted: the editor sends neither a link nor the widget's value";
@@ -129,7 +129,7 @@ fn widget_inputs(
     Ok(inputs)
 }
 
-/// True for a list that the editor fetches, and whose choice it then sets.
+/// True for a list that the editor fetches and then selects an entry of.
 fn is_refreshed(widget: &Widget<'_>) -> bool {
     let remote = widget.spec.and_then(|spec| spec.options.get("remote"));
     widget.given && remote.is_some_and(|remote| remote.get("control_after_refresh").is_some())

@@ -1,4 +1,4 @@
-//! The expansion of subgraphs: one flat list of nodes, each knowing the instance it lies in.
+//! Expands subgraphs into one flat list of nodes, each with the instance around it.
 
 use super::{
     loaded::{Level, Loaded, MAX_SLOTS, too_many_slots},
@@ -11,13 +11,13 @@ use crate::{Error, Result, graph::MAX_NODES};
 pub(super) struct FlatNode {
     /// Ids of the instances and of the node, joined by `:`.
     pub(super) id: String,
-    /// Which level its definition is.
+    /// The level of its definition, as an index.
     pub(super) level: usize,
-    /// Which node of that level.
+    /// The node of that level, as an index.
     pub(super) node: usize,
     /// The instance around it.
     pub(super) parent: Option<usize>,
-    /// For an instance: where its inner nodes begin.
+    /// The index of the first inner node, for an instance.
     pub(super) inside: usize,
 }
 
@@ -73,17 +73,17 @@ impl<'l, 'a> Expanded<'l, 'a> {
         Ok(())
     }
 
-    /// The definition of a flat node.
+    /// Returns the definition of a flat node.
     pub(super) fn model(&self, flat: &FlatNode) -> Option<&'l NodeModel<'a>> {
         self.loaded.levels.get(flat.level)?.nodes.get(flat.node)
     }
 
-    /// The level a flat node lies in.
+    /// Returns the level of a flat node.
     pub(super) fn level(&self, flat: &FlatNode) -> Option<&'l Level<'a>> {
         self.loaded.levels.get(flat.level)
     }
 
-    /// Another node of the same instance, by its place in the level.
+    /// Returns the index of another node of the same instance, by its index in the level.
     pub(super) fn sibling(&self, flat: &FlatNode, node: usize) -> usize {
         flat.parent.and_then(|parent| self.nodes.get(parent)).map_or(node, |parent| parent.inside + node)
     }

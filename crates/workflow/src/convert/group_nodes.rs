@@ -10,7 +10,7 @@ pub(super) fn is_group_node(class_type: &str) -> bool {
     class_type.starts_with("workflow>") || class_type.starts_with("workflow/")
 }
 
-/// Why a group node is not converted.
+/// The error for a group node, which is not converted.
 pub(super) fn refusal(node: &UiNode) -> Error {
     Error::new(format!(
         "node `{}` is the group node `{}`; the order of its saved values cannot be told from the file",

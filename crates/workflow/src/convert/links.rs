@@ -1,4 +1,4 @@
-//! Where an input's value comes from: through reroutes, bypassed nodes, into and out of subgraphs.
+//! Resolves the source of an input: through reroutes, bypassed nodes, into and out of subgraphs.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// What an input receives.
+/// The source of an input's value.
 #[derive(Debug)]
 pub(super) enum Source {
     /// Nothing: the socket is absent, a widget keeps its value.
@@ -22,14 +22,14 @@ pub(super) enum Source {
     Output { node: usize, slot: i64 },
 }
 
-/// A place on the way.
+/// One step of a walk along links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Place {
     Input { node: usize, slot: usize },
     Output { node: usize, slot: i64 },
 }
 
-/// Follows links. It remembers where ways led and counts its steps, so that no file takes more than linear time.
+/// Follows links. It remembers results and counts its steps, so that every file takes linear time.
 pub(super) struct Resolver<'x, 'l, 'a> {
     expanded: &'x Expanded<'l, 'a>,
     steps_left: usize,
@@ -37,12 +37,12 @@ pub(super) struct Resolver<'x, 'l, 'a> {
 }
 
 impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
-    /// A resolver for one conversion.
+    /// Makes a resolver for one conversion.
     pub(super) fn new(expanded: &'x Expanded<'l, 'a>) -> Self {
         Self { expanded, steps_left: 500_000 + 50 * expanded.nodes.len(), known: Known::default() }
     }
 
-    /// What the input at `slot` of `node` receives.
+    /// Finds the source of the input at `slot` of `node`.
     pub(super) fn source(&mut self, node: usize, slot: usize) -> Result<Source> {
         let mut place = Place::Input { node, slot };
         let mut asked_type: Option<&'l str> = None;
@@ -197,7 +197,7 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         Ok(Step::Go(Place::Output { node: flat.inside + node, slot }))
     }
 
-    /// Which input a bypassed node passes on: the same slot if it fits, else the first of the asked type.
+    /// Chooses the input that a bypassed node passes on: the same slot if it fits, else the first of the wanted type.
     fn bypass_slot(
         &mut self,
         flat: &FlatNode,
@@ -229,7 +229,7 @@ enum Step {
     End(Source),
 }
 
-/// Where a way ended: an output, or nothing.
+/// The end of a walk: an output, or nothing.
 type End = Option<(usize, i64)>;
 
 impl Source {
@@ -238,12 +238,12 @@ impl Source {
     }
 }
 
-/// Ways that were followed to their end before.
+/// The results of earlier walks.
 #[derive(Debug, Default)]
 struct Known<'l> {
-    /// Through reroutes alone: whatever is asked for comes from there.
+    /// Results through reroutes alone, which hold for any wanted type.
     plain: HashMap<(usize, i64), End>,
-    /// Through bypassed nodes: it depends on the type asked for.
+    /// Results through bypassed nodes, which depend on the wanted type.
     typed: HashMap<(usize, i64, &'l str), End>,
 }
 
@@ -252,8 +252,8 @@ impl<'l> Known<'l> {
         self.plain.get(&(node, slot)).or_else(|| self.typed.get(&(node, slot, asked))).copied()
     }
 
-    /// Keeps the outputs that a walk passed. Walks through subgraphs are not kept: whether one is a circle
-    /// depends on where it began.
+    /// Keeps the outputs that a walk passed. Walks through subgraphs are not kept: they may be a cycle
+    /// from one start and not from another.
     fn remember(&mut self, walk: Walk<'l>, end: End) {
         if walk.crossed {
             return;
@@ -268,22 +268,22 @@ impl<'l> Known<'l> {
     }
 }
 
-/// The places of one walk. A node of a subgraph is the same place in every instance, as in the editor.
+/// The steps of one walk. A node of a subgraph is the same step in every instance, as in the editor.
 #[derive(Debug, Default)]
 struct Walk<'l> {
-    /// The first few places; most walks are this short.
+    /// The first few steps; most walks are this short.
     few: Vec<Visit>,
     many: HashSet<Visit>,
-    /// The outputs passed, with the type asked for.
+    /// The outputs passed, with the wanted type.
     trail: Vec<(usize, i64, &'l str)>,
-    /// How many outputs of the trail lie at or before the last bypassed node.
+    /// The number of outputs of the trail at or before the last bypassed node.
     bypasses: usize,
     bypassed: bool,
     /// True once the walk went into or out of a subgraph.
     crossed: bool,
 }
 
-/// Level, node of the level, and the slot there.
+/// A level, a node of the level, and the step at that node.
 type Visit = (usize, usize, Place);
 
 impl Walk<'_> {
@@ -303,7 +303,7 @@ impl Walk<'_> {
         self.many.insert(visit)
     }
 
-    /// A circle of reroutes carries nothing; one with bypassed nodes stops the editor.
+    /// Ends a walk in a cycle: one of reroutes carries nothing, one with bypassed nodes stops the editor.
     fn circle(&self, flat: &FlatNode) -> Result<Source> {
         if self.bypassed || self.crossed {
             return Err(Error::new(format!("the links through node `{}` come back to themselves", flat.id))

@@ -16,7 +16,7 @@ use crate::{
     ui::{LinkId, UiGraph, UiNode, UiSubgraph},
 };
 
-/// How deep subgraphs may nest.
+/// The deepest nesting of subgraphs.
 pub(super) const MAX_NESTING: usize = 10;
 /// The most input slots that all nodes together may have, each use of a subgraph counted.
 pub(super) const MAX_SLOTS: usize = 500_000;
@@ -30,9 +30,9 @@ pub(super) struct Level<'a> {
     /// The definition, except at the top.
     pub(super) subgraph: Option<&'a UiSubgraph>,
     pub(super) nodes: Vec<NodeModel<'a>>,
-    /// The input slot at which a link ends.
+    /// The input slot at the end of each link.
     pub(super) ends: HashMap<LinkId, End>,
-    /// For each input of the definition, where its links end in a widget.
+    /// The widgets at the ends of the links of each input of the definition.
     pub(super) promotions: Vec<Vec<End>>,
 }
 
@@ -43,9 +43,9 @@ pub(super) type End = (usize, usize);
 #[derive(Debug)]
 pub(super) struct Loaded<'a> {
     pub(super) levels: Vec<Level<'a>>,
-    /// Where a node is that a file name pattern names.
+    /// The nodes that file name patterns can name, by that name.
     pub(super) names: OnceCell<HashMap<String, End>>,
-    /// Classes the server does not have, in the order they were met.
+    /// Classes that the server lacks, in the order of the file.
     pub(super) missing: Vec<String>,
 }
 
@@ -81,7 +81,7 @@ struct Loader<'a> {
     missing: Vec<String>,
     met: HashSet<&'a str>,
     slots: usize,
-    /// The definitions being loaded, outermost first.
+    /// The definitions that are being loaded, outermost first.
     open: Vec<&'a str>,
 }
 
@@ -184,14 +184,14 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The widget for which an input slot stands.
+/// Returns the widget of an input slot.
 pub(super) fn widget_at<'l, 'a>(nodes: &'l [NodeModel<'a>], (node, slot): End) -> Option<&'l Widget<'a>> {
     let node = nodes.get(node)?;
     let name = node.inputs.get(slot)?.widget.as_deref()?;
     node.widget(name).map(|(_, widget)| widget)
 }
 
-/// Why an expansion stops.
+/// The error for an expansion over [`MAX_SLOTS`].
 pub(super) fn too_many_slots(node_id: &str) -> Error {
     Error::new(format!("the nodes have more than {MAX_SLOTS} inputs once subgraphs are expanded"))
         .node(node_id)
@@ -207,7 +207,7 @@ pub(super) fn refuse_missing(missing: &[String], node_id: &str) -> Error {
         .hint("install the node pack that has it, or mute or bypass the nodes in the editor")
 }
 
-/// Classes that only muted or bypassed nodes have: the result does without them.
+/// Reports the missing classes that only muted or bypassed nodes have: the result does without them.
 pub(super) fn report_missing(missing: &[String], report: &mut Report) {
     for name in missing {
         let message = format!("the server has no class `{name}`; only nodes that do not run have it");

@@ -1,4 +1,4 @@
-//! Between the editor's format and the API format, as ComfyUI's own editor does it.
+//! Converts between the editor's format and the API format as ComfyUI's own editor does.
 //!
 //! [`to_api`] loads the workflow as the editor would (`loaded`, `model`, `widgets`, `promoted`), lets primitives
 //! and promoted widgets write (`primitive`, `sync`), expands subgraphs (`expand`), follows links (`links`) and

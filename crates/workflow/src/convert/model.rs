@@ -14,16 +14,16 @@ use crate::{
     ui::{LinkId, UiNode},
 };
 
-/// What a node is to the converter.
+/// The kinds of nodes that the converter distinguishes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum NodeKind<'a> {
     /// A class of the server: it is sent.
     Class(&'a NodeClass),
-    /// Passes its input through.
+    /// A reroute: passes its input through.
     Reroute,
-    /// Writes its value into widgets.
+    /// A primitive: writes its value into widgets.
     Primitive,
-    /// Text for people.
+    /// A note: text for people.
     Note,
     /// A use of a subgraph; the index is among all graphs.
     Instance(usize),
@@ -60,7 +60,7 @@ pub(super) struct NodeModel<'a> {
 }
 
 impl<'a> NodeModel<'a> {
-    /// A node that is not of a class: its slots are the file's.
+    /// Makes a node without a class: its slots are the file's.
     pub(super) fn plain(ui: &'a UiNode, kind: NodeKind<'a>) -> Self {
         Self {
             ui,
@@ -72,7 +72,7 @@ impl<'a> NodeModel<'a> {
         }
     }
 
-    /// A node of a class, made fresh and then filled from the file.
+    /// Makes a node of a class with its defaults, then fills it from the file.
     pub(super) fn of_class(ui: &'a UiNode, class: &'a NodeClass, report: &mut Report) -> Self {
         let mut outputs: Vec<String> = class.outputs.iter().map(|output| output_type(&output.ty)).collect();
         outputs.extend(ui.outputs.iter().skip(outputs.len()).map(|output| output.ty.clone()));
@@ -131,7 +131,7 @@ impl<'a> NodeModel<'a> {
         }
     }
 
-    /// The button that a file chooser brings owns a slot after all others.
+    /// Adds the upload button of a file chooser, which owns a value slot after all others.
     fn add_upload_button(&mut self, class: &'a NodeClass) {
         let Some(spec) = class.inputs.iter().find(|spec| spec.required && is_media_upload(spec)) else {
             return;
@@ -143,7 +143,7 @@ impl<'a> NodeModel<'a> {
         self.widgets.push(Widget::silent("upload"));
     }
 
-    /// The class decides which slots there are and their types, the file how they are linked.
+    /// Merges the slots: the class decides their names and types, the file their links.
     fn merge_slots(&mut self) {
         let saved: HashMap<&str, _> =
             self.ui.inputs.iter().map(|input| (input.name.as_str(), input)).collect();
@@ -158,7 +158,7 @@ impl<'a> NodeModel<'a> {
         self.inputs.extend(extra.map(slot_of_file));
     }
 
-    /// Values are taken by position over all widgets, the silent ones included.
+    /// Assigns saved values by position over all widgets, the silent ones included.
     fn assign_values(&mut self, class: &'a NodeClass, report: &mut Report) {
         let values = match &self.ui.widgets_values {
             Value::Array(values) => without_forced(class, &self.widgets, values),
@@ -182,7 +182,7 @@ impl<'a> NodeModel<'a> {
         }
     }
 
-    /// Values by name: node packs that save them so read them back so; the editor's own code does not.
+    /// Assigns values saved by name, as node packs do that read them back by name; the editor's own code does not.
     fn assign_named(
         &mut self,
         class: &'a NodeClass,
@@ -250,7 +250,7 @@ impl<'a> NodeModel<'a> {
         self.inputs = kept;
     }
 
-    /// A slot that stands for a widget goes when there is no such widget.
+    /// Drops the slots of widgets that do not exist.
     fn drop_orphaned_slots(&mut self, report: &mut Report) {
         let names: std::collections::HashSet<&str> =
             self.widgets.iter().map(|widget| widget.name.as_str()).collect();
@@ -265,7 +265,7 @@ impl<'a> NodeModel<'a> {
         });
     }
 
-    /// The widget with this name, and where it is.
+    /// Returns the widget with this name and its index.
     pub(super) fn widget(&self, name: &str) -> Option<(usize, &Widget<'a>)> {
         self.widgets.iter().enumerate().find(|(_, widget)| widget.name == name)
     }
@@ -277,7 +277,7 @@ fn is_core(class: &NodeClass) -> bool {
         || ["comfy_extras.", "comfy_api_nodes."].iter().any(|start| class.python_module.starts_with(start))
 }
 
-/// An output whose type follows an input starts as any.
+/// Returns the type of an output; one that follows an input starts as any.
 fn output_type(ty: &str) -> String {
     if ty == "COMFY_MATCHTYPE_V3" { "*".to_owned() } else { ty.to_owned() }
 }
@@ -295,7 +295,7 @@ fn slot_of_file(input: &crate::ui::UiInput) -> Slot {
     }
 }
 
-/// Old files saved a value for sockets that look like widgets. When the count says so, those go.
+/// Drops the values that old files saved for forced sockets, when the count of values shows that they did.
 fn without_forced(class: &NodeClass, widgets: &[Widget<'_>], values: &[Value]) -> Vec<Option<Value>> {
     let names: std::collections::HashSet<&str> = widgets.iter().map(|widget| widget.name.as_str()).collect();
     let counted: Vec<&InputSpec> =

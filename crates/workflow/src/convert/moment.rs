@@ -20,7 +20,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The moment that a clock shows.
+    /// Converts a date and time of `chrono`.
     pub fn of(time: &(impl chrono::Datelike + chrono::Timelike)) -> Self {
         Self {
             year: time.year(),
@@ -32,7 +32,7 @@ impl Moment {
         }
     }
 
-    /// The moment in the editor's format letters: `yyyy`, `yy`, and one or two of `M`, `d`, `h`, `m`, `s`.
+    /// Formats with the editor's letters: `yyyy`, `yy`, and one or two of `M`, `d`, `h`, `m`, `s`.
     pub fn format(&self, format: &str) -> String {
         let mut result = String::new();
         let mut rest = format;

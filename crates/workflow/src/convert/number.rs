@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 /// The largest integer below which a double holds every integer.
 pub(super) const MAX_SAFE_INTEGER: u64 = 1 << 53;
 
-/// A number as JavaScript's `String(x)` gives it.
+/// Formats a number as JavaScript's `String(x)` does.
 pub(super) fn number_text(number: &Number) -> String {
     if let Some(integer) = number.as_u64().filter(|n| *n <= MAX_SAFE_INTEGER) {
         return integer.to_string();
@@ -28,12 +28,12 @@ fn double_text(number: f64) -> String {
     }
 }
 
-/// A value as JavaScript's `String(x)` gives it.
+/// Formats a value as JavaScript's `String(x)` does.
 pub(crate) fn js_text(value: &Value) -> String {
     value_text(Some(value))
 }
 
-/// A value as JavaScript's `String(x)` gives it; `None` is `undefined`.
+/// Formats a value as JavaScript's `String(x)` does; `None` is `undefined`.
 pub(super) fn value_text(value: Option<&Value>) -> String {
     match value {
         None => "undefined".to_owned(),
@@ -49,7 +49,7 @@ pub(super) fn value_text(value: Option<&Value>) -> String {
     }
 }
 
-/// The number as the browser would send it: integral doubles lose `.0`, minus zero its sign.
+/// Returns the number as the browser would send it: integral doubles lose `.0`, minus zero its sign.
 ///
 /// An integer that the file holds exactly stays exact.
 pub(super) fn sent_number(number: &Number) -> Number {
@@ -60,14 +60,14 @@ pub(super) fn sent_number(number: &Number) -> Number {
     integral(double).map_or_else(|| number.clone(), Number::from)
 }
 
-/// The double as an integer, where it is one that a double holds exactly.
+/// Converts a double to an integer, if it is one that a double holds exactly.
 pub(crate) fn integral(double: f64) -> Option<i64> {
     let safe = double.fract() == 0.0 && double.abs() <= 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "the value is a whole number within ±2^53")]
     safe.then_some(double as i64)
 }
 
-/// A number value from a double, as the browser would send it.
+/// Converts a double to JSON as the browser would send it.
 pub(super) fn number_value(double: f64) -> Value {
     match integral(double) {
         Some(integer) => integer.into(),
@@ -75,13 +75,13 @@ pub(super) fn number_value(double: f64) -> Value {
     }
 }
 
-/// `Math.round`: halves go up.
+/// Rounds like `Math.round`: halves go up.
 pub(super) fn round_half_up(value: f64) -> f64 {
     let floor = value.floor();
     if value - floor >= 0.5 { floor + 1.0 } else { floor }
 }
 
-/// `Number(x.toFixed(digits))`: the nearest decimal, exact ties away from zero.
+/// Rounds like `Number(x.toFixed(digits))`: the nearest decimal, exact ties away from zero.
 pub(super) fn to_fixed(value: f64, digits: usize) -> f64 {
     let exact = format!("{:.1$}", value.abs(), digits + 30);
     let Some(cut) = exact.len().checked_sub(30) else { return value };

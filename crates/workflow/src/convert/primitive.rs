@@ -1,4 +1,4 @@
-//! Primitive nodes write their value into the widgets they are linked to, muted or not.
+//! Writes the values of primitive nodes into the widgets they are linked to, muted or not.
 
 use serde_json::Value;
 
@@ -11,13 +11,13 @@ use super::{
     widgets::{Widget, WidgetKind},
 };
 
-/// Where a primitive writes.
+/// A widget that a primitive writes to.
 struct Target {
     node: usize,
     widget: String,
 }
 
-/// Lets every primitive of a level write.
+/// Writes the values of all primitives of a level.
 pub(super) fn apply(loaded: &mut Loaded<'_>, level: usize, report: &mut Report) {
     let Some(graph) = loaded.levels.get(level) else { return };
     let primitives: Vec<usize> = graph
@@ -46,7 +46,7 @@ pub(super) fn apply(loaded: &mut Loaded<'_>, level: usize, report: &mut Report) 
     }
 }
 
-/// The widgets at the ends of the primitive's links. The first may be absent, which leaves it without a value.
+/// Lists the widgets at the ends of the primitive's links; without the first, the primitive has no value.
 fn targets(level: &Level<'_>, node: &NodeModel<'_>) -> (Vec<Option<Target>>, bool) {
     let links = node.ui.outputs.first().map_or(&[][..], |output| output.links.as_slice());
     let target = |link| {
@@ -65,7 +65,7 @@ fn targets(level: &Level<'_>, node: &NodeModel<'_>) -> (Vec<Option<Target>>, boo
     (links.iter().map(target).collect(), !links.is_empty())
 }
 
-/// What the primitive's own widget holds: the saved value, kept within the range of what it is linked to.
+/// Returns the value of the primitive's own widget: the saved one, clamped to the range of its targets.
 fn held_value(level: &Level<'_>, node: &NodeModel<'_>, targets: &[Option<Target>]) -> Option<Value> {
     let find =
         |target: &Target| level.nodes.get(target.node)?.widget(&target.widget).map(|(_, widget)| widget);

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::ui::{UiNode, UiSubgraph};
 
-/// The node of a subgraph instance; `inner` is its definition, already loaded.
+/// Makes the node of a subgraph instance; `inner` is its loaded definition.
 pub(super) fn instance<'a>(
     ui: &'a UiNode,
     level: usize,
@@ -69,7 +69,7 @@ fn give(widget: &mut Widget<'_>, value: &Value) {
     widget.given = true;
 }
 
-/// `[[node, widget], …]`, also as JSON text in a string.
+/// Reads `[[node, widget], …]`, also as JSON text in a string.
 fn proxy_entries(value: &Value) -> Option<Vec<(String, String)>> {
     let parsed = match value {
         Value::String(text) => serde_json::from_str(text).ok()?,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::model::NodeModel;
 
-/// The class that an old class name stands for today.
+/// Returns the current name of a renamed class.
 pub(super) fn current_class(class_type: &str) -> &str {
     match class_type {
         "T2IAdapterLoader" => "ControlNetLoader",
@@ -16,7 +16,7 @@ pub(super) fn current_class(class_type: &str) -> &str {
     }
 }
 
-/// `sample_euler` and its siblings became `euler`.
+/// Renames `sample_euler` and its siblings to `euler`.
 pub(super) fn sampler_names(model: &mut NodeModel<'_>) {
     if !["KSampler", "KSamplerAdvanced"].contains(&model.class_type) {
         return;

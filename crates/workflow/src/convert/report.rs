@@ -1,29 +1,29 @@
-//! What a conversion says about itself.
+//! The fidelity report of a conversion.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Workflow;
 
-/// A converted workflow and how faithful it is.
+/// A converted workflow and its fidelity report.
 #[derive(Debug, Clone)]
 pub struct Converted {
-    /// What the editor's Run button would submit.
+    /// The prompt that the editor's Run button would submit.
     pub workflow: Workflow,
-    /// What was lost or decided on the way.
+    /// The losses and decisions of the conversion.
     pub report: Report,
 }
 
-/// The fidelity report: everything that is not a plain translation.
+/// The fidelity report: lists everything that is not a plain translation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Report {
-    /// What the file has and the result has not.
+    /// Parts of the file that the result does not have.
     pub dropped: Vec<Remark>,
-    /// What the file does not decide.
+    /// Decisions that the file leaves open.
     pub assumed: Vec<Remark>,
     /// Node classes that the file names and the server does not have.
     pub missing_types: Vec<String>,
-    /// Where the editor itself changes something.
+    /// Changes that the editor itself makes, and other notes.
     pub notes: Vec<Remark>,
 }
 
@@ -36,7 +36,7 @@ pub struct Remark {
     /// The input concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// What happened.
+    /// The description of what happened.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! Promoted text areas: the editor has one for all uses of a subgraph, so the text written last is in all of them.
+//! Unifies promoted text areas: the editor has one for all uses of a subgraph, so the text written last wins.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::{
     widgets::WidgetKind,
 };
 
-/// The text area at the bottom: level, node, slot.
+/// The innermost text area: level, node, slot.
 type Area = (usize, End);
 
 /// Gives every promoted text area the text that was written last, the workflow's own level after its definitions.
@@ -55,7 +55,7 @@ pub(super) fn unify(loaded: &mut Loaded<'_>, report: &mut Report) {
     }
 }
 
-/// For each input of each definition that promotes a text area, which one that is.
+/// Maps each input that promotes a text area, by level and port, to that text area.
 fn areas(loaded: &Loaded<'_>) -> HashMap<(usize, usize), Area> {
     let mut areas: HashMap<(usize, usize), Area> = HashMap::new();
     for (at, level) in loaded.levels.iter().enumerate() {

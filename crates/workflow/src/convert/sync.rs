@@ -1,4 +1,4 @@
-//! What the editor writes into widgets before it makes the prompt: primitives first, then promoted values.
+//! Writes into widgets as the editor does before it makes the prompt: primitives first, then promoted values.
 
 use std::collections::HashMap;
 
@@ -21,14 +21,14 @@ pub(super) fn apply(loaded: &mut Loaded<'_>, report: &mut Report) {
         primitive::apply(loaded, level, report);
     }
     shared_text::unify(loaded, report);
-    // An instance's definition stands before it, except that the top is the first of all.
+    // A definition precedes the levels that use it, except that the top level is the first.
     let count = loaded.levels.len();
     for outer in std::iter::once(0).chain((1..count).rev()) {
         carry_inwards(loaded, outer);
     }
 }
 
-/// The editor stores promoted values in the shared inner widgets, so the last instance's stay there.
+/// Copies promoted values into the shared inner widgets, where those of the last instance stay.
 fn carry_inwards(loaded: &mut Loaded<'_>, outer: usize) {
     let Some(level) = loaded.levels.get(outer) else { return };
     let mut last: HashMap<(usize, usize), Option<Value>> = HashMap::new();
@@ -52,7 +52,7 @@ fn carry_inwards(loaded: &mut Loaded<'_>, outer: usize) {
     }
 }
 
-/// What the widget makes of a value that is typed into it: numbers are rounded and kept in range.
+/// Rounds and clamps a value as the widget does when it is typed in.
 pub(super) fn settle(widget: &mut Widget<'_>, node_id: &str, report: &mut Report) {
     let Some(spec) = widget.spec else { return };
     let Some(Value::Number(number)) = &widget.value else { return };
@@ -107,7 +107,7 @@ fn settle_decimal(value: f64, spec: &InputSpec) -> f64 {
     rounded.min(high).max(low)
 }
 
-/// Keeps a number within what the input states, as a primitive's own box does.
+/// Clamps a number to the range of the input, as a primitive's own box does.
 pub(super) fn clamp(value: Value, low: Option<f64>, high: Option<f64>) -> Value {
     let Some(number) = value.as_f64().filter(|_| value.is_number()) else { return value };
     match (low, high) {

@@ -1,4 +1,4 @@
-//! Texts that the editor changes when it makes the prompt: choices and comments, file name patterns.
+//! Changes texts as the editor does when it makes the prompt: choices and comments, file name patterns.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ pub(super) fn has_patterns(class_type: &str, input: &str) -> bool {
     input == "filename_prefix" && PATTERN_CLASSES.contains(&class_type)
 }
 
-/// A text after its comments are cut and its `{a|b}` decided.
+/// A text without its comments, with one alternative of each `{a|b}`.
 pub(super) struct Chosen {
     pub(super) text: String,
     /// True when a comment was cut.
@@ -49,7 +49,7 @@ pub(super) fn choose(text: &str) -> Chosen {
     let cut = stripped.len() != text.len();
     let mut random = false;
     let mut result = String::with_capacity(stripped.len());
-    // How many blocks are open that are being copied, and, inside one that is not, its nesting.
+    // The number of open blocks that are copied, and the nesting inside one that is skipped.
     let (mut open, mut skipped) = (0_usize, None::<usize>);
     let mut chars = stripped.chars();
     while let Some(character) = chars.next() {
@@ -96,7 +96,7 @@ fn push_escaped(result: &mut String, next: Option<char>) {
             result.push('\\');
             result.push(other);
         }
-        // The editor's own code reads past the end here, and this is what it makes of it.
+        // The editor's own code reads past the end here, with this result.
         None => result.push_str("\\undefined"),
     }
 }
@@ -189,7 +189,7 @@ fn replacement(
     Some(text.replace(unsafe_here, "_"))
 }
 
-/// Nodes by the name that patterns use: the property, else the title.
+/// Indexes nodes by the name that patterns use: the property, else the title.
 fn name_index(loaded: &Loaded<'_>) -> HashMap<String, End> {
     let mut titles: HashMap<String, End> = HashMap::new();
     let mut names: HashMap<String, End> = HashMap::new();

@@ -1,4 +1,4 @@
-//! API format → UI format: what the editor needs to show a workflow.
+//! Converts the API format to the editor's format, which is all the editor needs to show a workflow.
 
 use std::collections::HashMap;
 
@@ -10,19 +10,19 @@ use super::{
 };
 use crate::{Link, ObjectInfo, Result, UiWorkflow, Workflow, layout::layered};
 
-/// How many outputs may be added that no class lists, over all nodes.
+/// The most outputs that are added beyond those of the classes, over all nodes.
 const MAX_ADDED_OUTPUTS: usize = 100_000;
 
-/// A workflow for the editor, and what it could not take over.
+/// A workflow for the editor, with its fidelity report.
 #[derive(Debug, Clone)]
 pub struct Drawn {
     /// The editor's format, schema 0.4.
     pub workflow: UiWorkflow,
-    /// What was lost or decided on the way.
+    /// The losses and decisions of the conversion.
     pub report: Report,
 }
 
-/// The workflow as the editor would save it, laid out from left to right.
+/// Converts a workflow to the form in which the editor would save it, laid out from left to right.
 ///
 /// With the catalogue, widget values stand in the editor's order and links are typed. Without it, or for an
 /// unknown class, the order is that of the inputs, and the report says so.
@@ -70,7 +70,7 @@ pub fn to_ui(workflow: &Workflow, info: Option<&ObjectInfo>) -> Result<Drawn> {
     Ok(Drawn { workflow: UiWorkflow::from_value(value)?, report })
 }
 
-/// The nodes' places in an order that runs from left to right.
+/// Ranks the nodes from left to right.
 fn ranks(corners: &[(f64, f64)]) -> Vec<usize> {
     let mut order: Vec<(f64, usize)> = corners.iter().map(|corner| corner.0).zip(0..).collect();
     order.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
@@ -83,12 +83,12 @@ fn ranks(corners: &[(f64, f64)]) -> Vec<usize> {
     ranks
 }
 
-/// The numbered links, and which of them end and begin where.
+/// The numbered links, indexed by the slots at their ends.
 struct Wires {
     links: Vec<Value>,
-    /// For each node: the link of a slot.
+    /// The link of each input slot, by node.
     linked: Vec<HashMap<usize, usize>>,
-    /// For each node: the links of an output.
+    /// The links of each output, by node.
     given: Vec<HashMap<usize, Vec<usize>>>,
 }
 
@@ -158,7 +158,7 @@ fn joints(drawings: &mut [Drawing<'_>], ids: &Ids, report: &mut Report) -> Vec<J
     joints
 }
 
-/// The ids of the drawn nodes: as they are, but ids of expanded subgraphs (`57:12`) get a number of their own.
+/// The ids of the editor nodes: those of the workflow, but ids of expanded subgraphs (`57:12`) get a number.
 struct Ids {
     by_id: HashMap<String, usize>,
     values: Vec<Value>,
@@ -193,7 +193,7 @@ impl Ids {
     }
 }
 
-/// The JSON of a slot.
+/// Writes the JSON of a slot.
 pub(super) fn slot_json(name: &str, ty: &str, link: Option<usize>, kind: SlotKind) -> Value {
     let mut slot = Map::new();
     slot.insert("name".into(), name.into());

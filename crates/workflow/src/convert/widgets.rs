@@ -1,4 +1,4 @@
-//! Widgets: which inputs have one, what it holds before the file speaks, and what assigning a value does.
+//! Widgets: the inputs that have one, their defaults, and the effect of assigning a value.
 
 use serde_json::Value;
 
@@ -37,13 +37,13 @@ pub(super) struct Widget<'a> {
     pub(super) kind: WidgetKind<'a>,
     /// The input it belongs to; companions such as `control_after_generate` have none.
     pub(super) spec: Option<&'a InputSpec>,
-    /// True when the text is cut and chosen from before it is sent.
+    /// True when comments and alternatives of the text are resolved before it is sent.
     pub(super) dynamic_prompts: bool,
     /// True when the file or a primitive gave the value.
     pub(super) given: bool,
 }
 
-/// What a widget does with a value.
+/// The kinds of widgets, by the way they take a value.
 #[derive(Debug, Clone)]
 pub(super) enum WidgetKind<'a> {
     /// Keeps whatever it is given.
@@ -67,7 +67,7 @@ pub(super) enum WidgetKind<'a> {
 }
 
 impl<'a> Widget<'a> {
-    /// The widget of an input, with its default.
+    /// Makes the widget of an input, with its default.
     pub(super) fn new(name: String, spec: &'a InputSpec) -> Self {
         let kind = kind_of_widget(spec);
         let dynamic_prompts =
@@ -77,7 +77,7 @@ impl<'a> Widget<'a> {
         widget
     }
 
-    /// A slot that is not sent.
+    /// Makes a widget that owns a value slot and is not sent.
     pub(super) fn silent(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -163,7 +163,7 @@ fn combo_default(spec: &InputSpec, default: Option<Value>) -> Option<Value> {
     default.filter(truthy).or_else(first).or_else(remote)
 }
 
-/// The names of the value slots that follow an input's widget and are never sent.
+/// Names the value slots that follow an input's widget and are never sent.
 pub(super) fn companions(name: &str, spec: &InputSpec) -> &'static [&'static str] {
     let stated = spec.options.get("control_after_generate").filter(|value| !value.is_null());
     match widget_type(spec) {
@@ -182,7 +182,7 @@ pub(super) fn is_media_upload(spec: &InputSpec) -> bool {
     spec.ty == "COMBO" && uploads.iter().any(|key| spec.options.get(*key) == Some(&true.into()))
 }
 
-/// A text area holds text: JavaScript's spelling of anything, with line ends made `\n`.
+/// Converts a value to the text of a text area: JavaScript's spelling, with line ends made `\n`.
 fn text_area(value: Option<&Value>) -> String {
     match value {
         Some(Value::Null) => String::new(),
@@ -226,7 +226,7 @@ fn media_path(value: Option<Value>, default: Option<&Value>, folder: Option<&str
     }
 }
 
-/// What JavaScript takes for true.
+/// Converts a value to a boolean as JavaScript does.
 pub(super) fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -1,4 +1,4 @@
-//! A difference for people: text, or a Mermaid flowchart of what is concerned.
+//! Renders a difference for people: as text, or as a Mermaid flowchart of the nodes concerned.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,10 +8,10 @@ use super::{Diff, NodeName, Source, diff};
 use crate::summary::escape;
 use crate::{Node, Workflow};
 
-/// How much of a value is shown.
+/// The most characters of a value in a line.
 const SHOWN: usize = 60;
 
-/// One line per difference.
+/// Writes one line per difference.
 pub fn text(diff: &Diff) -> String {
     if diff.is_empty() {
         return format!("no difference ({} nodes)", diff.unchanged);
@@ -74,7 +74,8 @@ fn source(source: Option<&Source>) -> String {
     }
 }
 
-/// What differs and its neighbours: green is new, red is gone, yellow has changed; dotted links are gone.
+/// Draws the nodes that differ and their neighbours: green is new, red is removed, yellow is changed; dotted links
+/// are removed.
 pub fn mermaid(before: &Workflow, after: &Workflow) -> String {
     let diff = diff(before, after);
     let mut drawing = Drawing { lines: vec!["flowchart LR".to_owned()], names: HashMap::new() };
@@ -145,7 +146,7 @@ impl Drawing {
         self.names.insert((side, id.to_owned()), name);
     }
 
-    /// Links that touch a node of `ends` or feed one of `fed`; sources that are not drawn yet become plain nodes.
+    /// Draws the links that touch a node of `ends` or feed one of `fed`; sources not yet drawn become plain nodes.
     fn links(&mut self, workflow: &Workflow, side: &'static str, ends: &HashSet<&str>, fed: &HashSet<&str>) {
         let arrow = if side == "b" { "-.->" } else { "-->" };
         for (id, node) in workflow.iter() {

@@ -1,7 +1,7 @@
-//! Which node of one workflow plays the role of which node of the other.
+//! Matches the nodes of two workflows by the role they play.
 //!
-//! Every node gets a fingerprint of its surroundings: its class, what feeds it and what it feeds, several
-//! steps far. Equal fingerprints are paired first; what is left is paired by ever coarser ones, then along
+//! Every node gets a fingerprint of its surroundings: its class, its sources and its consumers, several
+//! links far. Equal fingerprints are paired first; what is left is paired by ever coarser ones, then along
 //! the links of pairs that are already known.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::{Link, Node, NodeId, Workflow};
 
-/// How far the finest fingerprint looks.
+/// The radius of the finest fingerprint, in links.
 const REACH: usize = 5;
 
-/// Matched ids, from the first workflow to the second.
+/// Matches ids of the first workflow with ids of the second.
 pub(super) fn pair<'a>(before: &'a Workflow, after: &'a Workflow) -> HashMap<NodeId, &'a NodeId> {
     let mut pairs = Pairs { before, after, matched: HashMap::new(), taken: HashSet::new() };
     let (old, new) = (Surroundings::new(before), Surroundings::new(after));
@@ -24,7 +24,7 @@ pub(super) fn pair<'a>(before: &'a Workflow, after: &'a Workflow) -> HashMap<Nod
             if pairs.matched.len() == before.len().min(after.len()) {
                 break;
             }
-            // Without values a fingerprint says little: there only groups of equal size are paired.
+            // Fingerprints without values are weak: only groups of equal size are paired.
             pairs.by_key(
                 |id, _| was.get(old.place(id)?).copied(),
                 |id, _| is.get(new.place(id)?).copied(),
@@ -62,7 +62,7 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// Pairs free nodes with the same key: groups of one, or of equal size, or (`loose`) as far as they go.
+    /// Pairs free nodes with the same key: groups of one, of equal size, or (`loose`) of any size.
     fn by_key<K: Eq + Hash>(
         &mut self,
         old_key: impl Fn(&str, &Node) -> Option<K>,
@@ -99,8 +99,8 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// Follows the inputs of known pairs: what feeds the same input plays the same role, and what takes the
-    /// same output with the same input does too. Classes may differ.
+    /// Follows the inputs of known pairs: nodes that feed the same input play the same role, and nodes that take the
+    /// same output with the same input do so too. Classes may differ.
     fn along_links(&mut self) {
         let mut known: Vec<(NodeId, &'a NodeId)> =
             self.matched.iter().map(|(old, new)| (old.clone(), *new)).collect();
@@ -144,7 +144,7 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// A node of the same class, or one that could be the other's replacement (shares an input name).
+    /// True for nodes of the same class, or when one could replace the other (they share an input name).
     fn alike(&self, old: &NodeId, new: &NodeId) -> bool {
         let (Some(was), Some(is)) = (self.before.get(old.as_str()), self.after.get(new.as_str())) else {
             return false;
@@ -155,7 +155,7 @@ impl<'a> Pairs<'a> {
 
 type Takers<'a> = HashMap<String, Vec<(&'a NodeId, (String, u32))>>;
 
-/// Who takes the outputs of each node, and through which input.
+/// Lists the consumers of each node's outputs, with the input they use.
 fn takers(workflow: &Workflow) -> Takers<'_> {
     let mut found: Takers<'_> = HashMap::new();
     for (id, node) in workflow.iter() {
@@ -171,7 +171,7 @@ fn takers(workflow: &Workflow) -> Takers<'_> {
 struct Surroundings<'a> {
     places: HashMap<&'a str, usize>,
     nodes: Vec<&'a Node>,
-    /// For each node its links in both directions: what the link is, and the node at the other end.
+    /// The links of each node in both directions: a label, and the node at the other end.
     links: Vec<Vec<(u64, usize)>>,
 }
 
@@ -199,7 +199,7 @@ impl<'a> Surroundings<'a> {
         self.places.get(id).copied()
     }
 
-    /// Fingerprints of every node, by how far they look: index 0 is the class (and values) alone.
+    /// Computes fingerprints of every node by radius: index 0 is the class (and values) alone.
     fn fingerprints(&self, with_values: bool) -> Vec<Vec<u64>> {
         let mut rounds = vec![self.nodes.iter().map(|node| own(node, with_values)).collect::<Vec<u64>>()];
         for _ in 0..REACH {
@@ -218,7 +218,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// A node by itself: its class and, if wanted, the values it has.
+/// Hashes a node by itself: its class and, if wanted, its values.
 fn own(node: &Node, with_values: bool) -> u64 {
     let mut hasher = DefaultHasher::new();
     node.class_type.hash(&mut hasher);

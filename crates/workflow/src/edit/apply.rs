@@ -1,4 +1,4 @@
-//! Running operations one by one.
+//! Runs operations one by one.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ pub(super) struct Editor<'a> {
     pub(super) changes: Vec<Change>,
     pub(super) object_info: Option<&'a ObjectInfo>,
     operation: usize,
-    /// Which operation last gave a node links.
+    /// The operation that last gave a node links, by node.
     touched: HashMap<String, usize>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// The first link to a missing node that operation `index` left behind.
+    /// Finds the first link to a missing node that operation `index` left behind.
     pub(super) fn dangling(&self, index: usize) -> Option<Error> {
         let touched = self.touched.iter().filter(|(_, at)| **at == index);
         touched.filter_map(|(id, _)| Some((id, self.workflow.get(id)?))).find_map(|(id, node)| {
@@ -105,7 +105,7 @@ impl<'a> Editor<'a> {
         })
     }
 
-    /// The class, when a catalogue is at hand; a class that it lacks is an error.
+    /// Returns the class, if there is a catalogue; a class that it lacks is an error.
     pub(super) fn class(&self, class_type: &str) -> Result<Option<&'a NodeClass>> {
         let Some(catalogue) = self.object_info else { return Ok(None) };
         catalogue.get(class_type).map(Some).ok_or_else(|| {
@@ -115,7 +115,7 @@ impl<'a> Editor<'a> {
         })
     }
 
-    /// The class of an existing node; nodes of unknown classes are left unchecked.
+    /// Returns the class of an existing node; nodes of unknown classes are left unchecked.
     pub(super) fn class_of(&self, id: &str) -> Option<&'a NodeClass> {
         self.object_info?.get(&self.workflow.get(id)?.class_type)
     }
@@ -156,7 +156,7 @@ impl<'a> Editor<'a> {
         self.workflow.get_mut(id)?.inputs.insert(name.to_owned(), value)
     }
 
-    /// Links written with a number for an existing node get its id as text.
+    /// Replaces the number in a link to an existing node by its id as text.
     fn normalised(&self, value: Value) -> Value {
         let Some([Value::Number(id), Value::Number(output)]) = value.as_array().map(Vec::as_slice) else {
             return value;
@@ -190,7 +190,7 @@ impl<'a> Editor<'a> {
         Ok(())
     }
 
-    /// Every input that takes an output of `id`.
+    /// Lists the inputs that take an output of `id`.
     pub(super) fn takers(&self, id: &str) -> Vec<(String, String, Link)> {
         let mut found = Vec::new();
         for (taker, node) in self.workflow.iter() {
@@ -265,7 +265,7 @@ impl<'a> Editor<'a> {
         cycles::reach(&[start.as_str()], |id| sources.get(id).map_or(&[][..], Vec::as_slice)).contains(source)
     }
 
-    /// The number of an output, with the catalogue's word on whether it exists.
+    /// Returns the number of an output and checks with the catalogue that it exists.
     pub(super) fn output(&self, id: &str, slot: &Slot) -> Result<u32> {
         let node = self.node(id)?;
         let class = self.class_of(id);

@@ -1,4 +1,4 @@
-//! The operations, and reading them from JSON with messages that help.
+//! The operations, and how they are read from JSON with messages that help.
 
 use serde_json::{Map, Value};
 
@@ -6,12 +6,12 @@ use crate::graph::kind_of;
 use crate::{Error, Result, Workflow, nearest};
 use comfywarden_error::JsonObject;
 
-/// Which output of a node: by number, or by its name or type.
+/// An output of a node: by number, or by its name or type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Slot {
-    /// From 0.
+    /// Its index, from 0.
     Index(u32),
-    /// Such as `CLIP`.
+    /// Its name or type, such as `CLIP`.
     Name(String),
 }
 
@@ -27,41 +27,41 @@ pub enum Operation {
         /// Its inputs.
         inputs: JsonObject,
     },
-    /// Removes a node and every input that took its output.
+    /// Removes a node and every input that takes its outputs.
     RemoveNode {
-        /// Which.
+        /// The node.
         node_id: String,
     },
     /// Sets an input to a value.
     SetInput {
-        /// Which node.
+        /// The node.
         node_id: String,
-        /// Which input.
+        /// The input.
         input_name: String,
         /// The value; may be null.
         value: Value,
     },
     /// Feeds an input from an output.
     Connect {
-        /// The node that gives.
+        /// The source node.
         from_node: String,
-        /// Which of its outputs.
+        /// The output of the source node.
         from_output: Slot,
-        /// The node that takes.
+        /// The target node.
         to_node: String,
-        /// Which of its inputs.
+        /// The input of the target node.
         to_input: String,
     },
     /// Removes an input.
     Disconnect {
-        /// Which node.
+        /// The node.
         node_id: String,
-        /// Which input.
+        /// The input.
         input_name: String,
     },
     /// Adds a group of nodes; their ids become `node_id:inner`.
     InsertSubgraph {
-        /// What the group is called.
+        /// The name of the group.
         class_type: Option<String>,
         /// The nodes, in API format; links inside are kept, others must exist in the workflow.
         subgraph_nodes: Workflow,
@@ -70,7 +70,7 @@ pub enum Operation {
     },
     /// Runs another class in a node's place; inputs and links that fit are kept.
     ReplaceNode {
-        /// Which node.
+        /// The node.
         node_id: String,
         /// The new class.
         class_type: String,
@@ -79,9 +79,9 @@ pub enum Operation {
     },
     /// Puts a new node on an existing link.
     InsertBetween {
-        /// The node whose input is fed.
+        /// The target node of the link.
         to_node: String,
-        /// The input that is linked.
+        /// The input of the target node.
         to_input: String,
         /// The class of the new node.
         class_type: String,
@@ -94,9 +94,9 @@ pub enum Operation {
         /// The output that goes on; found by type when absent.
         output: Option<Slot>,
     },
-    /// Removes a node and feeds its takers from the node's own inputs of the same type.
+    /// Removes a node and links its consumers to the sources of its own inputs of the same type.
     Bypass {
-        /// Which node.
+        /// The node.
         node_id: String,
     },
 }
@@ -114,7 +114,7 @@ const NAMES: &[&str] = &[
 ];
 
 impl Operation {
-    /// The `op` word.
+    /// Returns the `op` word.
     pub fn name(&self) -> &'static str {
         match self {
             Self::AddNode { .. } => "add_node",
@@ -259,7 +259,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Ids are text; numbers are taken as their text.
+    /// Reads an id; a number is taken as its text.
     fn id(&self, name: &str) -> Result<String> {
         self.optional_id(name)?.ok_or_else(|| self.missing(name))
     }

@@ -140,7 +140,7 @@ impl Editor<'_> {
         self.connect(&Link { node_id: id.into(), output: exit }, to_node, to_input)
     }
 
-    /// The input of a new node that takes what `link` carries.
+    /// Finds the input of a new node that accepts the type of `link`.
     fn entry_for(&self, id: &str, link: &Link) -> Result<String> {
         let (Some(class), Some(node)) = (self.class_of(id), self.workflow.get(id)) else {
             return Err(Error::new("without the server's node catalogue the input has to be named")
@@ -204,7 +204,7 @@ fn output_type(class: &NodeClass, output: u32) -> Option<&str> {
     class.outputs.get(usize::try_from(output).ok()?).map(|output| output.ty.as_str())
 }
 
-/// The output of `class` with the old type: the same number if it fits, otherwise the first that does.
+/// Finds the output of `class` with the old type: the same number if it fits, otherwise the first that does.
 fn same_output(class: &NodeClass, output: u32, kind: Option<&str>) -> Option<u32> {
     let Some(kind) = kind else { return output_type(class, output).map(|_| output) };
     if output_type(class, output).is_some_and(|ty| links::types_match(ty, kind)) {
@@ -214,7 +214,8 @@ fn same_output(class: &NodeClass, output: u32, kind: Option<&str>) -> Option<u32
     u32::try_from(at).ok()
 }
 
-/// What stands for output `output` of a bypassed node: the input at the same place, or the first of the same type.
+/// Finds the input that replaces output `output` of a bypassed node: the one at the same index, or the first of
+/// the same type.
 fn passage(class: &NodeClass, given: &[(String, Link)], output: u32) -> Option<Link> {
     let kind = output_type(class, output)?;
     let sockets: Vec<_> =

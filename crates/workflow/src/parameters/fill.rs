@@ -1,4 +1,4 @@
-//! Values into the workflow: typed, each at its place, in the parsed tree.
+//! Fills typed values into the parsed workflow.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ impl Parameters {
                 match place.form {
                     Form::Value => *slot = value.clone(),
                     Form::Text => *slot = plain_text(value).into(),
-                    // The text as the file has it, so that a value never is read as a mark.
+                    // The file's own text, so that an inserted value is never read as a mark.
                     Form::Within => {
                         let original = peek(workflow, place).and_then(Value::as_str).unwrap_or_default();
                         *slot = render(original, |name| values.get(name).map(plain_text)).into();
@@ -81,7 +81,7 @@ impl Parameter {
     }
 }
 
-/// A seed that every JSON client reads exactly, as large as the node takes it.
+/// Limits a random number to a seed that the node takes and every JSON client reads exactly.
 fn drawn(draw: u64, max: u64) -> Value {
     let draw = draw & ((1 << 53) - 1);
     let seed = max.checked_add(1).map_or(draw, |count| draw % count);
@@ -98,13 +98,13 @@ fn slot<'w>(workflow: &'w mut Workflow, place: &Place) -> Option<&'w mut Value> 
     value.pointer_mut(&rest)
 }
 
-/// What stands at a place.
+/// Returns the value at a location.
 pub(super) fn peek<'w>(workflow: &'w Workflow, place: &Place) -> Option<&'w Value> {
     let (input, rest) = split(&place.pointer)?;
     workflow.get(place.node.as_str())?.inputs.get(&input)?.pointer(&rest)
 }
 
-/// The input, and the pointer inside its value.
+/// Splits a pointer into the input and the pointer inside its value.
 fn split(pointer: &str) -> Option<(String, String)> {
     let inner = pointer.strip_prefix('/')?;
     let (input, rest) = inner.split_once('/').map_or((inner, String::new()), |(a, b)| (a, format!("/{b}")));

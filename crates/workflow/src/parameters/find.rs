@@ -1,4 +1,4 @@
-//! Finding the parameters of a workflow: in the sidecar, in values, in titles, or by what is usually set.
+//! Finds the parameters of a workflow: in the sidecar, in values, in titles, or among the usual settings.
 
 use serde_json::Value;
 
@@ -117,7 +117,7 @@ fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The marks in values, at any depth.
+/// Collects the marks in values, at any depth.
 fn from_values(workflow: &Workflow, drafts: &mut Vec<Draft>) -> Result<()> {
     for (id, node) in workflow.iter() {
         let mut open: Vec<(String, &Value)> =
@@ -178,7 +178,7 @@ fn from_titles(workflow: &Workflow, drafts: &mut Vec<Draft>) -> Result<()> {
     Ok(())
 }
 
-/// A sidecar that talks about parameters which are not there is out of date, or misspelt.
+/// Refuses a sidecar that names parameters which do not exist: it is out of date, or misspelt.
 fn refuse_strays(sidecar: &Sidecar, drafts: &[Draft]) -> Result<()> {
     let known = || drafts.iter().map(|draft| draft.name.as_str());
     if sidecar.foreign {

@@ -1,4 +1,4 @@
-//! What is usually set in a workflow: for files that do not say what their parameters are.
+//! Infers the usual parameters of a workflow that does not name any.
 
 use serde_json::Value;
 
@@ -8,13 +8,13 @@ use super::parameter::{Form, Origin, Place};
 use crate::check::models;
 use crate::{Link, Node, Workflow, analyze, order};
 
-/// More than these would only hide the important ones.
+/// The most parameters; more would only hide the important ones.
 const MAX_ENTRIES: usize = 20;
-/// Inputs of text encoders that hold words.
+/// Inputs of text encoders that hold prompts.
 const WORDS: [&str; 9] =
     ["text", "prompt", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "llama", "string"];
 
-/// The usual parameters: prompts, pictures, seed, size, steps, models.
+/// Lists the usual parameters: prompts, pictures, seed, size, steps, models.
 pub(super) fn infer(workflow: &Workflow) -> Vec<Draft> {
     let mut found = Found { workflow, drafts: Vec::new() };
     let analysis = analyze::analyze(workflow, None);
@@ -39,7 +39,7 @@ struct Found<'w> {
 }
 
 impl Found<'_> {
-    /// One prompt may stand at several inputs of its node.
+    /// Adds a prompt, which may stand at several inputs of its node.
     fn prompt(&mut self, id: &str, name: &str, line: &str) {
         let Some(node) = self.workflow.get(id) else { return };
         for (input, own_name) in [("tags", "tags"), ("lyrics", "lyrics")] {
@@ -98,7 +98,7 @@ impl Found<'_> {
         }
     }
 
-    /// Adds the place under `name`. All seeds are one parameter; of anything else the second gets a number.
+    /// Adds the location under `name`. All seeds are one parameter; of anything else the second gets a number.
     fn add(&mut self, id: &str, input: &str, name: &str, line: &str) {
         let Some(place) = self.place(id, input) else { return };
         if self.has(std::slice::from_ref(&place)) {
@@ -137,7 +137,7 @@ impl Found<'_> {
         known.any(|known| places.iter().any(|place| known == place))
     }
 
-    /// The place of an input's value: its own, or that of the primitive it is linked to.
+    /// Returns the location of an input's value: its own, or that of the primitive it is linked to.
     fn place(&self, id: &str, input: &str) -> Option<Place> {
         let (id, node) = self.workflow.entry(id)?;
         let value = node.inputs.get(input)?;

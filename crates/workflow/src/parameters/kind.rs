@@ -8,12 +8,12 @@ use crate::object_info::InputSpec;
 pub(super) const MAX_TEXT: usize = 20_000;
 /// The longest name of a file.
 const MAX_NAME: usize = 255;
-/// Whole numbers that every JSON client reads exactly.
+/// The largest integer that every JSON client reads exactly.
 const EXACT: i128 = 9_007_199_254_740_991;
-/// Numbers without a range of their own.
+/// The bound of numbers without a range of their own.
 const WIDE: f64 = 1e12;
 
-/// What a parameter takes.
+/// The type and range of a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// A text.
@@ -21,7 +21,7 @@ pub enum Kind {
         /// The most characters.
         longest: usize,
     },
-    /// A whole number.
+    /// An integer.
     Integer {
         /// Smallest.
         min: i128,
@@ -41,7 +41,7 @@ pub enum Kind {
     },
     /// True or false.
     Boolean,
-    /// A whole number from 0, drawn when it is absent or -1.
+    /// An integer from 0, random when it is absent or -1.
     Seed {
         /// Largest.
         max: u64,
@@ -53,7 +53,7 @@ pub enum Kind {
     },
 }
 
-/// A type that a file names by a word.
+/// A type by the word that a file uses for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     Text,
@@ -64,12 +64,12 @@ pub(super) enum Word {
 }
 
 impl Kind {
-    /// A text of the usual length.
+    /// Returns a text kind of the usual length.
     pub(super) fn text() -> Self {
         Self::Text { longest: MAX_TEXT }
     }
 
-    /// What an input of the catalogue takes; nothing when it takes no plain value.
+    /// Returns the kind of an input of the catalogue; `None` when it takes no plain value.
     pub(super) fn of_spec(spec: &InputSpec) -> Option<Self> {
         let option = |name: &str| spec.options.get(name);
         match spec.ty.as_str() {
@@ -90,7 +90,7 @@ impl Kind {
             "BOOLEAN" => Some(Self::Boolean),
             "STRING" => Some(Self::text()),
             "COMBO" => {
-                // What was uploaded a moment ago is not in a catalogue that was read before.
+                // A file uploaded a moment ago is not in a catalogue that was read before.
                 let uploads = spec.options.iter().any(|(name, on)| name.ends_with("_upload") && on == true);
                 let options: Vec<Value> =
                     spec.choices.iter().flatten().filter(|v| is_plain(v)).cloned().collect();
@@ -103,7 +103,7 @@ impl Kind {
         }
     }
 
-    /// What a value suggests when the catalogue is silent.
+    /// Infers the kind from a value when the catalogue does not tell.
     pub(super) fn of_value(input: &str, value: &Value) -> Option<Self> {
         match value {
             Value::String(_) => Some(Self::text()),
@@ -115,7 +115,7 @@ impl Kind {
         }
     }
 
-    /// The widest kind of a word.
+    /// Returns the widest kind of a word.
     pub(super) fn of_word(word: Word) -> Self {
         match word {
             Word::Text => Self::text(),
@@ -126,8 +126,8 @@ impl Kind {
         }
     }
 
-    /// The kind that a word of the file makes of what the catalogue says. The catalogue knows better what the node
-    /// takes; only a whole number may be asked for where any number would do.
+    /// Narrows the catalogue's kind by the word of a file. The catalogue decides what the node
+    /// takes; a file may only ask for an integer where any number would do.
     pub(super) fn narrowed_by(self, word: Word) -> Self {
         match (word, self) {
             (Word::Integer, Self::Number { min, max, .. }) => {
@@ -145,7 +145,7 @@ impl Kind {
         }
     }
 
-    /// What fits both: one parameter may stand at several places. Fails with words for both sides.
+    /// Intersects two kinds, for a parameter at several locations. Fails with words for both sides.
     pub(super) fn merged(self, other: Self) -> Result<Self, String> {
         let merged = match (self, other) {
             (Self::Text { longest: a }, Self::Text { longest: b }) => Self::Text { longest: a.min(b) },
@@ -188,7 +188,7 @@ impl Kind {
         }
     }
 
-    /// “a whole number”, … for messages.
+    /// Names the kind for messages: “a whole number”, ….
     pub(super) fn noun(&self) -> &'static str {
         match self {
             Self::Text { .. } => "a text",
@@ -210,7 +210,7 @@ fn is_plain(value: &Value) -> bool {
     matches!(value, Value::String(_) | Value::Number(_))
 }
 
-/// A whole number, also when it is written as `16.0`.
+/// Reads an integer, also when it is written as `16.0`.
 pub(super) fn whole(value: &Value) -> Option<i128> {
     let exact = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
     exact.or_else(|| {

@@ -1,4 +1,4 @@
-//! The marks that files carry: `PARAM_[TYPE_]NAME`, `{{name}}`, and node titles.
+//! Reads the parameter marks of files: `PARAM_[TYPE_]NAME`, `{{name}}`, and node titles.
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ static BRACES: LazyLock<Option<Regex>> =
 static TITLE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^\s*\$([A-Za-z_][\w.-]*?)\.~?([^\s:!]+)\s*(!)?\s*(?::\s*(.*))?$").ok());
 
-/// A value that is a mark as a whole.
+/// A value that is nothing but a mark.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) name: String,
@@ -35,7 +35,7 @@ pub(super) struct TitleMark {
     pub(super) description: String,
 }
 
-/// Reads `PARAM_[TYPE_]NAME`; nothing for any other text.
+/// Reads `PARAM_[TYPE_]NAME`; `None` for any other text.
 pub(super) fn param(text: &str) -> Option<Mark> {
     let rest = text.trim().strip_prefix("PARAM_")?;
     let typed = rest.split_once('_').and_then(|(word, name)| {
@@ -54,7 +54,7 @@ pub(super) fn param(text: &str) -> Option<Mark> {
     Some(Mark { name: name.trim_matches('_').to_owned(), word })
 }
 
-/// The names in `{{…}}` of a text, and whether the text is nothing but one of them.
+/// Lists the names in `{{…}}` of a text, and tells if the text is nothing but one of them.
 pub(super) fn braces(text: &str) -> (Vec<String>, bool) {
     let Some(pattern) = BRACES.as_ref().filter(|_| text.contains("{{")) else { return (Vec::new(), false) };
     let found: Vec<_> = pattern.captures_iter(text).filter_map(|found| found.get(1)).collect();
@@ -62,7 +62,7 @@ pub(super) fn braces(text: &str) -> (Vec<String>, bool) {
     (found.into_iter().map(|name| name.as_str().to_owned()).collect(), whole)
 }
 
-/// The text with every `{{name}}` replaced, in one pass: what is put in is not read again.
+/// Replaces every `{{name}}` of a text in one pass: inserted text is not read again.
 pub(super) fn render(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let Some(pattern) = BRACES.as_ref() else { return text.to_owned() };
     pattern

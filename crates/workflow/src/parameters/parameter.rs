@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Kind;
 use crate::NodeId;
 
-/// How a parameter was found.
+/// The origin of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The sidecar names node and input.
@@ -16,12 +16,12 @@ pub enum Origin {
     Braces,
     /// A node title `$name.input`.
     Title,
-    /// What is usually set.
+    /// A usual setting, found without a mark.
     Inferred,
 }
 
 impl Origin {
-    /// A word for listings.
+    /// Returns the word for listings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Map => "map",
@@ -33,30 +33,30 @@ impl Origin {
     }
 }
 
-/// In which form a value stands at its place.
+/// The form of a value at its location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// As it is.
+    /// The value as it is.
     Value,
-    /// Written as a text: the input takes nothing else.
+    /// The value as text: the input takes nothing else.
     Text,
-    /// Inside a longer text, in place of `{{name}}`.
+    /// Part of a longer text, in place of `{{name}}`.
     Within,
 }
 
-/// Where a value goes: one scalar of one node.
+/// The location of a value: one scalar of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The node.
     pub node: NodeId,
     /// JSON pointer into the node's inputs, such as `/text` or `/options/0`.
     pub pointer: String,
-    /// In which form.
+    /// The form of the value.
     pub form: Form,
 }
 
 impl Place {
-    /// The input that holds it.
+    /// Returns the input that holds the value.
     pub fn input(&self) -> String {
         let first = self.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
         first.replace("~1", "/").replace("~0", "~")
@@ -70,17 +70,17 @@ pub struct Parameter {
     pub name: String,
     /// Type and range.
     pub kind: Kind,
-    /// What is used when it is not given.
+    /// The value when it is not given.
     pub default: Option<Value>,
     /// True when a call without it fails.
     pub required: bool,
     /// True when callers do not see it: it always has its default.
     pub hidden: bool,
-    /// What it does, in a line.
+    /// Its effect, in a line.
     pub description: String,
-    /// Where it goes; at least one place.
+    /// The locations of its value; at least one.
     pub places: Vec<Place>,
-    /// How it was found.
+    /// Its origin.
     pub origin: Origin,
 }
 
@@ -89,12 +89,12 @@ pub struct Parameter {
 pub struct Parameters {
     /// In the order in which they were found.
     pub list: Vec<Parameter>,
-    /// What its author should know: values that do not fit the server, and the like.
+    /// Notes for the author: values that do not fit the server, and the like.
     pub notes: Vec<String>,
 }
 
 impl Parameters {
-    /// The parameter with this name.
+    /// Returns the parameter with this name.
     pub fn get(&self, name: &str) -> Option<&Parameter> {
         self.list.iter().find(|parameter| parameter.name == name)
     }

@@ -1,4 +1,4 @@
-//! The parameters as a JSON Schema: what callers see and what the gate checks.
+//! Writes the parameters as a JSON Schema, which callers see and calls are checked against.
 
 use serde_json::{Value, json};
 
@@ -11,8 +11,8 @@ use comfywarden_error::JsonObject;
 const MAX_LIST: usize = 900;
 
 impl Parameters {
-    /// The schema of the arguments. Lists of accepted values are written out, the shortest first, while the whole
-    /// stays within `budget` bytes; the others are checked when the tool runs.
+    /// Writes the schema of the arguments. Lists of accepted values are written out, the shortest first, while the
+    /// schema stays within `budget` bytes; the others are checked when the tool runs.
     pub fn schema(&self, budget: usize) -> JsonObject {
         let seen: Vec<&Parameter> = self.list.iter().filter(|parameter| !parameter.hidden).collect();
         let mut properties: JsonObject = seen
@@ -39,7 +39,7 @@ impl Parameters {
                 size += bytes;
                 continue;
             }
-            // Without the list a caller still sees what such a value looks like.
+            // An example shows callers the form of a value when the list is left out.
             let own = property.get("description").and_then(Value::as_str);
             let such = such_as(own, options);
             if size + such.len() <= budget {
@@ -63,7 +63,7 @@ impl Parameters {
     }
 }
 
-/// The words of a choice whose list is too long to show.
+/// Describes a choice whose list is too long to show.
 fn such_as(own: Option<&str>, options: &[Value]) -> String {
     let first: Vec<String> = options
         .iter()
@@ -97,7 +97,7 @@ impl Parameter {
             Kind::Choice { options } if options.iter().all(Value::is_string) => {
                 json!({"type": "string", "maxLength": 255})
             }
-            // Numbers among the options: the list says it, or the run does.
+            // Options with numbers have no single type; the list or the run checks them.
             Kind::Choice { .. } => json!({}),
         };
         schema.extend(facts.as_object().cloned().unwrap_or_default());

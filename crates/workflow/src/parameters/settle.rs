@@ -1,4 +1,4 @@
-//! Type, range, default and words of a parameter: from the sidecar, the file and the node catalogue.
+//! Decides type, range, default and description of a parameter from sidecar, file and node catalogue.
 
 use std::borrow::Cow;
 
@@ -17,16 +17,16 @@ use crate::{Error, Link, Node, ObjectInfo, Result, Workflow, analyze};
 /// The longest line about a parameter.
 const MAX_LINE: usize = 120;
 
-/// What is known of one place.
+/// The facts about one location.
 struct Known<'a> {
     spec: Option<Cow<'a, InputSpec>>,
     kind: Option<Kind>,
-    /// What the file has there, unless it is a mark.
+    /// The file's value there, unless it is a mark.
     value: Option<Value>,
     model: bool,
 }
 
-/// Gives a draft its type, range, default and words.
+/// Gives a draft its type, range, default and description.
 pub(super) fn settle(
     workflow: &Workflow,
     mut draft: Draft,
@@ -66,7 +66,7 @@ pub(super) fn settle(
         return Err(Error::new(format!("parameter `{}` is hidden and has no default", parameter.name))
             .hint("give it a `default` in the sidecar"));
     }
-    // Without the catalogue a default may still turn up.
+    // A default may still be found without the catalogue.
     let sure = object_info.is_some() || draft.required.is_some();
     parameter.required = adjustment.required.or(draft.required).unwrap_or(needed && sure);
     if parameter.required && adjustment.default.is_none() {
@@ -75,8 +75,8 @@ pub(super) fn settle(
     Ok(parameter)
 }
 
-/// One name under two marks of different types is two parameters that share a name by accident. A mark without a type
-/// has that of its place.
+/// Refuses one name under marks of different types: two parameters share it by accident. A mark without a type
+/// has the type of its location.
 fn refuse_contradiction(draft: &Draft, known: &[Known<'_>]) -> Result<()> {
     let mut first: Option<(&Place, Word)> = None;
     for (place, known) in draft.places.iter().zip(known) {
@@ -107,7 +107,7 @@ fn refuse_contradiction(draft: &Draft, known: &[Known<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// Looks at one place: what the catalogue says of it, and what the file has there.
+/// Looks up one location in the catalogue and in the file.
 fn look<'a>(
     workflow: &Workflow,
     draft: &Draft,
@@ -130,7 +130,7 @@ fn look<'a>(
     let whole_input = place.pointer.matches('/').count() == 1;
     let spec = object_info
         .and_then(|catalogue| catalogue.get(&node.class_type))
-        // What the catalogue says of an input holds for the whole text, not for a word in it.
+        // The catalogue's rule for an input holds for the entire text, not for a part of it.
         .filter(|_| whole_input && place.form != Form::Within)
         .and_then(|class| spec_of(class, node, &input));
     if spec.as_ref().is_some_and(|spec| matches!(spec.dynamic, Some(Dynamic::Combo(_)))) {
@@ -179,7 +179,7 @@ fn kind_of_all(draft: &Draft, known: &[Known<'_>], adjustment: &Adjustment) -> R
     let word = adjustment.word.or(draft.word);
     let within = draft.places.iter().all(|place| place.form == Form::Within);
     Ok(match (kind, word) {
-        // Inside a text any scalar can stand: there the word alone decides.
+        // Inside a text any scalar is possible: the word alone decides.
         (Some(Kind::Text { .. }) | None, Some(word)) if within || known.iter().all(|k| k.spec.is_none()) => {
             Kind::of_word(word)
         }
@@ -241,8 +241,8 @@ impl Parameter {
         Ok(())
     }
 
-    /// The default: the sidecar's, the file's own value, the server's; for a list its first entry, as the editor does,
-    /// but never just any model.
+    /// Takes the default: the sidecar's, the file's own value, the server's; for a list its first entry, as the editor
+    /// does, but never just any model.
     fn take_default(
         &mut self,
         known: &[Known<'_>],
@@ -265,7 +265,7 @@ impl Parameter {
         if let Some(value) = known.iter().find_map(|known| known.value.as_ref()) {
             match (self.kind.accept(value), &mut self.kind) {
                 (Ok(accepted), _) => self.default = Some(accepted),
-                // The author has set a value off the grid; then the grid is no rule.
+                // The author's own value is off the step, so the step is no rule.
                 (Err(_), Kind::Integer { min, max, step })
                     if whole(value).is_some_and(|n| (*min..=*max).contains(&n)) =>
                 {
@@ -284,7 +284,7 @@ impl Parameter {
             let any = known.iter().all(|known| !known.model) || options.len() == 1;
             self.default = options.first().filter(|_| any).cloned();
         }
-        // Nothing to avoid is a choice too.
+        // An empty negative prompt is a valid choice.
         if self.default.is_none()
             && self.name.starts_with("negative")
             && matches!(self.kind, Kind::Text { .. })
@@ -295,7 +295,7 @@ impl Parameter {
     }
 }
 
-/// The line about a parameter: the sidecar's, the file's, the server's, or where it goes.
+/// Describes a parameter in a line: the sidecar's, the file's, the server's, or its location.
 fn words(workflow: &Workflow, draft: &Draft, known: &[Known<'_>], adjustment: &Adjustment) -> String {
     let tooltip = known.iter().find_map(|known| known.spec.as_ref()?.options.get("tooltip")?.as_str());
     let place = draft.places.first();
@@ -308,7 +308,7 @@ fn words(workflow: &Workflow, draft: &Draft, known: &[Known<'_>], adjustment: &A
     one_line(adjustment.description.as_deref().or(own).or(tooltip).unwrap_or(&fallback))
 }
 
-/// Text of strangers as one short line.
+/// Cuts untrusted text to one short line.
 fn one_line(text: &str) -> String {
     let mut line = String::new();
     for word in text.split_whitespace() {

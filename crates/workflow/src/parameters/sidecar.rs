@@ -1,4 +1,4 @@
-//! What stands beside a workflow file: words, a map of parameters, and corrections of what was found.
+//! The sidecar of a workflow file: descriptions, a map of parameters, and corrections of found ones.
 //!
 //! Ours (`<stem>.yaml`) is read strictly, since a misspelt key would be silently without effect. The files of other
 //! programs (`<stem>.meta.json`) may hold more than is understood here.
@@ -13,33 +13,33 @@ use comfywarden_error::JsonObject;
 /// The most parameters that a sidecar may name.
 const MAX_ENTRIES: usize = 64;
 
-/// Everything that a sidecar says.
+/// The content of a sidecar.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sidecar {
     /// The name for people.
     pub title: Option<String>,
-    /// What it makes and when to use it.
+    /// The result of the workflow and when to use it.
     pub description: Option<String>,
     /// A template of comfywarden that is run instead of a workflow file.
     pub template: Option<String>,
     /// Profiles besides `full` in which the tool is offered.
     pub profiles: Vec<String>,
-    /// By parameter name.
+    /// The adjustments, by parameter name.
     pub parameters: Vec<(String, Adjustment)>,
     /// True for another program's file, which may talk about more than there is.
     pub foreign: bool,
-    /// Keys of another program's file that say nothing to us.
+    /// Keys of another program's file that are not understood.
     pub unread: Vec<String>,
 }
 
-/// What a sidecar says about one parameter.
+/// The adjustment of one parameter.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Adjustment {
-    /// Where the parameter goes. Without any, it must have been found otherwise.
+    /// The inputs that the parameter sets. Without any, it must have been found otherwise.
     pub spots: Vec<Spot>,
     /// Its type.
     pub(super) word: Option<Word>,
-    /// What is used when it is not given.
+    /// The value when it is not given.
     pub default: Option<Value>,
     /// Smallest.
     pub min: Option<Value>,
@@ -49,9 +49,9 @@ pub struct Adjustment {
     pub step: Option<Value>,
     /// Accepted values.
     pub choices: Option<Vec<Value>>,
-    /// Whether a call must give it.
+    /// True when a call must give it.
     pub required: Option<bool>,
-    /// What it does.
+    /// Its effect.
     pub description: Option<String>,
     /// Keeps it from callers: it always has its default.
     pub hide: bool,
@@ -146,7 +146,7 @@ impl Sidecar {
         Ok(sidecar)
     }
 
-    /// What its author should know: keys that have no effect, with the one that may have been meant.
+    /// Lists notes for the author: keys without effect, each with the one that may have been meant.
     pub fn notes(&self) -> Vec<String> {
         let note = |key: &String| {
             let near = nearest::did_you_mean(key, FOREIGN_KEYS);
@@ -156,7 +156,7 @@ impl Sidecar {
         self.unread.iter().map(note).collect()
     }
 
-    /// What it says about the parameter `name`.
+    /// Returns the adjustment of the parameter `name`.
     pub fn about(&self, name: &str) -> Option<&Adjustment> {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, adjustment)| adjustment)
     }
@@ -221,7 +221,7 @@ impl Adjustment {
         let either = |names: [&str; 2]| names.iter().find_map(|name| map.get(*name)).cloned();
         self.spots.extend(spots(map, place)?);
         if let Some(word) = map.get("type").and_then(Value::as_str) {
-            // A gateway's schema may name types that say nothing about a scalar; there the catalogue decides.
+            // A gateway's schema may name types that do not describe a scalar; there the catalogue decides.
             self.word = Word::parse(word);
             if self.word.is_none() {
                 return Err(Error::new(format!("{place}: `{word}` is no type"))
@@ -242,7 +242,7 @@ impl Adjustment {
     }
 }
 
-/// `at: "6.text"`, `at: [["6", "text"], "7.text"]`, or node and input under one of their names.
+/// Reads `at: "6.text"`, `at: [["6", "text"], "7.text"]`, or node and input under one of their names.
 fn spots(map: &JsonObject, place: &str) -> Result<Vec<Spot>> {
     let wrong = || {
         Error::new(format!("{place}: `at` does not say where"))
@@ -268,7 +268,7 @@ fn slot(value: &Value) -> Option<Spot> {
     (!node.is_empty() && !input.is_empty()).then(|| Spot { node: node.to_owned(), input: input.to_owned() })
 }
 
-/// `["6", "text"]`. Two slots in a list look alike, but their texts hold dots.
+/// Reads `["6", "text"]`. A list of two `node.input` texts looks alike, but those hold dots.
 fn pair(value: &Value) -> Option<Spot> {
     let [node, Value::String(input)] = value.as_array()?.as_slice() else { return None };
     if node.as_str().is_some_and(|node| node.contains('.')) {
@@ -277,7 +277,7 @@ fn pair(value: &Value) -> Option<Spot> {
     Some(Spot { node: id_text(node), input: input.clone() })
 }
 
-/// Node ids are numbers to people and texts to ComfyUI.
+/// Converts a node id to text: people write numbers, ComfyUI has texts.
 fn id_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

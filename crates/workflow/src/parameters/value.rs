@@ -1,4 +1,4 @@
-//! How a given value is read, and what a message says about one that does not fit.
+//! Reads given values, with messages about those that do not fit.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,11 @@ use super::kind::{Kind, Word, whole};
 use crate::graph::kind_of;
 use crate::nearest;
 
-/// How far a number may be off its step, as a part of the step: `0.1 + 0.2` is `0.3`.
+/// The tolerance of a number on its step, as a part of the step: `0.1 + 0.2` is `0.3`.
 const ROUNDING: f64 = 1e-6;
 
 impl Kind {
-    /// The value as it goes into the workflow. The message says what it is and what is accepted.
+    /// Converts a value to the form of the workflow. The message says what it is and what is accepted.
     pub(super) fn accept(&self, value: &Value) -> Result<Value, String> {
         let wrong = |accepted: String| Err(format!("is {}; it takes {accepted}", shown(value)));
         match self {
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// A default as other programs write it: numbers and booleans may stand in quotes.
+    /// Converts a default as other programs write it: numbers and booleans may stand in quotes.
     pub(super) fn accept_loosely(&self, value: &Value) -> Result<Value, String> {
         let Value::String(text) = value else { return self.accept(value) };
         let text = text.trim();
@@ -61,7 +61,7 @@ impl Kind {
 }
 
 impl Word {
-    /// The word of a sidecar or of another program's schema.
+    /// Reads the word of a sidecar or of another program's schema.
     pub(super) fn parse(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
             "str" | "string" | "text" => Self::Text,
@@ -74,7 +74,7 @@ impl Word {
     }
 }
 
-/// The option that is meant: the same, or the only one that differs in case, separators or folder.
+/// Finds the option that is meant: the same, or the only one that differs in case, separators or folder.
 fn choose(options: &[Value], value: &Value) -> Option<Value> {
     if options.contains(value) {
         return Some(value.clone());
@@ -98,7 +98,7 @@ fn refuse_choice(options: &[Value], value: &Value) -> String {
     format!("is {}; the server has {}{near}", shown(value), nearest::list(&names, 20))
 }
 
-/// A value in a message: short, and never a list's content.
+/// Describes a value for a message: short, and never a list's content.
 pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Number(_) | Value::Bool(_) => value.to_string(),
@@ -107,7 +107,7 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
-/// A whole number as JSON.
+/// Converts an integer to JSON.
 pub(super) fn number_of(number: i128) -> Value {
     match (i64::try_from(number), u64::try_from(number)) {
         (Ok(number), _) => number.into(),

@@ -1,4 +1,4 @@
-//! How to write prompts for each family.
+//! Advice on prompts for each family.
 
 use serde::Serialize;
 
@@ -7,13 +7,13 @@ use crate::families::Family;
 /// Prompting advice for one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Guide {
-    /// What to write, in which order and in what style.
+    /// Content, order and style of the prompt.
     pub prompt_structure: &'static str,
-    /// How parts of the prompt are made stronger or weaker.
+    /// The syntax that makes parts of the prompt stronger or weaker.
     pub weight_syntax: &'static str,
     /// Words that raise quality with this family; empty where they do nothing.
     pub quality_tags: &'static [&'static str],
-    /// What belongs in the negative prompt, or why there is none.
+    /// Advice on the negative prompt, or the reason why there is none.
     pub negative_prompt_tips: &'static str,
 }
 
@@ -23,7 +23,7 @@ const NO_WEIGHTS: &str =
 const NO_NEGATIVE: &str = "At cfg 1 the negative prompt is not evaluated. Describe what should be there instead of what should not.";
 
 impl Guide {
-    /// The advice for `family`.
+    /// Returns the advice for `family`.
     pub fn of(family: Family) -> Self {
         match family.medium() {
             crate::families::Medium::Image => Self::image(family),

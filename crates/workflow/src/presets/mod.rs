@@ -1,4 +1,4 @@
-//! What each model family wants: sampling settings and ways of prompting.
+//! The recommended settings of each model family: sampling and prompting.
 
 pub mod guide;
 pub mod preset;

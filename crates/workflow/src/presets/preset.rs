@@ -21,14 +21,14 @@ pub struct Preset {
     pub width: u32,
     /// Height in pixels; 0 for sound.
     pub height: u32,
-    /// How many of the last text encoder layers to leave out, counted from 1.
+    /// The number of last text encoder layers to leave out, counted from 1.
     pub clip_skip: u32,
-    /// What else to know.
+    /// Further advice.
     pub notes: &'static str,
 }
 
 impl Preset {
-    /// The settings for `family`.
+    /// Returns the settings for `family`.
     pub fn of(family: Family) -> Self {
         let row = TABLE.iter().find(|(of, _)| *of == family).map_or(UNKNOWN, |(_, row)| *row);
         let (sampling, steps, cfg, (width, height), clip_skip, notes) = row;
@@ -36,7 +36,7 @@ impl Preset {
         Self { family, sampler_name, scheduler, steps, cfg, width, height, clip_skip, notes }
     }
 
-    /// The settings for the family of a model file, if its name tells one.
+    /// Returns the settings for the family of a model file, if its name tells one.
     ///
     /// Distilled variants inside a family (Flux schnell, SD3.5 turbo, 4-step files) get their own step count.
     pub fn of_file(path: &str) -> Option<Self> {
@@ -59,7 +59,7 @@ impl Preset {
         Some(preset)
     }
 
-    /// `1024x1024`, or `none` for sound.
+    /// Writes the size as `1024x1024`, or `none` for sound.
     pub fn resolution(&self) -> String {
         if self.width == 0 { "none".to_owned() } else { format!("{}x{}", self.width, self.height) }
     }
@@ -67,7 +67,7 @@ impl Preset {
 
 type Row = ((&'static str, &'static str), u32, f64, (u32, u32), u32, &'static str);
 
-/// What ComfyUI itself starts with.
+/// The defaults of ComfyUI itself.
 const UNKNOWN: Row = (("euler", "normal"), 20, 7.0, (512, 512), 1, "");
 
 const SQUARE: (u32, u32) = (1024, 1024);

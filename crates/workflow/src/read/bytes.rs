@@ -12,7 +12,7 @@ impl<'b> Bytes<'b> {
         Self { rest: bytes }
     }
 
-    /// What is left.
+    /// Returns the remaining bytes.
     pub(super) fn rest(&self) -> &'b [u8] {
         self.rest
     }
@@ -22,7 +22,7 @@ impl<'b> Bytes<'b> {
         self.rest.is_empty()
     }
 
-    /// The next `count` bytes.
+    /// Takes the next `count` bytes.
     pub(super) fn take(&mut self, count: usize) -> Option<&'b [u8]> {
         let (taken, rest) = self.rest.split_at_checked(count)?;
         self.rest = rest;
@@ -33,27 +33,27 @@ impl<'b> Bytes<'b> {
         self.take(N)?.try_into().ok()
     }
 
-    /// One byte.
+    /// Takes one byte.
     pub(super) fn byte(&mut self) -> Option<u8> {
         self.array().map(|[byte]: [u8; 1]| byte)
     }
 
-    /// Two bytes, high first.
+    /// Takes a big-endian 16-bit number.
     pub(super) fn be16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
-    /// Four bytes, high first, as a size.
+    /// Takes a big-endian 32-bit number as a size.
     pub(super) fn be32(&mut self) -> Option<usize> {
         self.array().map(u32::from_be_bytes).and_then(|n| usize::try_from(n).ok())
     }
 
-    /// Eight bytes, high first, as a size.
+    /// Takes a big-endian 64-bit number as a size.
     pub(super) fn be64(&mut self) -> Option<usize> {
         self.array().map(u64::from_be_bytes).and_then(|n| usize::try_from(n).ok())
     }
 
-    /// Four bytes, low first, as a size.
+    /// Takes a little-endian 32-bit number as a size.
     pub(super) fn le32(&mut self) -> Option<usize> {
         self.array().map(u32::from_le_bytes).and_then(|n| usize::try_from(n).ok())
     }

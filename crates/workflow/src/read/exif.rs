@@ -64,7 +64,7 @@ fn add_tags<'b>(data: &'b [u8], texts: &mut Texts<'b>) -> Result<()> {
     add_directory(&order, details, texts).map(|_| ())
 }
 
-/// Reads one directory; gives where the directory with the details is.
+/// Reads one directory; returns the offset of the directory with the details.
 fn add_directory<'b>(order: &Order<'b>, start: usize, texts: &mut Texts<'b>) -> Result<Option<usize>> {
     let Some(count) = order.short(start) else { return Ok(None) };
     let mut details = None;
@@ -95,7 +95,7 @@ fn add_directory<'b>(order: &Order<'b>, start: usize, texts: &mut Texts<'b>) -> 
     Ok(details)
 }
 
-/// Numbers at places of the block, in its byte order.
+/// Reads numbers at offsets of the block, in its byte order.
 struct Order<'b> {
     tiff: &'b [u8],
     little: bool,

@@ -1,4 +1,4 @@
-//! What a file or text was, and the workflows in it.
+//! Reads a document: its format, and the workflows in it.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{exif, mp4, png, sound, texts::Texts, webm};
 use crate::{Error, Result, UiWorkflow, Workflow, convert::Remark, graph::kind_of, json};
 
-/// Where a workflow was found.
+/// The format of a document that holds a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// Text in API format.
@@ -35,7 +35,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// A word for results and messages.
+    /// Returns the word for results and messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
@@ -52,7 +52,7 @@ impl Source {
         }
     }
 
-    /// The container of these bytes, by their first ones; `None` for anything else, text included.
+    /// Detects a container by its first bytes; `None` for anything else, text included.
     pub fn detect(bytes: &[u8]) -> Option<Self> {
         let riff = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
         match bytes {
@@ -78,18 +78,18 @@ impl fmt::Display for Source {
 /// The workflows in a text or file: at least one of the two.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// What was read.
+    /// The format of the document.
     pub format: Source,
-    /// The API format, if it is there. In a file this is what ran.
+    /// The API format, if it is there. In a media file it is the prompt that ran.
     pub prompt: Option<Workflow>,
     /// The editor's format, if it is there.
     pub workflow: Option<UiWorkflow>,
-    /// What was there and could not be read.
+    /// Notes on parts that could not be read.
     pub notes: Vec<Remark>,
 }
 
 impl Found {
-    /// Which formats were found: `prompt`, `workflow`, or both.
+    /// Lists the formats that were found: `prompt`, `workflow`, or both.
     pub fn formats(&self) -> Vec<&'static str> {
         let prompt = self.prompt.as_ref().map(|_| "prompt");
         let workflow = self.workflow.as_ref().map(|_| "workflow");
@@ -154,7 +154,7 @@ fn from_texts(format: Source, texts: &Texts<'_>) -> Result<Found> {
     }
 }
 
-/// JSON in a file; some programs write it as the text of a JSON string.
+/// Parses JSON of a file; some programs write it as the text of a JSON string.
 fn embedded(text: &[u8]) -> Result<Value> {
     let text = text.strip_suffix(b"\0").unwrap_or(text);
     match json::parse(text)? {
@@ -194,7 +194,7 @@ pub fn read_value(value: Value) -> Result<Found> {
     Ok(found(Source::Envelope, Some(Workflow::from_owned(prompt)?), workflow))
 }
 
-/// An object that is not itself a node: a node may well have the id `prompt`.
+/// True for an object that is not itself a node: a node may well have the id `prompt`.
 fn is_graph(value: &Value) -> bool {
     value.is_object() && value.get("class_type").is_none()
 }

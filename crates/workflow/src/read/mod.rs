@@ -1,4 +1,4 @@
-//! Reading a workflow from whatever holds it: text, pictures, videos, sounds. The content decides, not the name.
+//! Reads workflows from text, pictures, videos and sounds. The content decides, not the file name.
 //!
 //! Containers are walked by their own structure with hard bounds; nothing is decoded but text.
 

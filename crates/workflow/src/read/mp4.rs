@@ -47,7 +47,7 @@ fn add_movie<'b>(movie: &'b [u8], left: &mut usize, texts: &mut Texts<'b>) -> Re
     Ok(())
 }
 
-/// `keys` names the entries of `ilst`, counted from one.
+/// Reads a `meta` box: `keys` names the entries of `ilst`, counted from one.
 fn add_meta<'b>(meta: &'b [u8], left: &mut usize, texts: &mut Texts<'b>) -> Result<()> {
     // ISO files have four bytes of version and flags here, others have not.
     let children = if meta.get(4..8) == Some(b"hdlr") { meta } else { meta.get(4..).unwrap_or_default() };
@@ -87,7 +87,7 @@ fn key_names(data: &[u8]) -> Vec<&[u8]> {
 
 type Box4<'b> = ([u8; 4], &'b [u8]);
 
-/// The boxes in `data`, one after the other.
+/// Splits `data` into boxes.
 fn boxes<'b>(data: &'b [u8], left: &mut usize) -> Result<Vec<Box4<'b>>> {
     let mut found = Vec::new();
     let mut bytes = Bytes::new(data);

@@ -57,7 +57,7 @@ fn add_chunk<'b>(kind: &[u8], data: &'b [u8], texts: &mut Texts<'b>) -> Result<(
     }
 }
 
-/// `flag, method, language NUL, translated key NUL, text` in UTF-8.
+/// Reads `flag, method, language NUL, translated key NUL, text` in UTF-8.
 fn add_international<'b>(key: &str, rest: &'b [u8], texts: &mut Texts<'b>) -> Result<()> {
     let ([packed, method], rest) = (rest.get(..2).unwrap_or(&[9, 9]), rest.get(2..).unwrap_or_default())
     else {
@@ -93,7 +93,7 @@ fn inflate(packed: &[u8], room: usize) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Latin-1 as UTF-8. Programs that write UTF-8 here are understood as well.
+/// Converts Latin-1 to UTF-8. Programs that write UTF-8 here are understood as well.
 fn latin_1(text: &[u8]) -> Cow<'_, [u8]> {
     if std::str::from_utf8(text).is_ok() {
         return Cow::Borrowed(text);

@@ -29,7 +29,7 @@ pub(super) fn flac_texts(file: &[u8]) -> Result<Texts<'_>> {
     }
 }
 
-/// `vendor, count, key=text…`, each with a length before it, low byte first.
+/// Reads `vendor, count, key=text…`, each after its little-endian length.
 fn add_comments<'b>(data: &'b [u8], texts: &mut Texts<'b>) -> Result<()> {
     let mut bytes = Bytes::new(data);
     let vendor = bytes.le32().and_then(|length| bytes.take(length));
@@ -46,7 +46,7 @@ fn add_comments<'b>(data: &'b [u8], texts: &mut Texts<'b>) -> Result<()> {
     Ok(())
 }
 
-/// The second packet of an Ogg stream holds the comments; it may span pages.
+/// Collects the texts of an Ogg stream: its second packet, which may span pages, holds the comments.
 pub(super) fn ogg_texts(file: &[u8]) -> Result<Texts<'static>> {
     let packet = second_packet(file)?;
     let start = if packet.starts_with(b"OpusTags") { 8 } else { 7 };
@@ -114,7 +114,7 @@ fn seven_bit(bytes: &[u8]) -> Option<usize> {
     small.then(|| bytes.iter().fold(0, |length, byte| (length << 7) | usize::from(*byte)))
 }
 
-/// `encoding, description NUL, text`.
+/// Reads `encoding, description NUL, text`.
 fn add_frame<'b>(data: &'b [u8], texts: &mut Texts<'b>) -> Result<()> {
     let Some((encoding, rest)) = data.split_first() else { return Ok(()) };
     if matches!(encoding, 0 | 3) {
@@ -140,7 +140,7 @@ fn add_frame<'b>(data: &'b [u8], texts: &mut Texts<'b>) -> Result<()> {
     }
 }
 
-/// UTF-16 with a byte order mark, or high byte first without one.
+/// Decodes UTF-16 with a byte order mark, or big-endian without one.
 fn utf_16(bytes: &[u8], big: bool) -> String {
     let big = big || bytes.starts_with(&[0xFE, 0xFF]);
     let units = bytes.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());

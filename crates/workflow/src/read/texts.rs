@@ -1,4 +1,4 @@
-//! The texts that a container holds, and the limits on them.
+//! The texts of a container, and the limits on them.
 
 use std::borrow::Cow;
 
@@ -32,12 +32,12 @@ impl<'b> Texts<'b> {
         Ok(())
     }
 
-    /// How many bytes one more text may have.
+    /// Returns the most bytes that one more text may have.
     pub(super) fn room(&self) -> usize {
         MAX_TEXT.min(MAX_TOTAL - self.total.min(MAX_TOTAL))
     }
 
-    /// Takes a text, whatever its key is; only `prompt` and `workflow` are kept.
+    /// Adds a text of any key; only `prompt` and `workflow` are kept.
     pub(super) fn add(&mut self, key: &str, text: Cow<'b, [u8]>) -> Result<()> {
         if text.len() > self.room() {
             return Err(too_much(&format!(
@@ -59,7 +59,7 @@ impl<'b> Texts<'b> {
         Ok(())
     }
 
-    /// Takes `key:json` or `key=json`, as EXIF tags and comments hold it.
+    /// Adds `key:json` or `key=json`, as EXIF tags and comments hold it.
     pub(super) fn add_pair(&mut self, pair: &'b [u8], separator: u8) -> Result<()> {
         let Some(at) = pair.iter().take(64).position(|byte| *byte == separator) else { return Ok(()) };
         let (key, text) = pair.split_at(at);
@@ -69,7 +69,7 @@ impl<'b> Texts<'b> {
         }
     }
 
-    /// The same texts, independent of the file.
+    /// Copies the texts, so that they no longer borrow the file.
     pub(super) fn into_owned(self) -> Texts<'static> {
         let owned = |text: Option<Cow<'_, [u8]>>| text.map(|text| Cow::Owned(text.into_owned()));
         Texts {
@@ -86,12 +86,12 @@ impl<'b> Texts<'b> {
     }
 }
 
-/// A file over a limit.
+/// The error for a file over a limit.
 pub(super) fn too_much(what: &str) -> Error {
     Error::new(format!("the file has {what}")).hint("export the workflow as JSON instead")
 }
 
-/// A file that is cut off or damaged.
+/// The error for a file that is cut off or damaged.
 pub(super) fn damaged(what: &str) -> Error {
     Error::new(format!("the {what}")).hint("the file is damaged or cut off; use the original file")
 }

@@ -1,4 +1,4 @@
-//! `WebM` and Matroska: `Tags` with a `SimpleTag` per text, wherever the file has them.
+//! `WebM` and Matroska: `Tags` with a `SimpleTag` per text, anywhere in the file.
 
 use std::borrow::Cow;
 
@@ -58,7 +58,7 @@ pub(super) fn texts(file: &[u8]) -> Result<Texts<'_>> {
     Ok(texts)
 }
 
-/// One to four bytes; the position of the first set bit tells how many.
+/// Reads one to four bytes; the position of the first set bit tells how many.
 fn element_id(bytes: &mut Bytes<'_>) -> Option<u32> {
     let first = bytes.byte()?;
     let more = usize::try_from(first.leading_zeros()).ok().filter(|more| *more < 4)?;
@@ -66,7 +66,7 @@ fn element_id(bytes: &mut Bytes<'_>) -> Option<u32> {
     Some(rest.iter().fold(u32::from(first), |id, byte| (id << 8) | u32::from(*byte)))
 }
 
-/// One to eight bytes; all bits set means “to the end”.
+/// Reads one to eight bytes; all bits set means “to the end”.
 fn element_length(bytes: &mut Bytes<'_>) -> Option<usize> {
     let first = bytes.byte()?;
     let more = usize::try_from(first.leading_zeros()).ok().filter(|more| *more < 8)?;

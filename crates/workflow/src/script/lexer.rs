@@ -1,8 +1,8 @@
-//! Cutting a script into words, strings, numbers and signs.
+//! Splits a script into tokens: words, strings, numbers and signs.
 
 use super::ScriptError;
 
-/// A place in the script.
+/// A position in the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) line: usize,
@@ -23,7 +23,7 @@ pub(super) enum Token {
 }
 
 impl Token {
-    /// The token for a message.
+    /// Describes the token for a message.
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Name(name) => format!("`{name}`"),
@@ -37,7 +37,7 @@ impl Token {
     }
 }
 
-/// The tokens of a script, each with its place; the last one is [`Token::End`].
+/// Splits a script into tokens, each with its position; the last one is [`Token::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<(Position, Token)>, ScriptError> {
     let mut lexer = Lexer {
         rest: text.chars().peekable(),
@@ -52,7 +52,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Position, Token)>, ScriptError> 
 struct Lexer<'a> {
     rest: std::iter::Peekable<std::str::Chars<'a>>,
     at: Position,
-    /// Open brackets; inside them a line break means nothing.
+    /// The number of open brackets; inside them a line break means nothing.
     depth: usize,
     found: Vec<(Position, Token)>,
 }

@@ -34,23 +34,23 @@ pub use parse::parse;
 pub use print::print;
 pub use resolve::{Parsed, parse_checked};
 
-/// The longest message: what was found may be as long as the script.
+/// The longest message: a quoted token may be as long as the script.
 const MAX_MESSAGE: usize = 240;
-/// What to give instead of a text that is no script.
+/// The hint for a text that is no script.
 const ACCEPTED: &str = "a workflow is JSON (API or editor's format), a script of lines `name = ClassName(input=value)`, \
                         or the comfyui:// address of a file";
 
-/// What is wrong with a script, and where.
+/// An error in a script, with its position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
 pub struct ScriptError {
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// The column, from 1, in characters.
     pub column: usize,
-    /// What is wrong, with the nearest name where there is one.
+    /// The description of the error, with the nearest name where there is one.
     pub message: String,
-    /// What is accepted.
+    /// The accepted input.
     pub hint: Option<String>,
 }
 
@@ -76,7 +76,7 @@ fn shortened(mut text: String) -> String {
 impl From<ScriptError> for super::Error {
     fn from(error: ScriptError) -> Self {
         let outer = Self::new(error.to_string());
-        // A hint that had to be cut quotes a name of no sensible length: this was no script.
+        // A hint that had to be cut quotes an absurdly long name: the text was no script.
         let own = error.hint.filter(|hint| !hint.ends_with('…'));
         outer.hint(own.unwrap_or_else(|| ACCEPTED.to_owned()))
     }

@@ -1,4 +1,4 @@
-//! Reading a script.
+//! Parses a script.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use crate::graph::MAX_NODES;
 use crate::{ObjectInfo, nearest};
 use comfywarden_error::JsonObject;
 
-/// How deep values and calls may nest.
+/// The deepest nesting of values and calls.
 const MAX_DEPTH: usize = 160;
 
 type Result<T> = std::result::Result<T, ScriptError>;
 
-/// Reads a script. The catalogue, when it is at hand, is only asked for outputs by name (`x.VAE`);
-/// [`super::parse_checked`] also holds the calls against it.
+/// Parses a script. The catalogue, if given, is only asked for outputs by name (`x.VAE`);
+/// [`super::parse_checked`] also checks the calls against it.
 pub fn parse(text: &str, object_info: Option<&ObjectInfo>) -> Result<Parsed> {
     let mut parser = Parser {
         tokens: tokens(text)?,
@@ -34,12 +34,12 @@ pub fn parse(text: &str, object_info: Option<&ObjectInfo>) -> Result<Parsed> {
     Parsed::new(parser.calls)
 }
 
-/// What a variable stands for.
+/// The output or call that a variable stands for.
 #[derive(Debug, Clone, Copy)]
 struct Variable {
     call: usize,
     output: u32,
-    /// The only name of its call, which may be asked for other outputs.
+    /// True for the only name of its call, which may be asked for other outputs.
     whole: bool,
 }
 
@@ -118,7 +118,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The names before `=`; none when the statement is a bare call.
+    /// Parses the names before `=`; none when the statement is a bare call.
     fn targets(&mut self) -> Result<Vec<(Position, String)>> {
         let start = self.at;
         let bracket = self.take_sign('(');
@@ -146,7 +146,7 @@ impl Parser<'_> {
         Ok(Vec::new())
     }
 
-    /// A call; gives its number.
+    /// Parses a call; returns its index.
     fn call(&mut self) -> Result<usize> {
         let at = self.position();
         let Token::Name(name) = self.take() else {
@@ -226,7 +226,7 @@ impl Parser<'_> {
         call.give(at, name, value)
     }
 
-    /// The entries of a dict whose `{` was taken.
+    /// Parses the entries of a dict after its `{`.
     fn pairs(&mut self, mut each: impl FnMut(&mut Self, Position, String) -> Result<()>) -> Result<()> {
         while !self.take_sign('}') {
             let at = self.position();
@@ -243,7 +243,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// A value of an input: a literal, a variable, or a call.
+    /// Parses a value of an input: a literal, a variable, or a call.
     fn value(&mut self) -> Result<Given> {
         let at = self.position();
         let Token::Name(name) = self.peek().clone() else { return Ok(Given::Plain(self.literal()?)) };
@@ -274,7 +274,7 @@ impl Parser<'_> {
         })
     }
 
-    /// `[2]` or `.VAE` behind a variable, or the output it stands for.
+    /// Parses `[2]` or `.VAE` after a variable; without it, the output that the variable stands for.
     fn selected(&mut self, at: Position, variable: Variable) -> Result<u32> {
         let place = self.position();
         let only_whole = || {

@@ -1,4 +1,4 @@
-//! Writing a workflow as a script.
+//! Writes a workflow as a script.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::words::{is_plain_input, is_plain_name, variable_from};
 use crate::{Link, Node, NodeId, Workflow, order};
 
-/// Outputs beyond this are not unpacked; their links are written out.
+/// The highest output that is unpacked; links to others are written out.
 const MAX_UNPACKED: u32 = 31;
 
-/// The workflow as a script, one call per line, sources before takers.
+/// Writes the workflow as a script, one call per line, sources before consumers.
 pub fn print(workflow: &Workflow) -> String {
     let nodes: Vec<(&NodeId, &Node)> =
         if order::is_cyclic(workflow) { workflow.iter().collect() } else { order::topological(workflow) };
@@ -24,7 +24,7 @@ pub fn print(workflow: &Workflow) -> String {
     printer.text
 }
 
-/// For every node the names of its outputs, by place; `_` for one that nobody takes.
+/// Names the outputs of every node, in order; `_` for one without a consumer.
 fn wanted_names<'a>(
     workflow: &'a Workflow,
     nodes: &[(&'a NodeId, &'a Node)],
@@ -48,7 +48,7 @@ fn wanted_names<'a>(
     named
 }
 
-/// `base`, or `base_2`, `base_3`, …
+/// Returns `base`, or `base_2`, `base_3`, … if it is taken.
 fn unique(base: &str, taken: &mut HashMap<String, usize>, used: &mut HashSet<String>) -> String {
     let count = taken.entry(base.to_owned()).or_default();
     loop {
@@ -62,7 +62,7 @@ fn unique(base: &str, taken: &mut HashMap<String, usize>, used: &mut HashSet<Str
 
 struct Printer<'a> {
     text: String,
-    /// The variables that are bound so far.
+    /// The variables that are bound so far, by output.
     names: HashMap<(&'a str, u32), String>,
 }
 
@@ -122,7 +122,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// A value as a Python literal.
+/// Writes a value as a Python literal.
 fn literal(value: &Value) -> String {
     match value {
         Value::Null => "None".to_owned(),

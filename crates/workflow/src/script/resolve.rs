@@ -1,4 +1,4 @@
-//! From calls to nodes: ids, links, and what the catalogue says to them.
+//! Turns calls into nodes: assigns ids, resolves links, and checks them against the catalogue.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use comfywarden_error::JsonObject;
 
 type Result<T> = std::result::Result<T, ScriptError>;
 
-/// What an input is given.
+/// The value that a call gives to an input.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Given {
     Plain(Value),
@@ -105,7 +105,7 @@ impl Parsed {
         Ok(Self { workflow, calls, index })
     }
 
-    /// Where a node, or one of its inputs, stands in the script (line and column from 1).
+    /// Returns the position of a node, or of one of its inputs, in the script (line and column from 1).
     pub fn position(&self, node_id: &str, input: Option<&str>) -> Option<(usize, usize)> {
         let at = self.place(node_id, input)?;
         Some((at.line, at.column))
@@ -162,7 +162,7 @@ impl Parsed {
     }
 }
 
-/// Reads a script and holds every call against the catalogue: classes, inputs, values, types of links, number
+/// Parses a script and checks every call against the catalogue: classes, inputs, values, types of links, number
 /// of outputs. The first mistake is the error. Inputs that are missing, and models that are not installed, are
 /// left to [`check::check`].
 pub fn parse_checked(text: &str, object_info: &ObjectInfo) -> Result<Parsed> {
@@ -171,7 +171,7 @@ pub fn parse_checked(text: &str, object_info: &ObjectInfo) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// The id of every call: its own, or its number, or the next number that is free.
+/// Assigns the id of every call: its own, or its number, or the next free number.
 fn ids(calls: &[Call]) -> Result<Vec<String>> {
     let mut taken: HashSet<&str> = HashSet::new();
     for call in calls {

@@ -1,4 +1,4 @@
-//! Which words can stand where.
+//! Reserved words, and the names that can be written without quotes.
 
 /// Python's keywords and the words that have a meaning of their own here.
 const RESERVED: &[&str] = &[
@@ -24,7 +24,7 @@ pub(super) fn is_plain_input(name: &str) -> bool {
     is_plain_name(name) && !OWN_ARGUMENTS.contains(&name)
 }
 
-/// A variable name made from the name of an input.
+/// Makes a variable name from the name of an input.
 pub(super) fn variable_from(input: &str) -> String {
     let last = input.rsplit('.').find(|part| !part.is_empty()).unwrap_or_default();
     let name: String = last

@@ -19,9 +19,9 @@ pub struct Template {
     pub name: &'static str,
     /// The name for people.
     pub title: &'static str,
-    /// What it makes, in a sentence.
+    /// Its result, in a sentence.
     pub description: &'static str,
-    /// What can be set.
+    /// The parameters.
     pub parameters: Vec<Parameter>,
     /// The node classes of the graph with all defaults.
     pub classes: Vec<String>,
@@ -41,7 +41,7 @@ pub struct Built {
     pub workflow: Workflow,
     /// Every parameter with the value that was used, the seed among them.
     pub used: JsonObject,
-    /// What was chosen or is missing, in words.
+    /// Notes on choices that were made and files that are missing.
     pub notes: Vec<String>,
 }
 
@@ -58,12 +58,12 @@ const PACKS: &[(&str, &str)] = &[
     ("RMBG", "ComfyUI-RMBG"),
 ];
 
-/// The node pack that has `class_type`, where a template knows it.
+/// Returns the node pack that has `class_type`, where a template knows it.
 pub fn pack_of(class_type: &str) -> Option<&'static str> {
     PACKS.iter().find(|(class, _)| *class == class_type).map(|(_, pack)| *pack)
 }
 
-/// All templates, in a fixed order.
+/// Lists all templates, in a fixed order.
 pub fn catalogue() -> &'static [Template] {
     static ALL: OnceLock<Vec<Template>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -130,7 +130,7 @@ impl Template {
     }
 }
 
-/// Refuses what needs node classes that the server lacks, and says which and where they come from. `what` is the
+/// Refuses to build without the needed node classes, and says which and where they come from. `what` is the
 /// subject of the sentence, with a blank behind it, or empty.
 pub fn refuse_absent<'a>(
     what: &str,

@@ -1,4 +1,4 @@
-//! Which installed model to use when the caller names none, or names one loosely.
+//! Chooses an installed model when the caller names none, or names one loosely.
 
 use crate::families::{Family, Medium};
 use crate::presets::Preset;
@@ -26,14 +26,14 @@ pub enum Model {
 }
 
 impl Model {
-    /// The file name, as the server lists it.
+    /// Returns the file name, as the server lists it.
     pub fn name(&self) -> &str {
         match self {
             Self::Checkpoint { name } | Self::Diffusion { name, .. } => name,
         }
     }
 
-    /// The family, when the name tells.
+    /// Returns the family, when the name tells.
     pub fn family(&self) -> Option<Family> {
         match self {
             Self::Checkpoint { name } => Family::of_file(name),
@@ -41,7 +41,7 @@ impl Model {
         }
     }
 
-    /// The settings the model wants, when its family is known.
+    /// Returns the settings of the model's family, when that is known.
     pub fn preset(&self) -> Option<Preset> {
         Preset::of_file(self.name()).or_else(|| self.family().map(Preset::of))
     }
@@ -71,7 +71,7 @@ const DIFFUSION_FAMILIES: &[Family] = &[
     Family::FluxKontext,
 ];
 
-/// Picks the model for a text-to-image graph. An empty `requested` means: choose.
+/// Chooses the model for a text-to-image graph, any one if `requested` is empty.
 ///
 /// The same lists give the same choice, whatever their order.
 pub fn choose_model(installed: Installed<'_>, requested: Option<&str>) -> Result<Model> {
@@ -99,7 +99,8 @@ fn named(installed: Installed<'_>, name: &str) -> Result<Model> {
         .hint(inventory(installed)))
 }
 
-/// The one installed name that `wanted` means: the same, or the same but for case, separators, folder or extension.
+/// Finds the installed name that `wanted` means: the same, or the only one that differs in case, separators, folder
+/// or extension.
 pub fn find<'a>(names: &'a [String], wanted: &str) -> Result<Option<&'a str>> {
     if let Some(same) = names.iter().find(|name| *name == wanted) {
         return Ok(Some(same));
@@ -154,7 +155,7 @@ fn best(installed: Installed<'_>) -> Result<Model> {
     }))
 }
 
-/// Lower is better; nothing for files that make no pictures.
+/// Ranks a file: lower is better, `None` for files that make no pictures.
 pub(super) fn rank(name: &str) -> Option<u8> {
     let lower = name.to_lowercase();
     let special =
@@ -207,7 +208,8 @@ fn inventory(installed: Installed<'_>) -> String {
 #[derive(Debug)]
 pub struct Companions;
 
-/// How a file is recognised: words of which a folded file name must hold one, words it must not hold, and the published file name.
+/// A rule to recognise a file: words of which a folded file name must hold one, words it must not hold, and the
+/// published file name.
 pub type Wanted = (&'static [&'static str], &'static [&'static str], &'static str);
 
 pub(super) const CLIP_L: Wanted = (&["clipl", "vitl14", "vitl"], &["vision"], "clip_l.safetensors");
@@ -240,7 +242,7 @@ impl Companions {
         }
     }
 
-    /// The published names of a family's text encoders and VAE.
+    /// Returns the published names of a family's text encoders and VAE.
     pub fn published(family: Family) -> (Vec<&'static str>, &'static str) {
         let (encoders, vae) = Self::wanted(family);
         (encoders.iter().map(|wanted| wanted.2).collect(), vae.2)
@@ -262,7 +264,7 @@ impl Companions {
     }
 }
 
-/// The first name, in alphabetical order, that fits. A word with `=` must be the whole name.
+/// Picks the first fitting name in alphabetical order. A word with `=` must be the whole name.
 pub(super) fn pick(names: &[String], wanted: &Wanted) -> Option<String> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort();

@@ -179,7 +179,7 @@ fn load(values: &Values, graph: &mut Graph) -> Output {
     graph.add("LoadImage", json!({ "image": values.text("image") })).out(0)
 }
 
-/// Thresholds in the usual 0–255 as the 0–1 that the core node takes, in its own steps.
+/// Converts a threshold from the usual 0–255 to the 0–1 of the core node, in its own steps.
 fn fraction(threshold: f64) -> f64 {
     let fraction = if threshold > 1.0 { threshold / 255.0 } else { threshold };
     ((fraction * 100.0).round() / 100.0).clamp(0.01, 0.99)

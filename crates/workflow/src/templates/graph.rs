@@ -1,4 +1,4 @@
-//! Building graphs node by node, with ids counted from 1.
+//! Builds graphs node by node, with ids counted from 1.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ pub struct Graph {
     workflow: Workflow,
 }
 
-/// A node that was added; gives its outputs.
+/// An added node, which makes its outputs.
 #[derive(Debug, Clone, Copy)]
 pub struct Added(usize);
 
@@ -24,12 +24,12 @@ pub struct Output {
 }
 
 impl Added {
-    /// The output at `index`.
+    /// Returns the output at `index`.
     pub fn out(self, index: u32) -> Output {
         Output { node: self.0, index }
     }
 
-    /// The node's id.
+    /// Returns the node's id.
     pub fn id(self) -> String {
         self.0.to_string()
     }
@@ -65,7 +65,7 @@ impl Graph {
         added
     }
 
-    /// The finished graph.
+    /// Returns the finished graph.
     pub fn finish(self) -> Workflow {
         self.workflow
     }

@@ -1,4 +1,4 @@
-//! The parameters of a template: type, range, default, and how a given value is read.
+//! The parameters of a template: type, range, default, and the reading of given values.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,9 +17,9 @@ pub struct Parameter {
     /// Type and range.
     #[serde(flatten)]
     pub kind: Kind,
-    /// What is used when it is not given.
+    /// The value when it is not given.
     pub default: Value,
-    /// What it does.
+    /// Its effect.
     pub description: &'static str,
 }
 
@@ -29,7 +29,7 @@ pub struct Parameter {
 pub enum Kind {
     /// Any text.
     Text,
-    /// A whole number.
+    /// An integer.
     Integer {
         /// Smallest.
         min: i64,
@@ -43,7 +43,7 @@ pub enum Kind {
         /// Largest.
         max: f64,
     },
-    /// 0 to 2^64-1; -1 or absent = drawn.
+    /// A seed from 0 to 2^64-1; random when it is -1 or absent.
     Seed,
     /// One of a few words.
     Choice {
@@ -60,7 +60,7 @@ pub enum Kind {
     File {
         /// The folder.
         folder: &'static str,
-        /// How a fitting file is recognised when none is named.
+        /// The rule to choose a file when none is named.
         #[serde(skip)]
         hint: Hint,
     },
@@ -74,21 +74,21 @@ pub enum Kind {
     Numbers,
 }
 
-/// How a file is chosen among the installed ones when none is named and the default is not installed.
+/// A rule to choose an installed file when none is named and the default is not installed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Hint {
-    /// The only one there is.
+    /// The only file that is installed.
     Only,
-    /// One whose name tells one of these families.
+    /// A file whose name tells one of these families.
     Family(&'static [Family]),
-    /// One whose name holds a word.
+    /// A file whose name holds a word.
     Words(Wanted),
-    /// Never: an empty value is meant.
+    /// No file: the empty value has a meaning.
     Empty,
 }
 
 impl Parameter {
-    /// A parameter of any kind.
+    /// Makes a parameter of any kind.
     pub fn new(name: &'static str, kind: Kind, default: impl Into<Value>, description: &'static str) -> Self {
         Self { name, kind, default: default.into(), description }
     }
@@ -151,7 +151,7 @@ impl Parameter {
     }
 }
 
-/// A whole number, also when it is written as `20.0`.
+/// Reads an integer, also when it is written as `20.0`.
 fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| {
         let number = value.as_f64()?;

@@ -1,4 +1,4 @@
-//! Templates that draw, redraw or enlarge pictures with stock nodes.
+//! Templates that make, change or enlarge pictures with core nodes.
 
 use serde_json::json;
 
@@ -243,7 +243,7 @@ fn lora_stack_parameters() -> Vec<Parameter> {
     .concat()
 }
 
-/// Parameters of a family whose parts lie in separate files.
+/// Lists the parameters of a family whose parts lie in separate files.
 fn separate(family: Family, model: &str, sampling: Vec<Parameter>) -> Vec<Parameter> {
     let preset = crate::presets::Preset::of(family);
     let (encoders, vae) = choose::Companions::wanted(family);
@@ -298,7 +298,7 @@ pub(super) fn upscaler() -> Parameter {
     )
 }
 
-/// The settings that the values hold, for a graph that saves under `prefix`.
+/// Reads the settings from the values, for a graph that saves under `prefix`.
 pub(super) fn settings(values: &Values, model: Model, prefix: &str) -> Txt2Img {
     Txt2Img {
         positive: values.text("prompt").to_owned(),
@@ -360,7 +360,7 @@ fn inpaint(values: &Values, graph: &mut Graph) {
     let image = graph.add("LoadImage", json!({ "image": values.text("image") })).out(0);
     let mask = json!({ "image": values.text("mask"), "channel": values.text("mask_channel") });
     let mask = graph.add("LoadImageMask", mask).out(0);
-    // With alpha, ComfyUI hands the mask over inverted already: transparent = redraw.
+    // ComfyUI already inverts a mask from the alpha channel: transparent means repaint.
     let latent = graph.add("VAEEncode", json!({ "pixels": image, "vae": prepared.loaded.vae })).out(0);
     let masked = graph.add("SetLatentNoiseMask", json!({ "samples": latent, "mask": mask })).out(0);
     let sampled = settings.sample(graph, &prepared, masked, settings.denoise);

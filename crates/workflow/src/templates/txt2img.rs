@@ -10,29 +10,29 @@ use crate::families::Family;
 /// Everything a text-to-image graph needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Txt2Img {
-    /// What to draw.
+    /// The positive prompt.
     pub positive: String,
-    /// What to avoid; without effect where the family samples at cfg 1.
+    /// The negative prompt; without effect where the family samples at cfg 1.
     pub negative: String,
-    /// Pixels.
+    /// Size in pixels.
     pub width: u32,
-    /// Pixels.
+    /// Size in pixels.
     pub height: u32,
     /// Sampling steps.
     pub steps: u32,
     /// Guidance scale of the sampler.
     pub cfg: f64,
-    /// As the server lists it.
+    /// The name as the server lists it.
     pub sampler_name: String,
-    /// As the server lists it.
+    /// The name as the server lists it.
     pub scheduler: String,
-    /// 1 draws from pure noise.
+    /// The denoising strength; 1 starts from pure noise.
     pub denoise: f64,
     /// Noise seed.
     pub seed: u64,
     /// Pictures per run.
     pub batch_size: u32,
-    /// The model and what belongs to it.
+    /// The model with its companion files.
     pub model: Model,
     /// `LoRA` files with their strengths, applied in order.
     pub loras: Vec<(String, f64)>,
@@ -40,7 +40,7 @@ pub struct Txt2Img {
     pub vae: Option<String>,
     /// File name prefix of the result.
     pub prefix: String,
-    /// How many last text encoder layers to leave out, counted from 1.
+    /// The number of last text encoder layers to leave out, counted from 1.
     pub clip_skip: u32,
     /// Distilled guidance of Flux models; absent = the family's.
     pub guidance: Option<f64>,
@@ -55,7 +55,7 @@ pub(crate) struct Loaded {
 }
 
 impl Txt2Img {
-    /// The graph. Seven nodes for a checkpoint without extras.
+    /// Builds the graph: seven nodes for a checkpoint without extras.
     pub fn build(&self) -> Workflow {
         let mut graph = Graph::default();
         self.add_to(&mut graph);
@@ -71,7 +71,7 @@ impl Txt2Img {
         graph.add("SaveImage", json!({ "images": image, "filename_prefix": self.prefix }));
     }
 
-    /// The family that decides the shape of the graph.
+    /// Returns the family that decides the shape of the graph.
     pub(crate) fn family(&self) -> Option<Family> {
         self.model.family()
     }
@@ -103,7 +103,7 @@ impl Txt2Img {
 
     fn encode(&self, graph: &mut Graph, clip: Output) -> (Output, Output) {
         let positive = encode(graph, "Positive prompt", clip, &self.positive);
-        // Guidance-distilled models never look at the negative at cfg 1; a second encoding would be wasted.
+        // Guidance-distilled models ignore the negative prompt at cfg 1; a second encoding would be wasted.
         let guidance = match self.family() {
             Some(Family::Flux) => 3.5,
             Some(Family::FluxKontext) => 2.5,
@@ -134,7 +134,7 @@ impl Txt2Img {
     }
 }
 
-/// Everything a sampler takes but the latent.
+/// The inputs of a sampler except the latent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Prepared {
     pub(crate) loaded: Loaded,
@@ -205,7 +205,7 @@ pub(crate) fn add_loras(graph: &mut Graph, loaded: &mut Loaded, loras: &[(String
     }
 }
 
-/// The timestep shift that a family's files do not carry themselves.
+/// Adds the timestep shift that a family's files do not contain.
 fn shifted(graph: &mut Graph, model: Output, family: Family) -> Output {
     let (class_type, shift) = match family {
         Family::QwenImage => ("ModelSamplingAuraFlow", 3.1),
@@ -216,7 +216,7 @@ fn shifted(graph: &mut Graph, model: Output, family: Family) -> Output {
     graph.add(class_type, json!({ "model": model, "shift": shift })).out(0)
 }
 
-/// The empty latent with as many channels as the family's VAE.
+/// Returns the class of the empty latent with as many channels as the family's VAE.
 pub(crate) fn empty_latent(family: Option<Family>) -> &'static str {
     match family {
         Some(
@@ -232,7 +232,7 @@ pub(crate) fn empty_latent(family: Option<Family>) -> &'static str {
     }
 }
 
-/// How many pixels one cell of a latent stands for, in each direction. There are no half cells.
+/// Returns the edge of one latent cell in pixels; sizes are multiples of it.
 pub fn cell(family: Option<Family>) -> u32 {
     if family == Some(Family::Flux2) { 16 } else { 8 }
 }

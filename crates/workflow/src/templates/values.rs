@@ -17,7 +17,7 @@ pub(super) struct Values {
     model: Option<Model>,
 }
 
-/// Families whose files the plain defaults (20 steps, cfg 7, 512 pixels) serve badly.
+/// True for families that the plain defaults (20 steps, cfg 7, 512 pixels) suit badly.
 fn wants_own_settings(family: Family) -> bool {
     !matches!(family, Family::Sd15 | Family::Sdxl | Family::Pony | Family::Illustrious | Family::Cascade)
 }
@@ -75,12 +75,12 @@ impl Values {
         self.used.contains_key(name)
     }
 
-    /// The picture model; a checkpoint of the given name when nothing is known about the server.
+    /// Returns the picture model; a checkpoint of the given name when nothing is known about the server.
     pub(super) fn model(&self) -> Model {
         self.model.clone().unwrap_or_else(|| Model::Checkpoint { name: self.text("model").to_owned() })
     }
 
-    /// `loras`, or `lora_name` with `lora_strength`.
+    /// Returns `loras`, or `lora_name` with `lora_strength`.
     pub(super) fn loras(&self) -> Vec<(String, f64)> {
         let list = |name: &str| self.used.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
         let strengths = list("lora_strength");
@@ -225,7 +225,7 @@ impl Values {
         }
     }
 
-    /// Takes the settings of an unusual family for what the caller left open.
+    /// Takes the settings of an unusual family for values that the caller left open.
     fn follow_family(&mut self, given: &JsonObject) {
         let Some(model) = self.model.clone() else { return };
         let Some(preset) = model.preset().filter(|preset| wants_own_settings(preset.family)) else { return };
@@ -267,7 +267,7 @@ fn refuse_unknown(template: &str, parameters: &[Parameter], given: &JsonObject) 
         .hint(format!("its parameters: {}", known.join(", "))))
 }
 
-/// A file that may stand for a default that is not installed.
+/// Finds a file to replace a default that is not installed.
 fn fitting(installed: &[String], hint: Hint) -> Option<String> {
     let mut sorted: Vec<&String> = installed.iter().collect();
     sorted.sort();
@@ -282,7 +282,7 @@ fn fitting(installed: &[String], hint: Hint) -> Option<String> {
     }
 }
 
-/// The files of a model folder, as a loader class of the catalogue lists them.
+/// Lists the files of a model folder, from a loader class of the catalogue.
 pub fn installed(catalogue: &ObjectInfo, folder: &str) -> Option<Vec<String>> {
     let (class, input) = match folder {
         "checkpoints" => ("CheckpointLoaderSimple", "ckpt_name"),
@@ -302,7 +302,7 @@ pub fn installed(catalogue: &ObjectInfo, folder: &str) -> Option<Vec<String>> {
     Some(choices.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
-/// The folders a picture model is chosen from.
+/// The files of the folders that hold picture models.
 struct Folders([Vec<String>; 4]);
 
 impl Folders {

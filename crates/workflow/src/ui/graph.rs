@@ -22,7 +22,7 @@ pub(crate) struct UiGraph {
     pub(crate) nodes: Vec<UiNode>,
     /// The links that could be read, by id; of two with one id the later stands.
     pub(crate) links: HashMap<LinkId, UiLink>,
-    /// Where a node is, by its id as text.
+    /// The index of each node, by its id as text.
     pub(crate) by_id: HashMap<String, usize>,
     /// True when `links` had entries that the stated version does not read.
     pub(crate) links_unread: bool,
@@ -31,7 +31,7 @@ pub(crate) struct UiGraph {
 }
 
 impl UiGraph {
-    /// The node with this id, and where it is.
+    /// Returns the node with this id and its index.
     pub(crate) fn find(&self, id: &str) -> Option<(usize, &UiNode)> {
         let at = *self.by_id.get(id)?;
         Some((at, self.nodes.get(at)?))
@@ -45,7 +45,7 @@ pub(crate) struct UiNode {
     pub(crate) id: String,
     /// The class, `Reroute`, a subgraph's UUID, …
     pub(crate) class_type: String,
-    /// 0 runs, 2 is muted, 4 is bypassed.
+    /// The mode: 0 runs, 2 is muted, 4 is bypassed.
     pub(crate) mode: i64,
     /// The title, when it is not empty.
     pub(crate) title: Option<String>,
@@ -60,7 +60,7 @@ pub(crate) struct UiNode {
 }
 
 impl UiNode {
-    /// A node as the editor makes it anew.
+    /// Makes an empty node, as the editor does for a new one.
     pub(crate) fn blank(id: &str, class_type: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -102,11 +102,11 @@ pub(crate) struct UiOutput {
 pub(crate) struct UiLink {
     /// The node it comes from.
     pub(crate) origin_id: String,
-    /// Which output; `None` when the file has no number there.
+    /// The output; `None` when the file has no number there.
     pub(crate) origin_slot: Option<i64>,
     /// The node it goes to.
     pub(crate) target_id: String,
-    /// Which input, as saved.
+    /// The input, as saved.
     pub(crate) target_slot: Option<i64>,
 }
 
@@ -119,9 +119,9 @@ pub(crate) struct UiSubgraph {
     pub(crate) name: String,
     /// Its inside.
     pub(crate) graph: UiGraph,
-    /// What instances take.
+    /// The inputs of its instances.
     pub(crate) inputs: Vec<UiPort>,
-    /// What instances give.
+    /// The outputs of its instances.
     pub(crate) outputs: Vec<UiPort>,
 }
 

@@ -1,4 +1,4 @@
-//! What the editor saves: nodes with positions, links and widget values in the order of the widgets.
+//! The editor's format: nodes with positions, links and widget values in the order of the widgets.
 //!
 //! Only `read` and `convert` see this format. It is kept as its JSON, with an index beside it.
 

@@ -1,4 +1,4 @@
-//! Reading a saved workflow: shape and limits. What its parts mean is the converter's business.
+//! Reads a saved workflow: shape and limits. The converter interprets its parts.
 
 use std::collections::hash_map::Entry;
 
@@ -46,17 +46,17 @@ impl UiWorkflow {
         value.get("nodes").is_some_and(Value::is_array)
     }
 
-    /// The workflow as JSON, as it was read.
+    /// Returns the workflow as JSON, as it was read.
     pub fn as_json(&self) -> &JsonObject {
         &self.raw
     }
 
-    /// The workflow as JSON.
+    /// Returns the workflow as JSON.
     pub fn into_value(self) -> Value {
         Value::Object(self.raw)
     }
 
-    /// How many nodes the file has, subgraph definitions included.
+    /// Counts the nodes of the file, subgraph definitions included.
     pub fn node_count(&self) -> usize {
         self.root.nodes.len() + self.subgraphs.iter().map(|s| s.graph.nodes.len()).sum::<usize>()
     }
@@ -210,7 +210,7 @@ fn read_link(
     Some((link_id(id)?, link))
 }
 
-/// A node's id as text; `None` when the value cannot be one.
+/// Reads a node's id as text; `None` when the value cannot be one.
 fn id_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -244,7 +244,7 @@ fn type_text(slot: &Value) -> String {
     }
 }
 
-/// The leading integer of a number or text, as JavaScript's `parseInt` finds it.
+/// Reads the leading integer of a number or text, as JavaScript's `parseInt` does.
 fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| {
