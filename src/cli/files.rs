@@ -10,7 +10,7 @@ use crate::gate::AuditLog;
 use comfywarden_error::{Error, Result};
 use comfywarden_workflow::{
     ObjectInfo, Workflow,
-    convert::{Moment, Report, found_to_api},
+    convert::{Moment, Report, file_to_api},
     read, script,
 };
 
@@ -62,7 +62,7 @@ fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile
         .hint("start ComfyUI, or name a saved /object_info with --object-info FILE"));
     }
     let now = Moment::of(&chrono::Local::now());
-    let converted = found_to_api(&found, object_info, Some(&now))?;
+    let converted = file_to_api(&found, object_info, Some(&now))?;
     Ok(FromFile { workflow: converted.workflow, format: found.format.as_str(), report: converted.report })
 }
 

@@ -13,7 +13,7 @@ use crate::config::Config;
 use comfywarden_error::{Error, Result};
 use comfywarden_policy::display::sanitize;
 use comfywarden_policy::{Finding, Inspector, Knowledge, Severity};
-use comfywarden_workflow::read::{Source, read};
+use comfywarden_workflow::read::{FileFormat, read};
 
 /// A file larger than this is no workflow that ComfyUI would take.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -32,7 +32,7 @@ pub(super) fn run(wanted: &Inspect, config: &Config) -> std::result::Result<(), 
         warned |= looked.as_ref().is_ok_and(|findings| !findings.is_empty());
         if wanted.json || wanted.sarif {
             // Only text has lines, and only this form of report tells them.
-            let text = bytes.filter(|bytes| wanted.sarif && Source::detect(bytes).is_none());
+            let text = bytes.filter(|bytes| wanted.sarif && FileFormat::detect(bytes).is_none());
             reports.push((file.as_path(), text, looked));
         } else {
             print(file, looked)?;

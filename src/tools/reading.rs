@@ -8,8 +8,8 @@ use comfywarden_error::Error;
 use comfywarden_policy::strip_credentials;
 use comfywarden_workflow::{
     Workflow,
-    convert::{Moment, Remark, Report, found_to_api},
-    read::{self, Found},
+    convert::{Moment, Remark, Report, file_to_api},
+    read::{self, WorkflowFile},
     script,
 };
 
@@ -82,7 +82,7 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
 }
 
 /// The API format of what was found; what the conversion from the editor's format lost is in the report.
-pub(crate) async fn api_of(call: &Call, found: Found) -> Result<Readable, Stop> {
+pub(crate) async fn api_of(call: &Call, found: WorkflowFile) -> Result<Readable, Stop> {
     // Only the editor's format needs the catalogue.
     let object_info = match (&found.prompt, &found.workflow) {
         (None, Some(_)) => Some(call.comfy.object_info().await?),
@@ -90,6 +90,6 @@ pub(crate) async fn api_of(call: &Call, found: Found) -> Result<Readable, Stop> 
     };
     // The editor puts the date into file names when the user runs the workflow.
     let now = Moment::of(&chrono::Local::now());
-    let converted = found_to_api(&found, object_info.as_deref(), Some(&now))?;
+    let converted = file_to_api(&found, object_info.as_deref(), Some(&now))?;
     Ok(Readable { workflow: converted.workflow, format: found.format.as_str(), report: converted.report })
 }

@@ -167,11 +167,11 @@ impl Problem {
         }
     }
 
-    pub(crate) fn of_node(kind: ProblemKind, place: Place<'_>, message: &str) -> Self {
+    pub(crate) fn of_node(kind: ProblemKind, entry: NodeRef<'_>, message: &str) -> Self {
         Self {
-            node_id: Some(place.id.as_str().to_owned()),
-            class_type: Some(place.node.class_type.clone()),
-            ..Self::of_graph(kind, format!("node `{}` ({}): {message}", place.id, place.node.class_type))
+            node_id: Some(entry.id.as_str().to_owned()),
+            class_type: Some(entry.node.class_type.clone()),
+            ..Self::of_graph(kind, format!("node `{}` ({}): {message}", entry.id, entry.node.class_type))
         }
     }
 
@@ -198,13 +198,13 @@ impl Problem {
 
 /// A node and its id.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct NodeRef<'a> {
     pub(crate) id: &'a NodeId,
     pub(crate) node: &'a Node,
 }
 
 /// The most problems that get a suggestion, since suggestions cost time.
-const SUGGESTIONS: usize = 40;
+const MAX_SUGGESTIONS: usize = 40;
 
 pub(crate) struct Checker<'a> {
     workflow: &'a Workflow,
@@ -225,73 +225,73 @@ impl<'a> Checker<'a> {
             problems: Vec::new(),
             sources: HashMap::with_capacity(workflow.len()),
             choices: HashMap::new(),
-            suggestions: SUGGESTIONS,
+            suggestions: MAX_SUGGESTIONS,
             unknown_class: false,
         }
     }
 
     fn node(&mut self, id: &'a NodeId, node: &'a Node) {
-        let place = Place { id, node };
+        let entry = NodeRef { id, node };
         let Some(catalogue) = self.object_info else {
             for (name, value) in &node.inputs {
-                self.shape_only(place, name, value);
+                self.shape_only(entry, name, value);
             }
             return;
         };
         let Some(class) = catalogue.get(&node.class_type) else {
-            self.unknown_class(place, catalogue);
+            self.unknown_class(entry, catalogue);
             return;
         };
-        self.known_node(place, class);
+        self.known_node(entry, class);
     }
 
-    fn unknown_class(&mut self, place: Place<'a>, catalogue: &'a ObjectInfo) {
+    fn unknown_class(&mut self, entry: NodeRef<'a>, catalogue: &'a ObjectInfo) {
         self.unknown_class = true;
-        let near = self.suggest(&place.node.class_type, || catalogue.names().iter().map(String::as_str));
+        let near = self.suggest(&entry.node.class_type, || catalogue.names().iter().map(String::as_str));
         let message = format!("this ComfyUI has no such class{near}; a node pack may be missing");
         self.problems.push(
-            Problem::of_node(ProblemKind::MissingNodeType, place, &message)
-                .received(&Value::from(place.node.class_type.as_str())),
+            Problem::of_node(ProblemKind::MissingNodeType, entry, &message)
+                .received(&Value::from(entry.node.class_type.as_str())),
         );
     }
 
-    fn known_node(&mut self, place: Place<'a>, class: &'a NodeClass) {
-        let specs = dynamic::specs(class, &place.node.inputs);
+    fn known_node(&mut self, entry: NodeRef<'a>, class: &'a NodeClass) {
+        let specs = dynamic::specs(class, &entry.node.inputs);
         for spec in &specs {
-            match place.node.inputs.get_key_value(spec.name()) {
-                None if spec.spec().required => self.required_missing(place, spec),
+            match entry.node.inputs.get_key_value(spec.name()) {
+                None if spec.spec().required => self.required_missing(entry, spec),
                 None => {}
-                Some((_, Value::Array(link))) => self.link(place, spec, link),
-                Some((_, value)) => self.value(place, spec, value),
+                Some((_, Value::Array(link))) => self.link(entry, spec, link),
+                Some((_, value)) => self.value(entry, spec, value),
             }
         }
-        if place.node.inputs.len() > specs.iter().filter(|s| place.node.inputs.contains_key(s.name())).count()
+        if entry.node.inputs.len() > specs.iter().filter(|s| entry.node.inputs.contains_key(s.name())).count()
         {
-            self.unknown_inputs(place, &specs);
+            self.unknown_inputs(entry, &specs);
         }
     }
 
-    fn required_missing(&mut self, place: Place<'a>, spec: &dynamic::Spec<'a>) {
+    fn required_missing(&mut self, entry: NodeRef<'a>, spec: &dynamic::Spec<'a>) {
         let want = inputs::describe(spec.spec());
         let message = format!("required input `{}` is missing; give {want}", spec.name());
         self.problems.push(
-            Problem::of_node(ProblemKind::RequiredInputMissing, place, &message)
+            Problem::of_node(ProblemKind::RequiredInputMissing, entry, &message)
                 .input(spec.name())
                 .accepted(inputs::accepted(spec.spec())),
         );
     }
 
-    fn unknown_inputs(&mut self, place: Place<'a>, specs: &[dynamic::Spec<'a>]) {
+    fn unknown_inputs(&mut self, entry: NodeRef<'a>, specs: &[dynamic::Spec<'a>]) {
         let known: HashSet<&str> = specs.iter().map(dynamic::Spec::name).collect();
-        for name in place.node.inputs.keys().filter(|name| !known.contains(name.as_str())) {
+        for name in entry.node.inputs.keys().filter(|name| !known.contains(name.as_str())) {
             let near = self.suggest(name, || known.iter().copied());
             let message = format!("the class has no input `{name}`{near}; ComfyUI ignores it");
-            let problem = Problem::of_node(ProblemKind::UnknownInput, place, &message);
+            let problem = Problem::of_node(ProblemKind::UnknownInput, entry, &message);
             self.problems.push(problem.input(name).warning());
         }
     }
 
-    /// Returns “; did you mean `x`?”, or nothing once [`SUGGESTIONS`] are used up.
+    /// Returns “; did you mean `x`?”, or nothing once [`MAX_SUGGESTIONS`] are used up.
     fn suggest<'n, I: Iterator<Item = &'n str>>(&mut self, name: &str, known: impl Fn() -> I) -> String {
         if self.suggestions == 0 {
             return String::new();
@@ -337,21 +337,21 @@ impl<'a> Checker<'a> {
         for (id, node) in workflow.iter().filter(|(id, _)| !needed.contains(id.as_str())) {
             let message = "no output needs this node; ComfyUI will not run it";
             self.problems
-                .push(Problem::of_node(ProblemKind::UnusedNode, Place { id, node }, message).warning());
+                .push(Problem::of_node(ProblemKind::UnusedNode, NodeRef { id, node }, message).warning());
         }
     }
 
     /// Lists the outputs that have an error in their branch.
     fn dropped(&self, outputs: &[&'a str]) -> Vec<String> {
-        let mut takers: HashMap<&str, Vec<&str>> = HashMap::new();
-        for (taker, sources) in &self.sources {
+        let mut consumers: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (consumer, sources) in &self.sources {
             for source in sources {
-                takers.entry(source).or_default().push(taker);
+                consumers.entry(source).or_default().push(consumer);
             }
         }
         let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
         let bad: Vec<&str> = errors.filter_map(|problem| problem.node_id.as_deref()).collect();
-        let spoilt = cycles::reach(&bad, |id| takers.get(id).map_or(&[][..], Vec::as_slice));
+        let spoilt = cycles::reach(&bad, |id| consumers.get(id).map_or(&[][..], Vec::as_slice));
         outputs.iter().filter(|id| spoilt.contains(*id)).map(|id| (*id).to_owned()).collect()
     }
 }

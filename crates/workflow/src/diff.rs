@@ -226,7 +226,7 @@ fn source(workflow: &Workflow, link: Option<Link>, value: Option<&Value>) -> Opt
 /// Compares as JSON, with 8 = 8.0.
 fn same_value(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Number(x), Value::Number(y)) => x == y || !whole(x, y) && x.as_f64() == y.as_f64(),
+        (Value::Number(x), Value::Number(y)) => x == y || !are_integers(x, y) && x.as_f64() == y.as_f64(),
         (Value::Array(x), Value::Array(y)) => {
             x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same_value(x, y))
         }
@@ -238,7 +238,7 @@ fn same_value(a: &Value, b: &Value) -> bool {
 }
 
 /// True when both are whole numbers, which compare exactly (seeds).
-fn whole(x: &serde_json::Number, y: &serde_json::Number) -> bool {
+fn are_integers(x: &serde_json::Number, y: &serde_json::Number) -> bool {
     !x.is_f64() && !y.is_f64()
 }
 

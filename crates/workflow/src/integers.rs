@@ -3,16 +3,16 @@
 use serde_json::{Number, Value};
 
 /// Converts a number with an integral value to an integer. Other values stay as they are.
-pub fn settle(value: &mut Value) {
+pub fn normalize(value: &mut Value) {
     if let Value::Number(number) = value
-        && let Some(whole) = number.as_f64().filter(|_| number.is_f64()).and_then(whole)
+        && let Some(integer) = number.as_f64().filter(|_| number.is_f64()).and_then(to_integer)
     {
-        *number = whole;
+        *number = integer;
     }
 }
 
 /// Returns the number as an integer, if nothing is lost.
-fn whole(number: f64) -> Option<Number> {
+fn to_integer(number: f64) -> Option<Number> {
     if number.fract() != 0.0 {
         return None;
     }
@@ -43,11 +43,11 @@ mod tests {
             [("2.0", "2"), ("-1.0", "-1"), ("1e3", "1000"), ("2.5", "2.5"), ("1e30", "1e+30"), ("7", "7")]
         {
             let mut value: Value = serde_json::from_str(given).unwrap();
-            settle(&mut value);
+            normalize(&mut value);
             assert_eq!(value.to_string(), expected);
         }
         let mut text = json!("2.0");
-        settle(&mut text);
+        normalize(&mut text);
         assert_eq!(text, "2.0");
     }
 }

@@ -3,7 +3,7 @@
 /// The longest name that is compared; longer ones get no suggestion.
 const MAX_NAME: usize = 128;
 /// The Jaro-Winkler similarity from which a name counts as near.
-const NEAR: f64 = 0.72;
+const MIN_SIMILARITY: f64 = 0.72;
 
 /// Finds up to `count` names near `name`, best first. Case and separators do not count against a name.
 pub fn nearest<'a, I>(name: &str, known: I, count: usize) -> Vec<&'a str>
@@ -18,7 +18,7 @@ where
         .into_iter()
         .filter(|candidate| candidate.len() <= 2 * MAX_NAME)
         .map(|candidate| (likeness(&wanted, &fold(stem(candidate))), candidate))
-        .filter(|(likeness, _)| *likeness >= NEAR)
+        .filter(|(likeness, _)| *likeness >= MIN_SIMILARITY)
         .collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     found.into_iter().take(count).map(|(_, candidate)| candidate).collect()

@@ -6,25 +6,25 @@ use super::{Error, Link, Node, NodeId, Result, Workflow, analyze, check::models,
 use comfywarden_error::JsonObject;
 
 /// Inputs of text encoders that hold prompts.
-const TEXTS: [&str; 12] = [
+const PROMPT_INPUTS: [&str; 12] = [
     "text", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "prompt", "tags", "lyrics", "llama", "bert",
     "mt5xl",
 ];
 /// Sampling settings, whose names mean every node that has them.
 const SAMPLING: [&str; 7] = ["steps", "cfg", "sampler_name", "scheduler", "denoise", "guidance", "sampler"];
 /// The most links that are followed to the node that holds a value.
-const REACH: usize = 8;
+const MAX_HOPS: usize = 8;
 
 /// An input that holds a plain value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct InputRef {
     /// The node.
     pub node_id: NodeId,
     /// Its input.
     pub input: String,
 }
 
-impl Place {
+impl InputRef {
     /// Returns the value of the input.
     pub fn value<'w>(&self, workflow: &'w Workflow) -> Option<&'w Value> {
         workflow.get(self.node_id.as_str())?.inputs.get(&self.input)
@@ -33,12 +33,13 @@ impl Place {
 
 /// Finds the inputs that `name` means: `seed`, `prompt`, `negative_prompt`, `steps`, `model`, `width`, … or any
 /// input's name. A linked setting is followed to the node that holds its value.
-pub fn places(workflow: &Workflow, name: &str) -> Vec<Place> {
+pub fn find_inputs(workflow: &Workflow, name: &str) -> Vec<InputRef> {
     let analysis = || analyze::analyze(workflow, None);
     let texts = |nodes: Vec<String>| {
-        let of_node =
-            |id: &String| TEXTS.iter().map(|input| (id.clone(), (*input).to_owned())).collect::<Vec<_>>();
-        held(workflow, nodes.iter().flat_map(of_node))
+        let of_node = |id: &String| {
+            PROMPT_INPUTS.iter().map(|input| (id.clone(), (*input).to_owned())).collect::<Vec<_>>()
+        };
+        value_holders(workflow, nodes.iter().flat_map(of_node))
     };
     match name {
         "prompt" => texts(analysis().prompt_nodes),
@@ -64,34 +65,34 @@ fn makes_latent(node: &Node) -> bool {
     node.class_type.starts_with("Empty") || node.class_type.ends_with("ToVideo")
 }
 
-fn inputs(workflow: &Workflow, wanted: impl Fn(&Node, &str) -> bool) -> Vec<Place> {
+fn inputs(workflow: &Workflow, wanted: impl Fn(&Node, &str) -> bool) -> Vec<InputRef> {
     let all = workflow.iter().flat_map(|(id, node)| node.inputs.keys().map(move |input| (id, node, input)));
     let matching = all.filter(|(_, node, input)| wanted(node, input));
-    held(workflow, matching.map(|(id, _, input)| (id.to_string(), input.clone())))
+    value_holders(workflow, matching.map(|(id, _, input)| (id.to_string(), input.clone())))
 }
 
 /// Finds the inputs that hold the plain values behind these inputs, each once.
-fn held(workflow: &Workflow, inputs: impl Iterator<Item = (String, String)>) -> Vec<Place> {
-    let mut found: Vec<Place> = Vec::new();
+fn value_holders(workflow: &Workflow, inputs: impl Iterator<Item = (String, String)>) -> Vec<InputRef> {
+    let mut found: Vec<InputRef> = Vec::new();
     for (id, input) in inputs {
-        if let Some(place) = holder(workflow, &id, &input)
-            && !found.contains(&place)
+        if let Some(target) = value_holder(workflow, &id, &input)
+            && !found.contains(&target)
         {
-            found.push(place);
+            found.push(target);
         }
     }
     found
 }
 
 /// Follows links through nodes that hold one value, such as a primitive.
-fn holder(workflow: &Workflow, id: &str, input: &str) -> Option<Place> {
+fn value_holder(workflow: &Workflow, id: &str, input: &str) -> Option<InputRef> {
     let (mut id, mut input) = (id.to_owned(), input.to_owned());
-    for _ in 0..REACH {
+    for _ in 0..MAX_HOPS {
         let (node_id, node) = workflow.entry(&id)?;
         let value = node.inputs.get(&input)?;
         let Some(link) = Link::read(value) else {
             let plain = value.is_string() || value.is_number() || value.is_boolean();
-            return plain.then(|| Place { node_id: node_id.clone(), input });
+            return plain.then(|| InputRef { node_id: node_id.clone(), input });
         };
         let source = workflow.get(link.node_id.as_str())?;
         let next = ["value", "string", "text", "seed", "noise_seed", "int", "float"]
@@ -145,8 +146,8 @@ pub fn set(workflow: &mut Workflow, values: &JsonObject) -> Result<(Vec<Applied>
                 continue;
             }
         };
-        for place in found {
-            applied.push(put(workflow, name, &place, value)?);
+        for target in found {
+            applied.push(put(workflow, name, &target, value)?);
         }
     }
     Ok((applied, dropped))
@@ -163,13 +164,13 @@ pub fn accepted(workflow: &Workflow) -> Vec<String> {
     known.map(|name| (*name).to_owned()).chain(inputs).collect()
 }
 
-fn put(workflow: &mut Workflow, name: &str, place: &Place, value: &Value) -> Result<Applied> {
+fn put(workflow: &mut Workflow, name: &str, target: &InputRef, value: &Value) -> Result<Applied> {
     let wrong = |wanted: &str| {
         Error::new(format!("override `{name}` must be {wanted}, like the value it replaces"))
-            .node(place.node_id.as_str())
+            .node(target.node_id.as_str())
             .hint("comfyui_get_asset_metadata shows the values of the asset")
     };
-    let slot = workflow.get_mut(place.node_id.as_str()).and_then(|node| node.inputs.get_mut(&place.input));
+    let slot = workflow.get_mut(target.node_id.as_str()).and_then(|node| node.inputs.get_mut(&target.input));
     let Some(slot) = slot else { return Err(Error::new(format!("override `{name}` has no place"))) };
     let wanted = match slot {
         Value::String(_) => "text",
@@ -188,20 +189,20 @@ fn put(workflow: &mut Workflow, name: &str, place: &Place, value: &Value) -> Res
     let mut value = value.clone();
     // Some clients write every number with a decimal point; an integer replaces an integer.
     if slot.is_i64() || slot.is_u64() {
-        integers::settle(&mut value);
+        integers::normalize(&mut value);
     }
     let before = std::mem::replace(slot, value.clone());
     Ok(Applied {
         name: name.to_owned(),
-        node_id: place.node_id.to_string(),
-        input: place.input.clone(),
+        node_id: target.node_id.to_string(),
+        input: target.input.clone(),
         before,
         after: value,
     })
 }
 
 /// Finds the inputs that a name means, or the reason why it means none.
-fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<Place>, (String, bool)> {
+fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<InputRef>, (String, bool)> {
     if let Some((id, input)) = name.split_once('.')
         && let Some(node) = workflow.get(id)
     {
@@ -210,12 +211,12 @@ fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<Place>, (Str
             let near = near.map(|near| format!("; {near}")).unwrap_or_default();
             return Err((format!("node {id} ({}) has no input `{input}`{near}", node.class_type), true));
         }
-        return match holder(workflow, id, input) {
-            Some(place) => Ok(vec![place]),
+        return match value_holder(workflow, id, input) {
+            Some(target) => Ok(vec![target]),
             None => Err((format!("`{input}` of node {id} is fed by another node, not by a value"), false)),
         };
     }
-    let found = places(workflow, name);
+    let found = find_inputs(workflow, name);
     let grouped = matches!(
         name,
         "prompt" | "negative_prompt" | "seed" | "model" | "vae" | "width" | "height" | "batch_size"
@@ -238,7 +239,7 @@ fn find(workflow: &Workflow, name: &str) -> std::result::Result<Vec<Place>, (Str
         }
         several => {
             let all: Vec<String> =
-                several.iter().take(6).map(|place| format!("{}.{}", place.node_id, place.input)).collect();
+                several.iter().take(6).map(|target| format!("{}.{}", target.node_id, target.input)).collect();
             Err((format!("several nodes have it; name one: {}", all.join(", ")), false))
         }
     }

@@ -8,9 +8,9 @@ use super::analyze::{Analysis, analyze, class_name, display_name};
 use super::{Node, ObjectInfo, Workflow};
 
 /// The most characters of a prompt in a flowchart.
-const PROMPT_SHOWN: usize = 48;
+const MAX_PROMPT_CHARS: usize = 48;
 /// The most steps that the text names before it counts the rest.
-const STEPS_SHOWN: usize = 40;
+const MAX_STEPS: usize = 40;
 
 /// Writes a few lines: size, pipeline, models, flow, prompts, settings.
 pub fn text(workflow: &Workflow, object_info: Option<&ObjectInfo>) -> String {
@@ -42,7 +42,7 @@ fn flow(analysis: &Analysis) -> String {
     let steps: Vec<String> = analysis
         .flow
         .iter()
-        .take(STEPS_SHOWN)
+        .take(MAX_STEPS)
         .map(|step| {
             let value = |name: &str| step.inputs.get(name).filter(|value| !value.is_array()).map(plain);
             let mut notes = Vec::new();
@@ -58,7 +58,7 @@ fn flow(analysis: &Analysis) -> String {
             }
         })
         .collect();
-    let rest = analysis.flow.len().saturating_sub(STEPS_SHOWN);
+    let rest = analysis.flow.len().saturating_sub(MAX_STEPS);
     let more = if rest == 0 { String::new() } else { format!(" -> … {rest} more") };
     format!("{}{more}", steps.join(" -> "))
 }
@@ -169,8 +169,8 @@ fn subtitle(node: &Node, object_info: Option<&ObjectInfo>) -> Option<String> {
     let value = |name: &str| node.inputs.get(name).filter(|value| !value.is_array()).map(plain);
     let text = value("text").or_else(|| value("prompt")).or_else(|| value("tags"));
     if let Some(text) = text.filter(|text| !text.is_empty()) {
-        let cut: String = text.chars().take(PROMPT_SHOWN).collect();
-        let more = if text.chars().count() > PROMPT_SHOWN { "…" } else { "" };
+        let cut: String = text.chars().take(MAX_PROMPT_CHARS).collect();
+        let more = if text.chars().count() > MAX_PROMPT_CHARS { "…" } else { "" };
         return Some(format!("{cut}{more}"));
     }
     if let (Some(width), Some(height)) = (value("width"), value("height")) {
@@ -183,7 +183,7 @@ fn subtitle(node: &Node, object_info: Option<&ObjectInfo>) -> Option<String> {
     let file = node.inputs.iter().find(|(name, value)| {
         (name.ends_with("_name") || *name == "image" || *name == "filename_prefix") && value.is_string()
     });
-    let shown = file.map(|(_, value)| plain(value).chars().take(PROMPT_SHOWN).collect());
+    let shown = file.map(|(_, value)| plain(value).chars().take(MAX_PROMPT_CHARS).collect());
     // A node with its own title also shows its class.
     shown.or_else(|| node.title().is_some().then(|| class_name(&node.class_type, object_info)))
 }

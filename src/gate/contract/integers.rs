@@ -23,7 +23,7 @@ pub(super) fn settle_object(root: &JsonObject, schema: &JsonObject, object: &mut
 
 fn settle(root: &JsonObject, schema: &JsonObject, value: &mut Value) {
     match value {
-        Value::Number(_) if wants_integer(schema) => integers::settle(value),
+        Value::Number(_) if wants_integer(schema) => integers::normalize(value),
         Value::Object(object) => settle_object(root, schema, object),
         Value::Array(items) => {
             if let Some(schema) = schema.get("items").and_then(|items| resolved(root, items)) {

@@ -160,10 +160,10 @@ fn making(mut found: origin::Origin, with_workflow: bool, notes: &mut Vec<String
     notes.extend(strip_credentials::sentence(&withheld).filter(|_| with_workflow));
     let workflow = &found.workflow;
     let value = |name: &str| {
-        settings::places(workflow, name).first().and_then(|place| place.value(workflow)).cloned()
+        settings::find_inputs(workflow, name).first().and_then(|place| place.value(workflow)).cloned()
     };
     let texts = |name: &str| -> Vec<String> {
-        let places = settings::places(workflow, name);
+        let places = settings::find_inputs(workflow, name);
         let mut texts: Vec<String> = Vec::new();
         for text in places.iter().filter_map(|place| place.value(workflow)?.as_str()).map(short) {
             if !text.is_empty() && !texts.contains(&text) {

@@ -272,7 +272,7 @@ async fn entry(call: &Call, asset: &AssetId, published: &Published) -> Result<Js
     };
     let value = |name: &str| {
         let workflow = &found.as_ref()?.workflow;
-        settings::places(workflow, name).first()?.value(workflow).cloned()
+        settings::find_inputs(workflow, name).first()?.value(workflow).cloned()
     };
     let fields = [
         ("asset_id", Some(json!(asset.to_string()))),

@@ -75,8 +75,9 @@ pub(super) async fn regenerate(call: Call, params: Regenerate) -> Handled<Regene
             change.before = strip_credentials::WITHHELD.into();
         }
     }
-    let plain =
-        |name: &str| settings::places(&workflow, name).first().and_then(|at| at.value(&workflow)).cloned();
+    let plain = |name: &str| {
+        settings::find_inputs(&workflow, name).first().and_then(|at| at.value(&workflow)).cloned()
+    };
     let (seed, model) = (plain("seed"), plain("model"));
     let how = Submit { seed: drawn, ..Submit::waiting(&call, params.wait, params.wait_seconds) };
     let submitted = submit(&call, workflow, how).await?;
@@ -123,7 +124,7 @@ fn draw_seeds(call: &Call, overrides: &mut JsonObject) -> Result<Option<u64>, Er
         if !matches!(last, "seed" | "noise_seed") || !value.is_number() {
             continue;
         }
-        integers::settle(value);
+        integers::normalize(value);
         let given: Seed = serde_json::from_value(value.clone())
             .map_err(|error| Error::invalid_input(format!("`overrides.{name}`: {error}")))?;
         if given == Seed::Random {

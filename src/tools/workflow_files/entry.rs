@@ -9,7 +9,7 @@ use comfywarden_workflow::{
     convert::{Moment, Report, to_api_at},
     json,
     parameters::Sidecar,
-    read::{self, Found, Source},
+    read::{self, FileFormat, WorkflowFile},
     script,
     templates::{self, Template},
 };
@@ -143,7 +143,7 @@ fn read_file(folder: &Path, file: &FileSeen) -> Result<Option<Read>, Unusable> {
     let bytes = folder::read(folder, file).map_err(|reason| Unusable::new(&file.name, reason))?;
     let is_json = file.name.to_ascii_lowercase().ends_with(".json");
     let script = file.role == Role::Text && !is_json && !starts_as_json(&bytes);
-    if file.role == Role::Media && Source::detect(&bytes).is_none() {
+    if file.role == Role::Media && FileFormat::detect(&bytes).is_none() {
         return Err(Unusable::new(
             &file.name,
             "is no picture, video or sound of a kind that holds workflows",
@@ -162,7 +162,7 @@ fn read_file(folder: &Path, file: &FileSeen) -> Result<Option<Read>, Unusable> {
         }
         Err(error) => return Err(Unusable::of(&file.name, &error)),
     };
-    let Found { format, prompt, workflow, notes } = found;
+    let WorkflowFile { format, prompt, workflow, notes } = found;
     let notes = notes.into_iter().map(|remark| remark.message).collect();
     // Marks are typed in the editor as values, and titles stand in both formats; what ran is the better source.
     let graph = match (prompt, workflow) {

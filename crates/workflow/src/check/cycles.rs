@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Checker, Place, Problem, ProblemKind};
+use super::{Checker, NodeRef, Problem, ProblemKind};
 
 /// The most cycles that are reported.
 const MAX_CYCLES: usize = 10;
@@ -70,6 +70,6 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             "the nodes feed each other in a circle: {}{more} ← {id}; cut one of these links",
             shown.join(" ← ")
         );
-        checker.problems.push(Problem::of_node(ProblemKind::DependencyCycle, Place { id, node }, &message));
+        checker.problems.push(Problem::of_node(ProblemKind::DependencyCycle, NodeRef { id, node }, &message));
     }
 }

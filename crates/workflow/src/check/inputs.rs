@@ -5,12 +5,12 @@ use std::cmp::Ordering;
 use serde_json::{Value, json};
 
 use super::dynamic::Spec;
-use super::{Checker, Place, Problem, ProblemKind, models, shorten};
+use super::{Checker, NodeRef, Problem, ProblemKind, models, shorten};
 use crate::nearest;
 use crate::object_info::InputSpec;
 
 /// The most accepted values that a problem lists.
-const SHOWN: usize = 20;
+const MAX_LISTED: usize = 20;
 /// The length from which an enumeration is looked up in a set.
 const SET_FROM: usize = 16;
 
@@ -30,7 +30,7 @@ pub(super) fn describe(spec: &InputSpec) -> String {
 /// Returns the values that an input accepts, as data.
 pub(super) fn accepted(spec: &InputSpec) -> Value {
     if let Some(choices) = &spec.choices {
-        return Value::Array(choices.iter().take(SHOWN).cloned().collect());
+        return Value::Array(choices.iter().take(MAX_LISTED).cloned().collect());
     }
     let bounds: serde_json::Map<String, Value> = ["min", "max"]
         .into_iter()
@@ -40,7 +40,7 @@ pub(super) fn accepted(spec: &InputSpec) -> Value {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn value(&mut self, place: Place<'a>, spec: &Spec<'a>, given: &Value) {
+    pub(super) fn value(&mut self, entry: NodeRef<'a>, spec: &Spec<'a>, given: &Value) {
         let name = spec.name();
         let value = match given {
             Value::Object(map) => map.get("__value__").unwrap_or(given),
@@ -52,8 +52,8 @@ impl<'a> Checker<'a> {
                 return;
             }
             let message =
-                format!("`{name}` is {}, but {} comes only through a link", shown(value), wanted.ty);
-            let problem = Problem::of_node(ProblemKind::LinkExpected, place, &message).input(name);
+                format!("`{name}` is {}, but {} comes only through a link", describe_value(value), wanted.ty);
+            let problem = Problem::of_node(ProblemKind::LinkExpected, entry, &message).input(name);
             self.problems.push(problem.received(value).accepted(json!(["node_id", 0])));
             return;
         }
@@ -64,17 +64,17 @@ impl<'a> Checker<'a> {
         };
         match number {
             Some(None) => {
-                let message = format!("`{name}` is {}, which is no {}", shown(value), wanted.ty);
-                let problem = Problem::of_node(ProblemKind::InvalidInputType, place, &message).input(name);
+                let message = format!("`{name}` is {}, which is no {}", describe_value(value), wanted.ty);
+                let problem = Problem::of_node(ProblemKind::InvalidInputType, entry, &message).input(name);
                 self.problems.push(problem.received(value).accepted(accepted(wanted)));
             }
-            Some(Some(number)) => self.range(place, spec, number, value),
-            None if wanted.choices.is_some() => self.choice(place, spec, value),
+            Some(Some(number)) => self.range(entry, spec, number, value),
+            None if wanted.choices.is_some() => self.choice(entry, spec, value),
             None => {}
         }
     }
 
-    fn range(&mut self, place: Place<'a>, spec: &Spec<'a>, number: Number, value: &Value) {
+    fn range(&mut self, entry: NodeRef<'a>, spec: &Spec<'a>, number: Number, value: &Value) {
         let bound = |key: &str| spec.spec().options.get(key).and_then(Number::read);
         let (min, max) = (bound("min"), bound("max"));
         let outside = |bound: &Option<Number>, order| bound.is_some_and(|b| number.compare(b) == Some(order));
@@ -86,12 +86,12 @@ impl<'a> Checker<'a> {
             return;
         };
         let limit = spec.spec().options.get(limit).map(Value::to_string).unwrap_or_default();
-        let message = format!("`{}` is {}, {text} {limit}", spec.name(), shown(value));
-        let problem = Problem::of_node(kind, place, &message).input(spec.name());
+        let message = format!("`{}` is {}, {text} {limit}", spec.name(), describe_value(value));
+        let problem = Problem::of_node(kind, entry, &message).input(spec.name());
         self.problems.push(problem.received(value).accepted(accepted(spec.spec())));
     }
 
-    fn choice(&mut self, place: Place<'a>, spec: &Spec<'a>, value: &Value) {
+    fn choice(&mut self, entry: NodeRef<'a>, spec: &Spec<'a>, value: &Value) {
         let wanted = spec.spec();
         if self.is_listed(spec, value) {
             return;
@@ -99,21 +99,21 @@ impl<'a> Checker<'a> {
         let name = spec.name();
         let choices = wanted.choices.as_deref().unwrap_or_default();
         let uploads = wanted.options.keys().any(|key| key.ends_with("_upload"));
-        if uploads || is_left_to_server(&place.node.class_type, name) {
-            self.unlisted_file(place, name, value);
+        if uploads || is_left_to_server(&entry.node.class_type, name) {
+            self.unlisted_file(entry, name, value);
             return;
         }
         let texts = || choices.iter().filter_map(Value::as_str);
         let near = value.as_str().map(|text| self.same_but_spelling(text, texts)).unwrap_or_default();
-        let list: Vec<String> = choices.iter().take(SHOWN).map(plain).collect();
+        let list: Vec<String> = choices.iter().take(MAX_LISTED).map(plain).collect();
         let rest = choices.len().saturating_sub(list.len());
         let more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
-        let (kind, text) = match models::folder(&place.node.class_type, name) {
+        let (kind, text) = match models::folder(&entry.node.class_type, name) {
             Some(folder) => (
                 ProblemKind::MissingModel,
                 format!(
                     "`{name}`: {} is not installed in {folder}{near}; installed: {}{more}",
-                    shown(value),
+                    describe_value(value),
                     none_or(&list)
                 ),
             ),
@@ -121,26 +121,26 @@ impl<'a> Checker<'a> {
                 ProblemKind::ValueNotInList,
                 format!(
                     "`{name}` is {}, which is not accepted{near}; accepted: {}{more}",
-                    shown(value),
+                    describe_value(value),
                     none_or(&list)
                 ),
             ),
         };
-        let problem = Problem::of_node(kind, place, &text).input(name);
+        let problem = Problem::of_node(kind, entry, &text).input(name);
         self.problems.push(problem.received(value).accepted(accepted(wanted)));
     }
 
     /// Warns about a file that is not listed: it may lie in a subfolder or be newer than the catalogue.
-    fn unlisted_file(&mut self, place: Place<'a>, name: &str, value: &Value) {
+    fn unlisted_file(&mut self, entry: NodeRef<'a>, name: &str, value: &Value) {
         let problem = if value.is_string() {
             let message = format!(
                 "`{name}`: {} is not among the listed files; ComfyUI looks when it is submitted",
-                shown(value)
+                describe_value(value)
             );
-            Problem::of_node(ProblemKind::UnlistedFile, place, &message).warning()
+            Problem::of_node(ProblemKind::UnlistedFile, entry, &message).warning()
         } else {
-            let message = format!("`{name}` is {}, not the name of a file", shown(value));
-            Problem::of_node(ProblemKind::InvalidInputType, place, &message)
+            let message = format!("`{name}` is {}, not the name of a file", describe_value(value));
+            Problem::of_node(ProblemKind::InvalidInputType, entry, &message)
         };
         self.problems.push(problem.input(name).received(value));
     }
@@ -195,7 +195,7 @@ fn same(choice: &Value, value: &Value) -> bool {
     }
 }
 
-fn shown(value: &Value) -> String {
+fn describe_value(value: &Value) -> String {
     match shorten(value) {
         Value::String(text) => format!("`{text}`"),
         other => other.to_string(),
@@ -207,7 +207,7 @@ fn plain(value: &Value) -> String {
 }
 
 fn none_or(list: &[String]) -> String {
-    nearest::list(list, SHOWN)
+    nearest::list(list, MAX_LISTED)
 }
 
 /// A number without loss of precision: seeds need all 64 bits.

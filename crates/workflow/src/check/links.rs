@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::dynamic::Spec;
-use super::{Checker, Place, Problem, ProblemKind};
+use super::{Checker, NodeRef, Problem, ProblemKind};
 use crate::Link;
 
 /// True when an output of type `given` may feed an input of type `wanted`: any, or a common member of both unions.
@@ -19,18 +19,18 @@ pub(crate) fn types_match(given: &str, wanted: &str) -> bool {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn link(&mut self, place: Place<'a>, spec: &Spec<'a>, items: &'a [Value]) {
+    pub(super) fn link(&mut self, entry: NodeRef<'a>, spec: &Spec<'a>, items: &'a [Value]) {
         let name = spec.name();
         let ([Value::String(source), output], true) = (items, items.len() == 2) else {
-            self.bad_link(place, name, items);
+            self.bad_link(entry, name, items);
             return;
         };
         let Some(node) = self.workflow.get(source) else {
-            self.missing_source(place, name, source, items);
+            self.missing_source(entry, name, source, items);
             return;
         };
         let Some((source, _)) = self.workflow.entry(source) else { return };
-        self.sources.entry(place.id.as_str()).or_default().push(source.as_str());
+        self.sources.entry(entry.id.as_str()).or_default().push(source.as_str());
         let Some(class) = self.object_info.and_then(|catalogue| catalogue.get(&node.class_type)) else {
             return;
         };
@@ -48,7 +48,7 @@ impl<'a> Checker<'a> {
                     format!("outputs {}", have.join(", "))
                 }
             );
-            let problem = Problem::of_node(ProblemKind::SlotOutOfRange, place, &message);
+            let problem = Problem::of_node(ProblemKind::SlotOutOfRange, entry, &message);
             self.problems.push(problem.input(name).received(&received).accepted(have));
             return;
         };
@@ -59,23 +59,23 @@ impl<'a> Checker<'a> {
                 node.class_type,
                 given.ty
             );
-            let problem = Problem::of_node(ProblemKind::ReturnTypeMismatch, place, &message);
+            let problem = Problem::of_node(ProblemKind::ReturnTypeMismatch, entry, &message);
             self.problems.push(problem.input(name).received(&received).accepted(spec.spec().ty.as_str()));
         }
     }
 
     /// Checks a value without a catalogue: only lists that look like links are judged.
-    pub(super) fn shape_only(&mut self, place: Place<'a>, name: &str, value: &'a Value) {
+    pub(super) fn shape_only(&mut self, entry: NodeRef<'a>, name: &str, value: &'a Value) {
         let Some(link) = Link::read(value) else { return };
         if let Some((source, _)) = self.workflow.entry(link.node_id.as_str()) {
-            self.sources.entry(place.id.as_str()).or_default().push(source.as_str());
+            self.sources.entry(entry.id.as_str()).or_default().push(source.as_str());
         } else {
             let items = value.as_array().map_or(&[][..], Vec::as_slice);
-            self.missing_source(place, name, link.node_id.as_str(), items);
+            self.missing_source(entry, name, link.node_id.as_str(), items);
         }
     }
 
-    fn bad_link(&mut self, place: Place<'a>, name: &str, items: &[Value]) {
+    fn bad_link(&mut self, entry: NodeRef<'a>, name: &str, items: &[Value]) {
         let received = Value::Array(items.to_vec());
         let (kind, message) = match items {
             [Value::Number(id), _] => (
@@ -90,13 +90,13 @@ impl<'a> Checker<'a> {
                 ),
             ),
         };
-        let problem = Problem::of_node(kind, place, &message).input(name);
+        let problem = Problem::of_node(kind, entry, &message).input(name);
         self.problems.push(problem.received(&received).accepted(json!(["node_id", 0])));
     }
 
-    fn missing_source(&mut self, place: Place<'a>, name: &str, source: &str, items: &[Value]) {
+    fn missing_source(&mut self, entry: NodeRef<'a>, name: &str, source: &str, items: &[Value]) {
         let message = format!("`{name}` takes the output of node `{source}`, which does not exist");
-        let problem = Problem::of_node(ProblemKind::MissingNode, place, &message).input(name);
+        let problem = Problem::of_node(ProblemKind::MissingNode, entry, &message).input(name);
         self.problems.push(problem.received(&Value::Array(items.to_vec())));
     }
 }

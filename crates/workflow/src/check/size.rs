@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::inputs::Number;
-use super::{Checker, Place, Problem, ProblemKind};
+use super::{Checker, NodeRef, Problem, ProblemKind};
 
 /// Pixels of one picture above which a warning is due (4096 × 4096).
 const MAX_PIXELS: f64 = 16_777_216.0;
@@ -31,7 +31,7 @@ pub(super) fn check(checker: &mut Checker<'_>) {
             continue;
         };
         let message = format!("{what}; it may not fit into memory");
-        let problem = Problem::of_node(ProblemKind::Oversized, Place { id, node }, &message);
+        let problem = Problem::of_node(ProblemKind::Oversized, NodeRef { id, node }, &message);
         checker.problems.push(problem.received(&Value::from(total)).warning());
     }
 }

@@ -1,7 +1,7 @@
 //! Converts the editor's format to the API format.
 
 use super::{Converted, Moment, Report, emit, expand::Expanded, loaded::Loaded, sync};
-use crate::{Error, ObjectInfo, Result, UiWorkflow, read::Found};
+use crate::{Error, ObjectInfo, Result, UiWorkflow, read::WorkflowFile};
 
 /// Converts a workflow to the prompt that the editor's Run button would submit, with a fidelity report.
 ///
@@ -17,7 +17,11 @@ pub fn to_api_at(workflow: &UiWorkflow, info: &ObjectInfo, now: &Moment) -> Resu
 }
 
 /// Returns the API format of a document: the prompt that ran, if the file has it, else the converted workflow.
-pub fn found_to_api(found: &Found, info: Option<&ObjectInfo>, now: Option<&Moment>) -> Result<Converted> {
+pub fn file_to_api(
+    found: &WorkflowFile,
+    info: Option<&ObjectInfo>,
+    now: Option<&Moment>,
+) -> Result<Converted> {
     if let Some(prompt) = &found.prompt {
         let report = Report { notes: found.notes.clone(), ..Report::default() };
         return Ok(Converted { workflow: prompt.clone(), report });

@@ -24,7 +24,7 @@ pub(super) enum Source {
 
 /// One step of a walk along links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
+enum SlotRef {
     Input { node: usize, slot: usize },
     Output { node: usize, slot: i64 },
 }
@@ -44,36 +44,38 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
 
     /// Finds the source of the input at `slot` of `node`.
     pub(super) fn source(&mut self, node: usize, slot: usize) -> Result<Source> {
-        let mut place = Place::Input { node, slot };
-        let mut asked_type: Option<&'l str> = None;
+        let mut at_slot = SlotRef::Input { node, slot };
+        let mut wanted_type: Option<&'l str> = None;
         let mut walk = Walk::default();
         loop {
-            let (at, flat, model) = self.enter(place)?;
+            let (at, flat, model) = self.enter(at_slot)?;
             walk.crossed |= matches!(model.kind, NodeKind::Instance(_));
-            if let (Place::Output { slot, .. }, false) = (place, walk.crossed) {
-                let asked = asked_type.unwrap_or_default();
-                if let Some(end) = self.known.end(at, slot, asked) {
+            if let (SlotRef::Output { slot, .. }, false) = (at_slot, walk.crossed) {
+                let wanted = wanted_type.unwrap_or_default();
+                if let Some(end) = self.known.end(at, slot, wanted) {
                     self.known.remember(walk, end);
                     return Ok(Source::from_end(end));
                 }
-                walk.trail.push((at, slot, asked));
+                walk.trail.push((at, slot, wanted));
             }
-            if !walk.first_visit(flat, place) {
+            if !walk.first_visit(flat, at_slot) {
                 return walk.circle(flat);
             }
-            let step = match place {
-                Place::Input { slot, .. } => self.through_input(flat, model, slot, &mut asked_type)?,
-                Place::Output { slot, .. } if model.ui.mode == 4 => {
+            let step = match at_slot {
+                SlotRef::Input { slot, .. } => self.through_input(flat, model, slot, &mut wanted_type)?,
+                SlotRef::Output { slot, .. } if model.ui.mode == 4 => {
                     walk.bypasses = walk.trail.len();
                     walk.bypassed = true;
-                    let input = self.bypass_slot(flat, model, slot, asked_type.unwrap_or_default())?;
-                    asked_type = None;
-                    input.map_or(Step::End(Source::Nothing), |slot| Step::Go(Place::Input { node: at, slot }))
+                    let input = self.bypass_slot(flat, model, slot, wanted_type.unwrap_or_default())?;
+                    wanted_type = None;
+                    input.map_or(Step::End(Source::Nothing), |slot| {
+                        Step::Go(SlotRef::Input { node: at, slot })
+                    })
                 }
-                Place::Output { slot, .. } => self.through_output(at, flat, model, slot)?,
+                SlotRef::Output { slot, .. } => self.through_output(at, flat, model, slot)?,
             };
             match step {
-                Step::Go(next) => place = next,
+                Step::Go(next) => at_slot = next,
                 Step::End(source) => {
                     match &source {
                         Source::Nothing => self.known.remember(walk, None),
@@ -86,8 +88,8 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         }
     }
 
-    fn enter(&mut self, place: Place) -> Result<(usize, &'x FlatNode, &'l NodeModel<'a>)> {
-        let (Place::Input { node, .. } | Place::Output { node, .. }) = place;
+    fn enter(&mut self, at_slot: SlotRef) -> Result<(usize, &'x FlatNode, &'l NodeModel<'a>)> {
+        let (SlotRef::Input { node, .. } | SlotRef::Output { node, .. }) = at_slot;
         let flat = self.expanded.nodes.get(node).ok_or_else(|| Error::new("a link leads nowhere"))?;
         let model = self.expanded.model(flat).ok_or_else(|| Error::new("a link leads nowhere"))?;
         self.steps_left = self.steps_left.checked_sub(1).ok_or_else(|| {
@@ -103,7 +105,7 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         flat: &'x FlatNode,
         model: &'l NodeModel<'a>,
         slot: usize,
-        asked_type: &mut Option<&'l str>,
+        wanted_type: &mut Option<&'l str>,
     ) -> Result<Step> {
         let broken = |what: &str, input: &str| {
             Error::new(format!("input `{input}` of node `{}`: {what}", flat.id))
@@ -131,8 +133,8 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
                 return Err(broken("the subgraph has no such input", &input.name));
             };
             if slot.link.is_some() {
-                *asked_type = None;
-                return Ok(Step::Go(Place::Input { node: parent, slot: port }));
+                *wanted_type = None;
+                return Ok(Step::Go(SlotRef::Input { node: parent, slot: port }));
             }
             let widget = slot.widget.as_deref().and_then(|name| outer?.widget(name));
             return Ok(Step::End(match widget {
@@ -146,8 +148,8 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         let Some(slot) = link.origin_slot else {
             return Err(broken("its link names no output of the node it comes from", &input.name));
         };
-        asked_type.get_or_insert(&input.ty);
-        Ok(Step::Go(Place::Output { node: self.expanded.sibling(flat, origin), slot }))
+        wanted_type.get_or_insert(&input.ty);
+        Ok(Step::Go(SlotRef::Output { node: self.expanded.sibling(flat, origin), slot }))
     }
 
     fn through_output(
@@ -166,7 +168,7 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
                 let known =
                     link.zip(self.expanded.level(flat)).is_some_and(|(l, g)| g.ui.links.contains_key(l));
                 Ok(match input {
-                    Some(slot) if known => Step::Go(Place::Input { node: at, slot }),
+                    Some(slot) if known => Step::Go(SlotRef::Input { node: at, slot }),
                     _ => Step::End(Source::Nothing),
                 })
             }
@@ -194,7 +196,7 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
             .node(&flat.id)
             .hint("the editor cannot run this either; put a node between the input and the output"));
         };
-        Ok(Step::Go(Place::Output { node: flat.inside + node, slot }))
+        Ok(Step::Go(SlotRef::Output { node: flat.inside + node, slot }))
     }
 
     /// Chooses the input that a bypassed node passes on: the same slot if it fits, else the first of the wanted type.
@@ -203,10 +205,10 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         flat: &FlatNode,
         model: &NodeModel<'_>,
         slot: i64,
-        asked: &str,
+        wanted: &str,
     ) -> Result<Option<usize>> {
         let same = usize::try_from(slot).ok();
-        if asked == "*" || asked.is_empty() {
+        if wanted == "*" || wanted.is_empty() {
             return Ok(Some(same.filter(|slot| *slot < model.inputs.len()).unwrap_or(0)));
         }
         let Some((same, given)) = same.and_then(|slot| Some((slot, model.outputs.get(slot)?))) else {
@@ -215,17 +217,17 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
                 .hint("the editor cannot run this either; connect the output again and save"));
         };
         self.steps_left = self.steps_left.saturating_sub(model.inputs.len());
-        let fits = |ty: &str| compatible(ty, given) && compatible(ty, asked);
+        let fits = |ty: &str| compatible(ty, given) && compatible(ty, wanted);
         if model.inputs.get(same).is_some_and(|input| fits(&input.ty)) {
             return Ok(Some(same));
         }
-        let exact = model.inputs.iter().position(|input| input.ty == asked);
+        let exact = model.inputs.iter().position(|input| input.ty == wanted);
         Ok(exact.or_else(|| model.inputs.iter().position(|input| fits(&input.ty))))
     }
 }
 
 enum Step {
-    Go(Place),
+    Go(SlotRef),
     End(Source),
 }
 
@@ -248,8 +250,8 @@ struct Known<'l> {
 }
 
 impl<'l> Known<'l> {
-    fn end(&self, node: usize, slot: i64, asked: &'l str) -> Option<End> {
-        self.plain.get(&(node, slot)).or_else(|| self.typed.get(&(node, slot, asked))).copied()
+    fn end(&self, node: usize, slot: i64, wanted: &'l str) -> Option<End> {
+        self.plain.get(&(node, slot)).or_else(|| self.typed.get(&(node, slot, wanted))).copied()
     }
 
     /// Keeps the outputs that a walk passed. Walks through subgraphs are not kept: they may be a cycle
@@ -258,9 +260,9 @@ impl<'l> Known<'l> {
         if walk.crossed {
             return;
         }
-        for (at, (node, slot, asked)) in walk.trail.into_iter().enumerate() {
+        for (at, (node, slot, wanted)) in walk.trail.into_iter().enumerate() {
             if at < walk.bypasses {
-                self.typed.insert((node, slot, asked), end);
+                self.typed.insert((node, slot, wanted), end);
             } else {
                 self.plain.insert((node, slot), end);
             }
@@ -284,13 +286,13 @@ struct Walk<'l> {
 }
 
 /// A level, a node of the level, and the step at that node.
-type Visit = (usize, usize, Place);
+type Visit = (usize, usize, SlotRef);
 
 impl Walk<'_> {
-    fn first_visit(&mut self, flat: &FlatNode, place: Place) -> bool {
-        let anywhere = match place {
-            Place::Input { slot, .. } => Place::Input { node: 0, slot },
-            Place::Output { slot, .. } => Place::Output { node: 0, slot },
+    fn first_visit(&mut self, flat: &FlatNode, at_slot: SlotRef) -> bool {
+        let anywhere = match at_slot {
+            SlotRef::Input { slot, .. } => SlotRef::Input { node: 0, slot },
+            SlotRef::Output { slot, .. } => SlotRef::Output { node: 0, slot },
         };
         let visit = (flat.level, flat.node, anywhere);
         if self.few.contains(&visit) {

@@ -5,7 +5,6 @@
 //! writes the result (`emit`, `text`). [`to_ui`] goes the other way.
 
 mod api;
-mod drawing;
 mod emit;
 mod expand;
 mod group_nodes;
@@ -13,6 +12,7 @@ mod links;
 mod loaded;
 mod model;
 mod moment;
+mod new_node;
 mod number;
 mod primitive;
 mod promoted;
@@ -26,8 +26,8 @@ mod text;
 mod ui;
 mod widgets;
 
-pub use api::{found_to_api, to_api, to_api_at};
+pub use api::{file_to_api, to_api, to_api_at};
 pub use moment::Moment;
 pub(crate) use number::{integral, js_text};
 pub use report::{Converted, Remark, Report};
-pub use ui::{Drawn, to_ui};
+pub use ui::{UiConverted, to_ui};

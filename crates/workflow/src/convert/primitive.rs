@@ -6,7 +6,7 @@ use super::{
     Remark, Report,
     loaded::{Level, Loaded},
     model::{NodeKind, NodeModel},
-    sync::{clamp, settle},
+    sync::{clamp, round_and_clamp},
     text,
     widgets::{Widget, WidgetKind},
 };
@@ -80,7 +80,7 @@ fn held_value(level: &Level<'_>, node: &NodeModel<'_>, targets: &[Option<Target>
                 value = clamp(value, option("min"), option("max"));
             }
             own.value = Some(value);
-            settle(&mut own, &node.ui.id, &mut Report::default());
+            round_and_clamp(&mut own, &node.ui.id, &mut Report::default());
             own.value
         }
         WidgetKind::TextArea => {
@@ -109,7 +109,7 @@ fn write(
         node.assign(at, value.cloned());
         let id = &node.ui.id;
         if let Some(widget) = node.widgets.get_mut(at) {
-            settle(widget, id, report);
+            round_and_clamp(widget, id, report);
         }
     }
 }

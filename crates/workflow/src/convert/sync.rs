@@ -53,20 +53,20 @@ fn carry_inwards(loaded: &mut Loaded<'_>, outer: usize) {
 }
 
 /// Rounds and clamps a value as the widget does when it is typed in.
-pub(super) fn settle(widget: &mut Widget<'_>, node_id: &str, report: &mut Report) {
+pub(super) fn round_and_clamp(widget: &mut Widget<'_>, node_id: &str, report: &mut Report) {
     let Some(spec) = widget.spec else { return };
     let Some(Value::Number(number)) = &widget.value else { return };
-    let settled = match widget.kind {
+    let rounded = match widget.kind {
         WidgetKind::Integer if number.is_u64() && step(spec, 1.0) <= 1.0 => return,
-        WidgetKind::Integer => number.as_f64().map(|value| settle_integer(value, spec)),
-        WidgetKind::Decimal => number.as_f64().map(|value| settle_decimal(value, spec)),
+        WidgetKind::Integer => number.as_f64().map(|value| round_integer(value, spec)),
+        WidgetKind::Decimal => number.as_f64().map(|value| round_decimal(value, spec)),
         _ => return,
     };
-    let Some(settled) = settled.map(number_value) else { return };
-    if settled.as_f64() != number.as_f64() {
-        let message = format!("the editor rounds {number} to {settled} as a primitive writes it");
+    let Some(rounded) = rounded.map(number_value) else { return };
+    if rounded.as_f64() != number.as_f64() {
+        let message = format!("the editor rounds {number} to {rounded} as a primitive writes it");
         report.notes.push(Remark::on(node_id, message).input(&widget.name));
-        widget.value = Some(settled);
+        widget.value = Some(rounded);
     }
 }
 
@@ -78,7 +78,7 @@ fn step(spec: &InputSpec, default: f64) -> f64 {
     option(spec, "step").unwrap_or(default)
 }
 
-fn settle_integer(value: f64, spec: &InputSpec) -> f64 {
+fn round_integer(value: f64, spec: &InputSpec) -> f64 {
     let step = match step(spec, 1.0) {
         0.0 => 1.0,
         step => step,
@@ -90,7 +90,7 @@ fn settle_integer(value: f64, spec: &InputSpec) -> f64 {
     round_half_up((value - offset) / step) * step + offset
 }
 
-fn settle_decimal(value: f64, spec: &InputSpec) -> f64 {
+fn round_decimal(value: f64, spec: &InputSpec) -> f64 {
     let precision = (-step(spec, 0.5).log10().floor()).clamp(0.0, 15.0);
     let stated = option(spec, "round").filter(|round| *round != 0.0);
     let Some(round) = stated.or_else(|| (precision > 0.0).then(|| 10_f64.powf(-precision))) else {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Remark, Report,
-    drawing::{Drawing, SlotKind},
+    new_node::{NewNode, SlotKind},
 };
 use crate::{Link, ObjectInfo, Result, UiWorkflow, Workflow, layout::layered};
 
@@ -15,7 +15,7 @@ const MAX_ADDED_OUTPUTS: usize = 100_000;
 
 /// A workflow for the editor, with its fidelity report.
 #[derive(Debug, Clone)]
-pub struct Drawn {
+pub struct UiConverted {
     /// The editor's format, schema 0.4.
     pub workflow: UiWorkflow,
     /// The losses and decisions of the conversion.
@@ -26,30 +26,30 @@ pub struct Drawn {
 ///
 /// With the catalogue, widget values stand in the editor's order and links are typed. Without it, or for an
 /// unknown class, the order is that of the inputs, and the report says so.
-pub fn to_ui(workflow: &Workflow, info: Option<&ObjectInfo>) -> Result<Drawn> {
+pub fn to_ui(workflow: &Workflow, info: Option<&ObjectInfo>) -> Result<UiConverted> {
     let mut report = Report::default();
     let ids = Ids::new(workflow, &mut report);
-    let mut drawings: Vec<Drawing<'_>> = workflow
+    let mut new_nodes: Vec<NewNode<'_>> = workflow
         .iter()
         .map(|(id, node)| {
-            Drawing::new(id.as_str(), node, info.and_then(|info| info.get(&node.class_type)), &mut report)
+            NewNode::new(id.as_str(), node, info.and_then(|info| info.get(&node.class_type)), &mut report)
         })
         .collect();
-    let joints = joints(&mut drawings, &ids, &mut report);
-    let sizes: Vec<(f64, f64)> = drawings.iter().map(Drawing::size).collect();
+    let joints = joints(&mut new_nodes, &ids, &mut report);
+    let sizes: Vec<(f64, f64)> = new_nodes.iter().map(NewNode::size).collect();
     let edges: Vec<(usize, usize)> = joints.iter().map(|joint| (joint.from, joint.to)).collect();
     let corners = layered(&sizes, &edges);
 
-    let wires = Wires::new(&joints, &ids, drawings.len());
+    let wires = Wires::new(&joints, &ids, new_nodes.len());
     let ranks = ranks(&corners);
     let places = corners.iter().zip(ranks).zip(wires.linked.iter().zip(&wires.given));
-    let nodes: Vec<Value> = drawings
+    let nodes: Vec<Value> = new_nodes
         .iter()
         .enumerate()
         .zip(places)
-        .map(|((at, drawing), ((corner, rank), (linked, given)))| {
-            let mut node = drawing.to_json(linked, given);
-            let size = drawing.size();
+        .map(|((at, new_node), ((corner, rank), (linked, given)))| {
+            let mut node = new_node.to_json(linked, given);
+            let size = new_node.size();
             node.insert("id".into(), ids.value(at));
             node.insert("pos".into(), json!([corner.0, corner.1]));
             node.insert("size".into(), json!([size.0, size.1]));
@@ -67,7 +67,7 @@ pub fn to_ui(workflow: &Workflow, info: Option<&ObjectInfo>) -> Result<Drawn> {
         "extra": { "ds": { "scale": 1, "offset": [0, 0] } },
         "version": 0.4,
     });
-    Ok(Drawn { workflow: UiWorkflow::from_value(value)?, report })
+    Ok(UiConverted { workflow: UiWorkflow::from_value(value)?, report })
 }
 
 /// Ranks the nodes from left to right.
@@ -107,28 +107,28 @@ impl Wires {
                 outputs.entry(joint.output).or_default().push(number);
             }
             let (from, to) = (ids.value(joint.from), ids.value(joint.to));
-            wires.links.push(json!([number, from, joint.output, to, joint.shown_slot, joint.ty]));
+            wires.links.push(json!([number, from, joint.output, to, joint.visible_slot, joint.ty]));
         }
         wires
     }
 }
 
-/// One link between two drawings.
+/// One link between two new nodes.
 struct Joint {
     from: usize,
     output: usize,
     to: usize,
-    /// The slot of the drawing.
+    /// The slot of the new node.
     slot: usize,
     /// The slot as shown: widgets without a link have none.
-    shown_slot: usize,
+    visible_slot: usize,
     ty: String,
 }
 
-fn joints(drawings: &mut [Drawing<'_>], ids: &Ids, report: &mut Report) -> Vec<Joint> {
+fn joints(new_nodes: &mut [NewNode<'_>], ids: &Ids, report: &mut Report) -> Vec<Joint> {
     let mut wanted: Vec<(usize, usize, String, Link)> = Vec::new();
-    for (to, drawing) in drawings.iter().enumerate() {
-        let slots = drawing.slots.iter().enumerate();
+    for (to, new_node) in new_nodes.iter().enumerate() {
+        let slots = new_node.slots.iter().enumerate();
         wanted.extend(slots.filter_map(|(slot, s)| Some((to, slot, s.name.clone(), s.link.clone()?))));
     }
     let mut joints = Vec::with_capacity(wanted.len());
@@ -137,23 +137,24 @@ fn joints(drawings: &mut [Drawing<'_>], ids: &Ids, report: &mut Report) -> Vec<J
         let from = ids.by_id.get(link.node_id.as_str()).copied();
         let output = usize::try_from(link.output).ok().filter(|output| *output < 512);
         let output_type = from.zip(output).and_then(|(from, output)| {
-            drawings.get_mut(from)?.output_type(output, &mut room).map(str::to_owned)
+            new_nodes.get_mut(from)?.output_type(output, &mut room).map(str::to_owned)
         });
         let (Some(from), Some(output), Some(given)) = (from, output, output_type) else {
-            if let Some(drawing) = drawings.get_mut(to) {
+            if let Some(new_node) = new_nodes.get_mut(to) {
                 let message = format!("the link to `{}` leads nowhere and is left out", link.node_id);
-                report.dropped.push(Remark::on(drawing.id, message).input(&name));
-                drawing.unlink(slot);
+                report.dropped.push(Remark::on(new_node.id, message).input(&name));
+                new_node.unlink(slot);
             }
             continue;
         };
-        let asked = drawings.get(to).and_then(|d| d.slots.get(slot)).map_or("*", |slot| slot.ty.as_str());
+        let asked = new_nodes.get(to).and_then(|d| d.slots.get(slot)).map_or("*", |slot| slot.ty.as_str());
         let ty = if given == "*" { asked.to_owned() } else { given };
-        joints.push(Joint { from, output, to, slot, shown_slot: 0, ty });
+        joints.push(Joint { from, output, to, slot, visible_slot: 0, ty });
     }
-    let shown: Vec<Vec<usize>> = drawings.iter().map(Drawing::shown_slots).collect();
+    let shown: Vec<Vec<usize>> = new_nodes.iter().map(NewNode::visible_slot_indices).collect();
     for joint in &mut joints {
-        joint.shown_slot = shown.get(joint.to).and_then(|slots| slots.get(joint.slot)).copied().unwrap_or(0);
+        joint.visible_slot =
+            shown.get(joint.to).and_then(|slots| slots.get(joint.slot)).copied().unwrap_or(0);
     }
     joints
 }

@@ -9,7 +9,7 @@ use crate::summary::escape;
 use crate::{Node, Workflow};
 
 /// The most characters of a value in a line.
-const SHOWN: usize = 60;
+const MAX_VALUE_CHARS: usize = 60;
 
 /// Writes one line per difference.
 pub fn text(diff: &Diff) -> String {
@@ -61,7 +61,11 @@ fn name(node: &NodeName) -> String {
 fn value(value: Option<&Value>) -> String {
     let Some(value) = value else { return "(absent)".to_owned() };
     let text = value.to_string();
-    if text.chars().count() <= SHOWN { text } else { text.chars().take(SHOWN).chain(['…']).collect() }
+    if text.chars().count() <= MAX_VALUE_CHARS {
+        text
+    } else {
+        text.chars().take(MAX_VALUE_CHARS).chain(['…']).collect()
+    }
 }
 
 fn source(source: Option<&Source>) -> String {

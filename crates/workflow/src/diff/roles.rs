@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{Link, Node, NodeId, Workflow};
 
 /// The radius of the finest fingerprint, in links.
-const REACH: usize = 5;
+const MAX_RADIUS: usize = 5;
 
 /// Matches ids of the first workflow with ids of the second.
 pub(super) fn pair<'a>(before: &'a Workflow, after: &'a Workflow) -> HashMap<NodeId, &'a NodeId> {
@@ -107,7 +107,7 @@ impl<'a> Pairs<'a> {
         // The map's own order differs from run to run.
         known.sort();
         let mut open = VecDeque::from(known);
-        let (old_takers, new_takers) = (takers(self.before), takers(self.after));
+        let (old_consumers, new_consumers) = (consumers(self.before), consumers(self.after));
         while let Some((old, new)) = open.pop_front() {
             let (Some(was), Some(is)) = (self.before.get(old.as_str()), self.after.get(new.as_str())) else {
                 continue;
@@ -120,15 +120,15 @@ impl<'a> Pairs<'a> {
                     near.push((link.node_id, other.node_id));
                 }
             }
-            if let (Some(was), Some(is)) = (old_takers.get(old.as_str()), new_takers.get(new.as_str())) {
-                let places: HashMap<&(String, u32), &NodeId> =
+            if let (Some(was), Some(is)) = (old_consumers.get(old.as_str()), new_consumers.get(new.as_str()))
+            {
+                let index: HashMap<&(String, u32), &NodeId> =
                     is.iter().map(|(id, place)| (place, *id)).collect();
                 let once = |list: &[(&NodeId, (String, u32))], place: &(String, u32)| {
                     list.iter().take(64).filter(|(_, other)| other == place).count() == 1
                 };
                 for (taker, place) in was.iter().take(64) {
-                    if let (Some(other), true, true) = (places.get(place), once(was, place), once(is, place))
-                    {
+                    if let (Some(other), true, true) = (index.get(place), once(was, place), once(is, place)) {
                         near.push(((*taker).clone(), (*other).clone()));
                     }
                 }
@@ -153,11 +153,11 @@ impl<'a> Pairs<'a> {
     }
 }
 
-type Takers<'a> = HashMap<String, Vec<(&'a NodeId, (String, u32))>>;
+type Consumers<'a> = HashMap<String, Vec<(&'a NodeId, (String, u32))>>;
 
 /// Lists the consumers of each node's outputs, with the input they use.
-fn takers(workflow: &Workflow) -> Takers<'_> {
-    let mut found: Takers<'_> = HashMap::new();
+fn consumers(workflow: &Workflow) -> Consumers<'_> {
+    let mut found: Consumers<'_> = HashMap::new();
     for (id, node) in workflow.iter() {
         for (name, link) in node.links() {
             let place = (name.to_owned(), link.output);
@@ -169,7 +169,7 @@ fn takers(workflow: &Workflow) -> Takers<'_> {
 
 /// A graph by position, with a label on every link, for fingerprints.
 struct Surroundings<'a> {
-    places: HashMap<&'a str, usize>,
+    index: HashMap<&'a str, usize>,
     nodes: Vec<&'a Node>,
     /// The links of each node in both directions: a label, and the node at the other end.
     links: Vec<Vec<(u64, usize)>>,
@@ -177,12 +177,12 @@ struct Surroundings<'a> {
 
 impl<'a> Surroundings<'a> {
     fn new(workflow: &'a Workflow) -> Self {
-        let places: HashMap<&str, usize> =
+        let index: HashMap<&str, usize> =
             workflow.iter().enumerate().map(|(place, (id, _))| (id.as_str(), place)).collect();
         let mut links: Vec<Vec<(u64, usize)>> = vec![Vec::new(); workflow.len()];
         for (place, (_, node)) in workflow.iter().enumerate() {
             for (name, link) in node.links() {
-                let Some(source) = places.get(link.node_id.as_str()).copied() else { continue };
+                let Some(source) = index.get(link.node_id.as_str()).copied() else { continue };
                 let label = hash(&(name, link.output));
                 let ends = [(place, label, source), (source, label.rotate_left(1), place)];
                 for (here, label, there) in ends {
@@ -192,17 +192,17 @@ impl<'a> Surroundings<'a> {
                 }
             }
         }
-        Self { places, nodes: workflow.iter().map(|(_, node)| node).collect(), links }
+        Self { index, nodes: workflow.iter().map(|(_, node)| node).collect(), links }
     }
 
     fn place(&self, id: &str) -> Option<usize> {
-        self.places.get(id).copied()
+        self.index.get(id).copied()
     }
 
     /// Computes fingerprints of every node by radius: index 0 is the class (and values) alone.
     fn fingerprints(&self, with_values: bool) -> Vec<Vec<u64>> {
         let mut rounds = vec![self.nodes.iter().map(|node| own(node, with_values)).collect::<Vec<u64>>()];
-        for _ in 0..REACH {
+        for _ in 0..MAX_RADIUS {
             let Some(last) = rounds.last() else { break };
             let of = |place: usize| last.get(place).copied().unwrap_or_default();
             let next = self.links.iter().enumerate().map(|(place, links)| {

@@ -182,8 +182,8 @@ impl<'a> Editor<'a> {
 
     fn remove_node(&mut self, id: &str) -> Result<()> {
         let class_type = self.node(id)?.class_type.clone();
-        for (taker, input, link) in self.takers(id) {
-            self.drop_input(&taker, &input, Some(link.to_value()));
+        for (consumer, input, link) in self.consumers(id) {
+            self.drop_input(&consumer, &input, Some(link.to_value()));
         }
         self.workflow.remove(id);
         self.note(ChangeKind::NodeRemoved, id, |change| change.class_type = Some(class_type));
@@ -191,11 +191,11 @@ impl<'a> Editor<'a> {
     }
 
     /// Lists the inputs that take an output of `id`.
-    pub(super) fn takers(&self, id: &str) -> Vec<(String, String, Link)> {
+    pub(super) fn consumers(&self, id: &str) -> Vec<(String, String, Link)> {
         let mut found = Vec::new();
-        for (taker, node) in self.workflow.iter() {
+        for (consumer, node) in self.workflow.iter() {
             for (input, link) in node.links().filter(|(_, link)| link.node_id.as_str() == id) {
-                found.push((taker.as_str().to_owned(), input.to_owned(), link));
+                found.push((consumer.as_str().to_owned(), input.to_owned(), link));
             }
         }
         found

@@ -57,7 +57,7 @@ impl Editor<'_> {
         let old = self.node(id)?.clone();
         let old_class = self.class_of(id);
         let class = self.class(class_type)?;
-        let takers = self.takers(id);
+        let consumers = self.consumers(id);
         if let Some(node) = self.workflow.get_mut(id) {
             class_type.clone_into(&mut node.class_type);
             node.inputs.clear();
@@ -78,28 +78,28 @@ impl Editor<'_> {
             self.put(id, name, value.clone());
         }
         let Some(class) = class else { return Ok(()) };
-        for (taker, input, link) in takers {
+        for (consumer, input, link) in consumers {
             let kind = old_class.and_then(|old| output_type(old, link.output));
             let output = same_output(class, link.output, kind).ok_or_else(|| {
                 Error::new(format!(
-                    "`{input}` of node `{taker}` takes {} from node `{id}`, which `{class_type}` does not give",
+                    "`{input}` of node `{consumer}` takes {} from node `{id}`, which `{class_type}` does not give",
                     kind.unwrap_or("a value")
                 ))
                 .hint("disconnect that input first")
                 .node(id)
             })?;
             let moved = Link { output, ..link.clone() }.to_value();
-            self.check_input(&taker, &input, &moved)?;
+            self.check_input(&consumer, &input, &moved)?;
             if output != link.output {
-                self.rewired(&taker, &input, &link, moved);
+                self.rewired(&consumer, &input, &link, moved);
             }
         }
         Ok(())
     }
 
-    fn rewired(&mut self, taker: &str, input: &str, before: &Link, after: Value) {
-        self.put(taker, input, after.clone());
-        self.note_input(ChangeKind::InputConnected, taker, input, [Some(before.to_value()), Some(after)]);
+    fn rewired(&mut self, consumer: &str, input: &str, before: &Link, after: Value) {
+        self.put(consumer, input, after.clone());
+        self.note_input(ChangeKind::InputConnected, consumer, input, [Some(before.to_value()), Some(after)]);
     }
 
     pub(super) fn insert_between(&mut self, operation: &Operation) -> Result<()> {
@@ -108,9 +108,9 @@ impl Editor<'_> {
         else {
             return Ok(());
         };
-        let taker = self.node(to_node)?;
-        let Some(link) = taker.inputs.get(to_input).and_then(Link::read) else {
-            let linked: Vec<&str> = taker.links().map(|(name, _)| name).collect();
+        let consumer = self.node(to_node)?;
+        let Some(link) = consumer.inputs.get(to_input).and_then(Link::read) else {
+            let linked: Vec<&str> = consumer.links().map(|(name, _)| name).collect();
             return Err(Error::new(format!("`{to_input}` of node `{to_node}` is not linked"))
                 .hint(format!("its linked inputs: {}", nearest::list(&linked, 40)))
                 .node(to_node.as_str()));
@@ -125,7 +125,7 @@ impl Editor<'_> {
             (Some(slot), _) => self.output(&id, slot)?,
             (None, None) => 0,
             (None, Some(class)) => {
-                let wanted = self.class_of(to_node).and_then(|taker| taker.input(to_input));
+                let wanted = self.class_of(to_node).and_then(|consumer| consumer.input(to_input));
                 let fits = |ty: &str| wanted.is_none_or(|wanted| links::types_match(ty, &wanted.ty));
                 let at = class.outputs.iter().position(|output| fits(&output.ty));
                 at.and_then(|at| u32::try_from(at).ok()).ok_or_else(|| {
@@ -163,7 +163,7 @@ impl Editor<'_> {
         let node = self.node(id)?.clone();
         let class = self.class_of(id);
         let given: Vec<(String, Link)> = node.links().map(|(name, link)| (name.to_owned(), link)).collect();
-        for (taker, input, link) in self.takers(id) {
+        for (consumer, input, link) in self.consumers(id) {
             let way = match class {
                 Some(class) => passage(class, &given, link.output),
                 None => match given.as_slice() {
@@ -174,15 +174,15 @@ impl Editor<'_> {
             match way {
                 Some(way) => {
                     let value = way.to_value();
-                    self.check_input(&taker, &input, &value)?;
-                    self.rewired(&taker, &input, &link, value);
+                    self.check_input(&consumer, &input, &value)?;
+                    self.rewired(&consumer, &input, &link, value);
                 }
-                None if self.is_optional(&taker, &input) => {
-                    self.drop_input(&taker, &input, Some(link.to_value()));
+                None if self.is_optional(&consumer, &input) => {
+                    self.drop_input(&consumer, &input, Some(link.to_value()));
                 }
                 None => {
                     return Err(Error::new(format!(
-                        "node `{id}` ({}) has no linked input that could feed `{input}` of node `{taker}`",
+                        "node `{id}` ({}) has no linked input that could feed `{input}` of node `{consumer}`",
                         node.class_type
                     ))
                     .hint("connect that input to another node first, or use remove_node")

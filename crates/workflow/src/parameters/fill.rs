@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::kind::Kind;
 use super::marker::render;
-use super::parameter::{Form, Parameter, Parameters, Place};
+use super::parameter::{Form, Parameter, Parameters, ValuePath};
 use super::value::number_of;
 use crate::{Error, Result, Workflow};
 use comfywarden_error::JsonObject;
@@ -43,14 +43,14 @@ impl Parameters {
         let mut filled = workflow.clone();
         for parameter in &self.list {
             let Some(value) = values.get(parameter.name.as_str()) else { continue };
-            for place in &parameter.places {
-                let slot = slot(&mut filled, place).ok_or_else(|| gone(parameter, place))?;
-                match place.form {
+            for path in &parameter.paths {
+                let slot = slot(&mut filled, path).ok_or_else(|| gone(parameter, path))?;
+                match path.form {
                     Form::Value => *slot = value.clone(),
                     Form::Text => *slot = plain_text(value).into(),
                     // The file's own text, so that an inserted value is never read as a mark.
                     Form::Within => {
-                        let original = peek(workflow, place).and_then(Value::as_str).unwrap_or_default();
+                        let original = peek(workflow, path).and_then(Value::as_str).unwrap_or_default();
                         *slot = render(original, |name| values.get(name).map(plain_text)).into();
                     }
                 }
@@ -67,7 +67,7 @@ impl Parameter {
             let open = given.is_none_or(|value| value.as_i64() == Some(-1));
             if open {
                 let fixed = self.default.clone().filter(|default| default.as_i64() != Some(-1));
-                return Ok(fixed.filter(|_| given.is_none()).unwrap_or_else(|| drawn(draw, max)));
+                return Ok(fixed.filter(|_| given.is_none()).unwrap_or_else(|| random_seed(draw, max)));
             }
         }
         let Some(value) = given.or(self.default.as_ref()) else {
@@ -82,7 +82,7 @@ impl Parameter {
 }
 
 /// Limits a random number to a seed that the node takes and every JSON client reads exactly.
-fn drawn(draw: u64, max: u64) -> Value {
+fn random_seed(draw: u64, max: u64) -> Value {
     let draw = draw & ((1 << 53) - 1);
     let seed = max.checked_add(1).map_or(draw, |count| draw % count);
     number_of(i128::from(seed))
@@ -92,16 +92,16 @@ fn plain_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn slot<'w>(workflow: &'w mut Workflow, place: &Place) -> Option<&'w mut Value> {
-    let (input, rest) = split(&place.pointer)?;
-    let value = workflow.get_mut(place.node.as_str())?.inputs.get_mut(&input)?;
+fn slot<'w>(workflow: &'w mut Workflow, path: &ValuePath) -> Option<&'w mut Value> {
+    let (input, rest) = split(&path.pointer)?;
+    let value = workflow.get_mut(path.node.as_str())?.inputs.get_mut(&input)?;
     value.pointer_mut(&rest)
 }
 
 /// Returns the value at a location.
-pub(super) fn peek<'w>(workflow: &'w Workflow, place: &Place) -> Option<&'w Value> {
-    let (input, rest) = split(&place.pointer)?;
-    workflow.get(place.node.as_str())?.inputs.get(&input)?.pointer(&rest)
+pub(super) fn peek<'w>(workflow: &'w Workflow, path: &ValuePath) -> Option<&'w Value> {
+    let (input, rest) = split(&path.pointer)?;
+    workflow.get(path.node.as_str())?.inputs.get(&input)?.pointer(&rest)
 }
 
 /// Splits a pointer into the input and the pointer inside its value.
@@ -111,12 +111,12 @@ fn split(pointer: &str) -> Option<(String, String)> {
     Some((input.replace("~1", "/").replace("~0", "~"), rest))
 }
 
-fn gone(parameter: &Parameter, place: &Place) -> Error {
+fn gone(parameter: &Parameter, path: &ValuePath) -> Error {
     Error::new(format!(
         "`{}` has no place: node {} has no input `{}`",
         parameter.name,
-        place.node,
-        place.input()
+        path.node,
+        path.input()
     ))
-    .node(place.node.as_str())
+    .node(path.node.as_str())
 }

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
+use super::complete::complete;
 use super::infer::infer;
 use super::kind::Word;
 use super::marker::{Mark, braces, check_name, param, title};
-use super::parameter::{Form, Origin, Parameters, Place};
-use super::settle::settle;
+use super::parameter::{Form, Origin, Parameters, ValuePath};
 use super::sidecar::{Sidecar, Spot};
 use crate::{Error, Link, ObjectInfo, Result, Workflow, nearest};
 
@@ -23,7 +23,7 @@ pub(super) struct Draft {
     pub(super) marks: Vec<(String, String, Option<Word>)>,
     pub(super) required: Option<bool>,
     pub(super) description: String,
-    pub(super) places: Vec<Place>,
+    pub(super) paths: Vec<ValuePath>,
 }
 
 /// Finds the parameters of `workflow`.
@@ -48,14 +48,14 @@ pub fn find(workflow: &Workflow, sidecar: &Sidecar, object_info: Option<&ObjectI
     let mut parameters = Parameters::default();
     for draft in drafts {
         let adjustment = sidecar.about(&draft.name).cloned().unwrap_or_default();
-        let parameter = settle(workflow, draft, &adjustment, object_info, &mut parameters.notes)?;
+        let parameter = complete(workflow, draft, &adjustment, object_info, &mut parameters.notes)?;
         parameters.list.push(parameter);
     }
     Ok(parameters)
 }
 
-fn add<'d>(drafts: &'d mut Vec<Draft>, name: &str, origin: Origin, place: Place) -> Result<&'d mut Draft> {
-    check_name(name).map_err(|error| error.node(place.node.as_str()))?;
+fn add<'d>(drafts: &'d mut Vec<Draft>, name: &str, origin: Origin, path: ValuePath) -> Result<&'d mut Draft> {
+    check_name(name).map_err(|error| error.node(path.node.as_str()))?;
     let at = drafts.iter().position(|draft| draft.name == name).unwrap_or(drafts.len());
     if at == drafts.len() {
         drafts.push(Draft {
@@ -65,31 +65,31 @@ fn add<'d>(drafts: &'d mut Vec<Draft>, name: &str, origin: Origin, place: Place)
             marks: Vec::new(),
             required: None,
             description: String::new(),
-            places: Vec::new(),
+            paths: Vec::new(),
         });
     }
     let draft = drafts.get_mut(at).ok_or_else(|| Error::new("the parameters cannot be listed"))?;
-    if !draft.places.iter().any(|known| known.node == place.node && known.pointer == place.pointer) {
-        draft.places.push(place);
+    if !draft.paths.iter().any(|known| known.node == path.node && known.pointer == path.pointer) {
+        draft.paths.push(path);
     }
     Ok(draft)
 }
 
 fn taken(drafts: &[Draft], node: &str, pointer: &str) -> bool {
-    drafts.iter().flat_map(|draft| &draft.places).any(|p| p.node.as_str() == node && p.pointer == pointer)
+    drafts.iter().flat_map(|draft| &draft.paths).any(|p| p.node.as_str() == node && p.pointer == pointer)
 }
 
 fn from_map(workflow: &Workflow, sidecar: &Sidecar, drafts: &mut Vec<Draft>) -> Result<()> {
     for (name, adjustment) in &sidecar.parameters {
         for spot in &adjustment.spots {
-            let place = locate(workflow, name, spot)?;
-            add(drafts, name, Origin::Map, place)?;
+            let path = locate(workflow, name, spot)?;
+            add(drafts, name, Origin::Map, path)?;
         }
     }
     Ok(())
 }
 
-fn locate(workflow: &Workflow, name: &str, spot: &Spot) -> Result<Place> {
+fn locate(workflow: &Workflow, name: &str, spot: &Spot) -> Result<ValuePath> {
     let titled = || {
         let mut found = workflow.iter().filter(|(_, node)| node.title() == Some(spot.node.as_str()));
         found.next().filter(|_| found.next().is_none())
@@ -110,7 +110,7 @@ fn locate(workflow: &Workflow, name: &str, spot: &Spot) -> Result<Place> {
         ))
         .node(id.as_str()));
     }
-    Ok(Place { node: id.clone(), pointer: format!("/{}", escape(&spot.input)), form: Form::Value })
+    Ok(ValuePath { node: id.clone(), pointer: format!("/{}", escape(&spot.input)), form: Form::Value })
 }
 
 fn escape(key: &str) -> String {
@@ -147,8 +147,8 @@ fn from_text(drafts: &mut Vec<Draft>, node: &str, pointer: String, text: &str) -
         return Ok(());
     }
     if let Some(Mark { name, word }) = param(text) {
-        let place = Place { node: node.into(), pointer: pointer.clone(), form: Form::Value };
-        let draft = add(drafts, &name, Origin::Param, place)?;
+        let path = ValuePath { node: node.into(), pointer: pointer.clone(), form: Form::Value };
+        let draft = add(drafts, &name, Origin::Param, path)?;
         draft.marks.push((node.to_owned(), pointer, word));
         draft.word = draft.word.or(word);
         return Ok(());
@@ -156,7 +156,7 @@ fn from_text(drafts: &mut Vec<Draft>, node: &str, pointer: String, text: &str) -
     let (names, whole) = braces(text);
     let form = if whole { Form::Value } else { Form::Within };
     for name in names {
-        add(drafts, &name, Origin::Braces, Place { node: node.into(), pointer: pointer.clone(), form })?;
+        add(drafts, &name, Origin::Braces, ValuePath { node: node.into(), pointer: pointer.clone(), form })?;
     }
     Ok(())
 }
@@ -165,11 +165,11 @@ fn from_titles(workflow: &Workflow, drafts: &mut Vec<Draft>) -> Result<()> {
     for (id, node) in workflow.iter() {
         let Some(mark) = node.title().and_then(title) else { continue };
         let spot = Spot { node: id.as_str().to_owned(), input: mark.input };
-        let place = locate(workflow, &mark.name, &spot)?;
-        if taken(drafts, id.as_str(), &place.pointer) {
+        let path = locate(workflow, &mark.name, &spot)?;
+        if taken(drafts, id.as_str(), &path.pointer) {
             continue;
         }
-        let draft = add(drafts, &mark.name, Origin::Title, place)?;
+        let draft = add(drafts, &mark.name, Origin::Title, path)?;
         draft.required = draft.required.or(mark.required.then_some(true));
         if draft.description.is_empty() {
             draft.description = mark.description;

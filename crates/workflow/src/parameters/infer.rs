@@ -4,19 +4,19 @@ use serde_json::Value;
 
 use super::find::Draft;
 use super::kind::is_seed;
-use super::parameter::{Form, Origin, Place};
+use super::parameter::{Form, Origin, ValuePath};
 use crate::check::models;
 use crate::{Link, Node, Workflow, analyze, order};
 
 /// The most parameters; more would only hide the important ones.
 const MAX_ENTRIES: usize = 20;
 /// Inputs of text encoders that hold prompts.
-const WORDS: [&str; 9] =
+const PROMPT_INPUTS: [&str; 9] =
     ["text", "prompt", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "llama", "string"];
 
 /// Lists the usual parameters: prompts, pictures, seed, size, steps, models.
 pub(super) fn infer(workflow: &Workflow) -> Vec<Draft> {
-    let mut found = Found { workflow, drafts: Vec::new() };
+    let mut found = Drafts { workflow, drafts: Vec::new() };
     let analysis = analyze::analyze(workflow, None);
     for (nodes, name, line) in [
         (&analysis.prompt_nodes, "prompt", "What to make"),
@@ -33,12 +33,12 @@ pub(super) fn infer(workflow: &Workflow) -> Vec<Draft> {
     found.drafts
 }
 
-struct Found<'w> {
+struct Drafts<'w> {
     workflow: &'w Workflow,
     drafts: Vec<Draft>,
 }
 
-impl Found<'_> {
+impl Drafts<'_> {
     /// Adds a prompt, which may stand at several inputs of its node.
     fn prompt(&mut self, id: &str, name: &str, line: &str) {
         let Some(node) = self.workflow.get(id) else { return };
@@ -52,15 +52,15 @@ impl Found<'_> {
                 );
             }
         }
-        let places: Vec<Place> = WORDS
+        let paths: Vec<ValuePath> = PROMPT_INPUTS
             .iter()
             .filter_map(|input| {
-                let place = self.place(id, input)?;
-                self.text_at(&place).then_some(place)
+                let path = self.path(id, input)?;
+                self.text_at(&path).then_some(path)
             })
             .collect();
-        if !places.is_empty() && !self.has(&places) {
-            self.push(name, line, places);
+        if !paths.is_empty() && !self.has(&paths) {
+            self.push(name, line, paths);
         }
     }
 
@@ -100,20 +100,20 @@ impl Found<'_> {
 
     /// Adds the location under `name`. All seeds are one parameter; of anything else the second gets a number.
     fn add(&mut self, id: &str, input: &str, name: &str, line: &str) {
-        let Some(place) = self.place(id, input) else { return };
-        if self.has(std::slice::from_ref(&place)) {
+        let Some(path) = self.path(id, input) else { return };
+        if self.has(std::slice::from_ref(&path)) {
             return;
         }
         if name == "seed"
             && let Some(draft) = self.drafts.iter_mut().find(|draft| draft.name == "seed")
         {
-            draft.places.push(place);
+            draft.paths.push(path);
             return;
         }
-        self.push(name, line, vec![place]);
+        self.push(name, line, vec![path]);
     }
 
-    fn push(&mut self, name: &str, line: &str, places: Vec<Place>) {
+    fn push(&mut self, name: &str, line: &str, paths: Vec<ValuePath>) {
         let taken = |name: &str| self.drafts.iter().any(|draft| draft.name == name);
         let mut unique = name.to_owned();
         let mut count = 2;
@@ -128,35 +128,39 @@ impl Found<'_> {
             marks: Vec::new(),
             required: None,
             description: line.to_owned(),
-            places,
+            paths,
         });
     }
 
-    fn has(&self, places: &[Place]) -> bool {
-        let mut known = self.drafts.iter().flat_map(|draft| &draft.places);
-        known.any(|known| places.iter().any(|place| known == place))
+    fn has(&self, paths: &[ValuePath]) -> bool {
+        let mut known = self.drafts.iter().flat_map(|draft| &draft.paths);
+        known.any(|known| paths.iter().any(|path| known == path))
     }
 
     /// Returns the location of an input's value: its own, or that of the primitive it is linked to.
-    fn place(&self, id: &str, input: &str) -> Option<Place> {
+    fn path(&self, id: &str, input: &str) -> Option<ValuePath> {
         let (id, node) = self.workflow.entry(id)?;
         let value = node.inputs.get(input)?;
         if let Some(link) = Link::read(value) {
             let (id, source) = self.workflow.entry(link.node_id.as_str())?;
             let held = source.inputs.get("value").filter(|_| source.class_type.starts_with("Primitive"))?;
             let plain = !held.is_array() && !held.is_object();
-            return plain.then(|| Place { node: id.clone(), pointer: "/value".into(), form: Form::Value });
+            return plain.then(|| ValuePath {
+                node: id.clone(),
+                pointer: "/value".into(),
+                form: Form::Value,
+            });
         }
         let plain = matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
-        plain.then(|| Place {
+        plain.then(|| ValuePath {
             node: id.clone(),
             pointer: format!("/{}", input.replace('~', "~0").replace('/', "~1")),
             form: Form::Value,
         })
     }
 
-    fn text_at(&self, place: &Place) -> bool {
-        super::fill::peek(self.workflow, place).is_some_and(Value::is_string)
+    fn text_at(&self, path: &ValuePath) -> bool {
+        super::fill::peek(self.workflow, path).is_some_and(Value::is_string)
     }
 
     fn holds_text(&self, value: &Value) -> bool {

@@ -9,9 +9,9 @@ pub(super) const MAX_TEXT: usize = 20_000;
 /// The longest name of a file.
 const MAX_NAME: usize = 255;
 /// The largest integer that every JSON client reads exactly.
-const EXACT: i128 = 9_007_199_254_740_991;
+const MAX_EXACT_INTEGER: i128 = 9_007_199_254_740_991;
 /// The bound of numbers without a range of their own.
-const WIDE: f64 = 1e12;
+const MAX_NUMBER: f64 = 1e12;
 
 /// The type and range of a parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,8 +74,9 @@ impl Kind {
         let option = |name: &str| spec.options.get(name);
         match spec.ty.as_str() {
             "INT" => {
-                let bound = |name: &str, otherwise: i128| option(name).and_then(whole).unwrap_or(otherwise);
-                let (min, max) = (bound("min", -EXACT), bound("max", EXACT));
+                let bound =
+                    |name: &str, otherwise: i128| option(name).and_then(to_integer).unwrap_or(otherwise);
+                let (min, max) = (bound("min", -MAX_EXACT_INTEGER), bound("max", MAX_EXACT_INTEGER));
                 if is_seed(&spec.name) && min <= 0 {
                     let max = u64::try_from(max.max(0)).unwrap_or(u64::MAX);
                     return Some(Self::Seed { max });
@@ -84,7 +85,7 @@ impl Kind {
             }
             "FLOAT" => {
                 let bound = |name: &str| option(name).and_then(Value::as_f64);
-                let (min, max) = (bound("min").unwrap_or(-WIDE), bound("max").unwrap_or(WIDE));
+                let (min, max) = (bound("min").unwrap_or(-MAX_NUMBER), bound("max").unwrap_or(MAX_NUMBER));
                 Some(Self::Number { min, max: max.max(min), step: None })
             }
             "BOOLEAN" => Some(Self::Boolean),
@@ -119,8 +120,8 @@ impl Kind {
     pub(super) fn of_word(word: Word) -> Self {
         match word {
             Word::Text => Self::text(),
-            Word::Integer => Self::Integer { min: -EXACT, max: EXACT, step: 1 },
-            Word::Number => Self::Number { min: -WIDE, max: WIDE, step: None },
+            Word::Integer => Self::Integer { min: -MAX_EXACT_INTEGER, max: MAX_EXACT_INTEGER, step: 1 },
+            Word::Number => Self::Number { min: -MAX_NUMBER, max: MAX_NUMBER, step: None },
             Word::Boolean => Self::Boolean,
             Word::Seed => Self::Seed { max: u64::MAX },
         }
@@ -211,7 +212,7 @@ fn is_plain(value: &Value) -> bool {
 }
 
 /// Reads an integer, also when it is written as `16.0`.
-pub(super) fn whole(value: &Value) -> Option<i128> {
+pub(super) fn to_integer(value: &Value) -> Option<i128> {
     let exact = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
     exact.or_else(|| {
         let number = value.as_f64()?;

@@ -4,8 +4,9 @@
 //! `PARAM_[TYPE_]NAME`, `{{name}}` in values, node titles `$name.input!:description`, and, when a file has none
 //! of these, what is usually set ([`find()`] infers prompts, seed, steps, size, pictures and models).
 //!
-//! Values are put into the parsed tree, typed, each at its place; text is never pasted into JSON.
+//! Values are put into the parsed tree, typed, each at its location; text is never pasted into JSON.
 
+mod complete;
 mod fill;
 mod find;
 mod infer;
@@ -13,14 +14,13 @@ mod kind;
 mod marker;
 mod parameter;
 mod schema;
-mod settle;
 mod sidecar;
 mod value;
 
 pub use fill::Filled;
 pub use find::find;
 pub use kind::Kind;
-pub use parameter::{Form, Origin, Parameter, Parameters, Place};
+pub use parameter::{Form, Origin, Parameter, Parameters, ValuePath};
 pub use sidecar::{Adjustment, Sidecar, Spot};
 
 #[cfg(test)]

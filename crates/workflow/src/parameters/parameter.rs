@@ -46,7 +46,7 @@ pub enum Form {
 
 /// The location of a value: one scalar of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ValuePath {
     /// The node.
     pub node: NodeId,
     /// JSON pointer into the node's inputs, such as `/text` or `/options/0`.
@@ -55,7 +55,7 @@ pub struct Place {
     pub form: Form,
 }
 
-impl Place {
+impl ValuePath {
     /// Returns the input that holds the value.
     pub fn input(&self) -> String {
         let first = self.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
@@ -79,7 +79,7 @@ pub struct Parameter {
     /// Its effect, in a line.
     pub description: String,
     /// The locations of its value; at least one.
-    pub places: Vec<Place>,
+    pub paths: Vec<ValuePath>,
     /// Its origin.
     pub origin: Origin,
 }

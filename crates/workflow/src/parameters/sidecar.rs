@@ -205,26 +205,26 @@ impl Sidecar {
             }
         };
         for (name, entry) in entries {
-            let place = format!("parameter `{}` of the sidecar", name.chars().take(64).collect::<String>());
-            let map = object(entry, &place)?;
+            let path = format!("parameter `{}` of the sidecar", name.chars().take(64).collect::<String>());
+            let map = object(entry, &path)?;
             if strict {
-                refuse_unknown(map, &PARAMETER_KEYS, &place)?;
+                refuse_unknown(map, &PARAMETER_KEYS, &path)?;
             }
-            self.entry(name)?.read(map, &place)?;
+            self.entry(name)?.read(map, &path)?;
         }
         Ok(())
     }
 }
 
 impl Adjustment {
-    fn read(&mut self, map: &JsonObject, place: &str) -> Result<()> {
+    fn read(&mut self, map: &JsonObject, path: &str) -> Result<()> {
         let either = |names: [&str; 2]| names.iter().find_map(|name| map.get(*name)).cloned();
-        self.spots.extend(spots(map, place)?);
+        self.spots.extend(spots(map, path)?);
         if let Some(word) = map.get("type").and_then(Value::as_str) {
             // A gateway's schema may name types that do not describe a scalar; there the catalogue decides.
             self.word = Word::parse(word);
             if self.word.is_none() {
-                return Err(Error::new(format!("{place}: `{word}` is no type"))
+                return Err(Error::new(format!("{path}: `{word}` is no type"))
                     .hint("types: string, integer, number, boolean, seed"));
             }
         }
@@ -243,9 +243,9 @@ impl Adjustment {
 }
 
 /// Reads `at: "6.text"`, `at: [["6", "text"], "7.text"]`, or node and input under one of their names.
-fn spots(map: &JsonObject, place: &str) -> Result<Vec<Spot>> {
+fn spots(map: &JsonObject, path: &str) -> Result<Vec<Spot>> {
     let wrong = || {
-        Error::new(format!("{place}: `at` does not say where"))
+        Error::new(format!("{path}: `at` does not say where"))
             .hint("write \"6.text\" (node id, dot, input), or a list of such places")
     };
     if let Some(at) = map.get("at") {

@@ -82,7 +82,7 @@ fn braces_are_typed_when_whole_and_text_when_within() {
         "a {{animal}} in {{place}}, {{animal}} {style|x}",
     ));
     assert_eq!(names(&parameters), ["animal", "place", "seed", "steps"]);
-    assert_eq!(parameters.get("animal").unwrap().places[0].form, Form::Within);
+    assert_eq!(parameters.get("animal").unwrap().paths[0].form, Form::Within);
     let graph = workflow(picture(
         json!({"steps": "{{steps}}", "seed": "{{ seed }}"}),
         "a {{animal}} in {{place}}, {{animal}} {style|x}",

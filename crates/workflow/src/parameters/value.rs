@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::kind::{Kind, Word, whole};
+use super::kind::{Kind, Word, to_integer};
 use crate::graph::kind_of;
 use crate::nearest;
 
@@ -12,18 +12,20 @@ const ROUNDING: f64 = 1e-6;
 impl Kind {
     /// Converts a value to the form of the workflow. The message says what it is and what is accepted.
     pub(super) fn accept(&self, value: &Value) -> Result<Value, String> {
-        let wrong = |accepted: String| Err(format!("is {}; it takes {accepted}", shown(value)));
+        let wrong = |accepted: String| Err(format!("is {}; it takes {accepted}", describe_value(value)));
         match self {
             Self::Text { longest } => match value {
                 Value::String(text) if text.chars().count() <= *longest => Ok(value.clone()),
                 Value::String(_) => Err(format!("is too long; at most {longest} characters")),
                 _ => wrong("a text".into()),
             },
-            Self::Integer { min, max, step } => match whole(value).filter(|n| (min..=max).contains(&n)) {
-                Some(number) if (number - min) % step == 0 => Ok(number_of(number)),
-                Some(_) => wrong(format!("whole numbers from {min} in steps of {step}")),
-                None => wrong(format!("a whole number from {min} to {max}")),
-            },
+            Self::Integer { min, max, step } => {
+                match to_integer(value).filter(|n| (min..=max).contains(&n)) {
+                    Some(number) if (number - min) % step == 0 => Ok(number_of(number)),
+                    Some(_) => wrong(format!("whole numbers from {min} in steps of {step}")),
+                    None => wrong(format!("a whole number from {min} to {max}")),
+                }
+            }
             Self::Number { min, max, step } => match value.as_f64().filter(|n| (min..=max).contains(&n)) {
                 Some(number) if on_step(number - min, *step) => Ok(value.clone()),
                 Some(_) => wrong(format!("numbers from {min} in steps of {}", step.unwrap_or_default())),
@@ -33,7 +35,7 @@ impl Kind {
                 Value::Bool(_) => Ok(value.clone()),
                 _ => wrong("true or false".into()),
             },
-            Self::Seed { max } => match whole(value) {
+            Self::Seed { max } => match to_integer(value) {
                 Some(number) if (0..=i128::from(*max)).contains(&number) => Ok(number_of(number)),
                 _ => wrong(format!("a whole number from 0 to {max}, or -1 to draw one")),
             },
@@ -95,11 +97,11 @@ fn refuse_choice(options: &[Value], value: &Value) -> String {
         .collect();
     let near = value.as_str().and_then(|text| nearest::did_you_mean(text, names.iter().map(String::as_str)));
     let near = near.map(|text| format!("; {text}")).unwrap_or_default();
-    format!("is {}; the server has {}{near}", shown(value), nearest::list(&names, 20))
+    format!("is {}; the server has {}{near}", describe_value(value), nearest::list(&names, 20))
 }
 
 /// Describes a value for a message: short, and never a list's content.
-pub(super) fn shown(value: &Value) -> String {
+pub(super) fn describe_value(value: &Value) -> String {
     match value {
         Value::Number(_) | Value::Bool(_) => value.to_string(),
         Value::String(text) => format!("`{}`", text.chars().take(80).collect::<String>()),

@@ -4,7 +4,7 @@
 
 mod bytes;
 mod exif;
-mod found;
+mod file;
 mod mp4;
 mod png;
 mod sound;
@@ -13,4 +13,4 @@ mod tests;
 mod texts;
 mod webm;
 
-pub use found::{Found, Source, read, read_value};
+pub use file::{FileFormat, WorkflowFile, read, read_value};

@@ -3,7 +3,7 @@ use std::io::Write as _;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Source, png, read, texts::MAX_ENTRIES};
+use super::{FileFormat, png, read, texts::MAX_ENTRIES};
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -13,16 +13,16 @@ macro_rules! fixture {
 }
 
 /// Files that a ComfyUI 0.12.2 saved, all in one run.
-fn saved_files() -> Vec<(Source, &'static [u8])> {
+fn saved_files() -> Vec<(FileFormat, &'static [u8])> {
     vec![
-        (Source::Png, fixture!("saved.png")),
-        (Source::Png, fixture!("animated.png")),
-        (Source::Webp, fixture!("animated.webp")),
-        (Source::Webm, fixture!("video.webm")),
-        (Source::Mp4, fixture!("video.mp4")),
-        (Source::Flac, fixture!("sound.flac")),
-        (Source::Ogg, fixture!("sound.opus")),
-        (Source::Mp3, fixture!("sound.mp3")),
+        (FileFormat::Png, fixture!("saved.png")),
+        (FileFormat::Png, fixture!("animated.png")),
+        (FileFormat::Webp, fixture!("animated.webp")),
+        (FileFormat::Webm, fixture!("video.webm")),
+        (FileFormat::Mp4, fixture!("video.mp4")),
+        (FileFormat::Flac, fixture!("sound.flac")),
+        (FileFormat::Ogg, fixture!("sound.opus")),
+        (FileFormat::Mp3, fixture!("sound.mp3")),
     ]
 }
 
@@ -125,7 +125,7 @@ fn reads_exif_of_a_jpeg_with_fill_bytes_and_either_byte_order() {
     let size = u16::try_from(data.len() + 2).unwrap().to_be_bytes();
     let file = [b"\xff\xd8\xff\xff\xff\xe1".as_slice(), &size, &data, b"\xff\xd9"].concat();
     let found = read(&file).unwrap();
-    assert_eq!((found.format, found.prompt.unwrap().len()), (Source::Jpeg, 1));
+    assert_eq!((found.format, found.prompt.unwrap().len()), (FileFormat::Jpeg, 1));
 }
 
 #[test]
@@ -133,16 +133,16 @@ fn tells_the_text_forms_apart() {
     let api = json!({"1": {"class_type": "X", "inputs": {}}});
     let ui = json!({"nodes": [], "links": [], "version": 0.4});
     let cases = [
-        (api.clone(), Source::Api, vec!["prompt"]),
-        (json!({"prompt": api, "client_id": "x"}), Source::Envelope, vec!["prompt"]),
+        (api.clone(), FileFormat::Api, vec!["prompt"]),
+        (json!({"prompt": api, "client_id": "x"}), FileFormat::Envelope, vec!["prompt"]),
         (
             json!({"prompt": api, "extra_data": {"extra_pnginfo": {"workflow": ui}}}),
-            Source::Envelope,
+            FileFormat::Envelope,
             vec!["prompt", "workflow"],
         ),
-        (json!({ "workflow": ui }), Source::Envelope, vec!["workflow"]),
-        (ui, Source::Ui, vec!["workflow"]),
-        (json!({"prompt": {"class_type": "X", "inputs": {}}}), Source::Api, vec!["prompt"]),
+        (json!({ "workflow": ui }), FileFormat::Envelope, vec!["workflow"]),
+        (ui, FileFormat::Ui, vec!["workflow"]),
+        (json!({"prompt": {"class_type": "X", "inputs": {}}}), FileFormat::Api, vec!["prompt"]),
     ];
     for (value, source, formats) in cases {
         let found = read(value.to_string().as_bytes()).unwrap();

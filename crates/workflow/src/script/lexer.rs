@@ -24,7 +24,7 @@ pub(super) enum Token {
 
 impl Token {
     /// Describes the token for a message.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
             Self::Name(name) => format!("`{name}`"),
             Self::Text(_) => "a string".to_owned(),

@@ -40,7 +40,7 @@ struct Variable {
     call: usize,
     output: u32,
     /// True for the only name of its call, which may be asked for other outputs.
-    whole: bool,
+    is_only_name: bool,
 }
 
 struct Parser<'a> {
@@ -84,7 +84,7 @@ impl Parser<'_> {
         }
         Err(ScriptError::new(
             self.position(),
-            format!("expected `{sign}` {place}, found {}", self.peek().shown()),
+            format!("expected `{sign}` {place}, found {}", self.peek().describe()),
         ))
     }
 
@@ -96,21 +96,21 @@ impl Parser<'_> {
         let targets = self.targets()?;
         let at = self.position();
         let Token::Name(_) = self.peek() else {
-            return Err(ScriptError::new(at, format!("expected a call, found {}", self.peek().shown()))
+            return Err(ScriptError::new(at, format!("expected a call, found {}", self.peek().describe()))
                 .hint("write name = ClassName(input=value)"));
         };
         let call = self.call()?;
         if self.peek() != &Token::Newline {
             return Err(ScriptError::new(
                 self.position(),
-                format!("expected the end of the line after the call, found {}", self.peek().shown()),
+                format!("expected the end of the line after the call, found {}", self.peek().describe()),
             )
             .hint("write one call per line"));
         }
-        let whole = targets.len() == 1;
+        let is_only_name = targets.len() == 1;
         for (output, (_, name)) in targets.iter().enumerate().filter(|(_, (_, name))| name != "_") {
             let output = u32::try_from(output).unwrap_or(u32::MAX);
-            self.names.insert(name.clone(), Variable { call, output, whole });
+            self.names.insert(name.clone(), Variable { call, output, is_only_name });
         }
         if let Some(call) = self.calls.get_mut(call) {
             call.targets = targets.into_iter().map(|(at, _)| at).collect();
@@ -139,7 +139,7 @@ impl Parser<'_> {
         if bracket || targets.len() > 1 {
             return Err(ScriptError::new(
                 self.position(),
-                format!("expected `=`, found {}", self.peek().shown()),
+                format!("expected `=`, found {}", self.peek().describe()),
             ));
         }
         self.at = start;
@@ -205,7 +205,7 @@ impl Parser<'_> {
         let (Token::Name(_), Token::Sign('=' | '.')) = (self.peek(), self.second()) else {
             return Err(ScriptError::new(
                 at,
-                format!("inputs are given by name, found {}", self.peek().shown()),
+                format!("inputs are given by name, found {}", self.peek().describe()),
             )
             .hint("write input=value"));
         };
@@ -254,7 +254,7 @@ impl Parser<'_> {
             self.enter(at)?;
             let call = self.call()?;
             self.depth -= 1;
-            Variable { call, output: 0, whole: true }
+            Variable { call, output: 0, is_only_name: true }
         } else {
             self.at += 1;
             self.variable(at, &name)?
@@ -277,7 +277,7 @@ impl Parser<'_> {
     /// Parses `[2]` or `.VAE` after a variable; without it, the output that the variable stands for.
     fn selected(&mut self, at: Position, variable: Variable) -> Result<u32> {
         let place = self.position();
-        let only_whole = || {
+        let one_output_only = || {
             ScriptError::new(place, "this name stands for one output already")
                 .hint("unpack the outputs: model, clip, vae = …")
         };
@@ -290,7 +290,7 @@ impl Parser<'_> {
                 return Err(ScriptError::new(place, "expected an output number from 0"));
             };
             self.expect(']', "after the output number")?;
-            return if variable.whole { Ok(output) } else { Err(only_whole()) };
+            return if variable.is_only_name { Ok(output) } else { Err(one_output_only()) };
         }
         if !self.take_sign('.') {
             return Ok(variable.output);
@@ -298,8 +298,8 @@ impl Parser<'_> {
         let Token::Name(name) = self.take() else {
             return Err(ScriptError::new(place, "expected an output name after `.`"));
         };
-        if !variable.whole {
-            return Err(only_whole());
+        if !variable.is_only_name {
+            return Err(one_output_only());
         }
         let class_type =
             self.calls.get(variable.call).map(|call| call.class_type.as_str()).unwrap_or_default();
@@ -353,7 +353,7 @@ impl Parser<'_> {
                 ScriptError::new(at, format!("`{name}` cannot stand inside a list or dict"))
                     .hint("only plain values can; feed outputs to inputs directly: input=name")
             }),
-            other => Err(ScriptError::new(at, format!("expected a value, found {}", other.shown()))),
+            other => Err(ScriptError::new(at, format!("expected a value, found {}", other.describe()))),
         }
     }
 

@@ -30,9 +30,9 @@ fn known_names_reach_the_node_that_holds_the_value() {
         "model": "b.safetensors", "sampler": "ddim", "3.cfg": 2.5, "9.filename_prefix": "z"});
     let (applied, dropped) = set(&mut workflow, &values(&wanted)).unwrap();
     assert!(dropped.is_empty(), "{dropped:?}");
-    let places: Vec<String> = applied.iter().map(|one| format!("{}.{}", one.node_id, one.input)).collect();
+    let inputs: Vec<String> = applied.iter().map(|one| format!("{}.{}", one.node_id, one.input)).collect();
     assert_eq!(
-        places,
+        inputs,
         [
             "11.value",
             "7.text",

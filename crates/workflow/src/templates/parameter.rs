@@ -108,7 +108,7 @@ impl Parameter {
                 Value::String(_) => Ok(value.clone()),
                 _ => wrong("a text".into()),
             },
-            Kind::Integer { min, max } => match whole(value).filter(|n| (min..=max).contains(&n)) {
+            Kind::Integer { min, max } => match to_integer(value).filter(|n| (min..=max).contains(&n)) {
                 Some(number) => Ok(number.into()),
                 None => wrong(format!("a whole number from {min} to {max}")),
             },
@@ -152,7 +152,7 @@ impl Parameter {
 }
 
 /// Reads an integer, also when it is written as `20.0`.
-fn whole(value: &Value) -> Option<i64> {
+fn to_integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| {
         let number = value.as_f64()?;
         #[expect(clippy::cast_possible_truncation, reason = "whole and inside the exact range of f64")]

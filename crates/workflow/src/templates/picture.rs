@@ -27,7 +27,7 @@ pub(super) fn templates() -> Vec<Template> {
             "img2img",
             "Image to image",
             "Redraws a picture after a text; denoise says how freely.",
-            redrawing(0.75),
+            img2img_parameters(0.75),
             img2img,
         ),
         Template::new(
@@ -35,7 +35,7 @@ pub(super) fn templates() -> Vec<Template> {
             "Inpaint",
             "Redraws the white part of a mask and keeps the black part.",
             [
-                redrawing(0.8),
+                img2img_parameters(0.8),
                 vec![
                     Parameter::new(
                         "mask",
@@ -207,7 +207,7 @@ fn drawing(
     .concat()
 }
 
-fn redrawing(denoise: f64) -> Vec<Parameter> {
+fn img2img_parameters(denoise: f64) -> Vec<Parameter> {
     [
         vec![parameter::image()],
         parameter::prompts(),

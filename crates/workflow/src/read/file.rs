@@ -9,7 +9,7 @@ use crate::{Error, Result, UiWorkflow, Workflow, convert::Remark, graph::kind_of
 
 /// The format of a document that holds a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum FileFormat {
     /// Text in API format.
     Api,
     /// Text with the API format under `prompt`, as it is posted to ComfyUI, or the editor's under `workflow`.
@@ -34,7 +34,7 @@ pub enum Source {
     Mp3,
 }
 
-impl Source {
+impl FileFormat {
     /// Returns the word for results and messages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for FileFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -77,9 +77,9 @@ impl fmt::Display for Source {
 
 /// The workflows in a text or file: at least one of the two.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct WorkflowFile {
     /// The format of the document.
-    pub format: Source,
+    pub format: FileFormat,
     /// The API format, if it is there. In a media file it is the prompt that ran.
     pub prompt: Option<Workflow>,
     /// The editor's format, if it is there.
@@ -88,7 +88,7 @@ pub struct Found {
     pub notes: Vec<Remark>,
 }
 
-impl Found {
+impl WorkflowFile {
     /// Lists the formats that were found: `prompt`, `workflow`, or both.
     pub fn formats(&self) -> Vec<&'static str> {
         let prompt = self.prompt.as_ref().map(|_| "prompt");
@@ -98,8 +98,8 @@ impl Found {
 }
 
 /// Reads a workflow from text or from a file's bytes. The content decides what it is.
-pub fn read(bytes: &[u8]) -> Result<Found> {
-    let Some(source) = Source::detect(bytes) else {
+pub fn read(bytes: &[u8]) -> Result<WorkflowFile> {
+    let Some(source) = FileFormat::detect(bytes) else {
         let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
         if bytes.len() > 4
             && !matches!(start, Some(b'{' | b'[' | b'"'))
@@ -112,27 +112,27 @@ pub fn read(bytes: &[u8]) -> Result<Found> {
         return read_value(json::parse(bytes)?);
     };
     let texts = match source {
-        Source::Png => png::texts(bytes)?,
-        Source::Webp => exif::webp_texts(bytes)?,
-        Source::Jpeg => exif::jpeg_texts(bytes)?,
-        Source::Mp4 => mp4::texts(bytes)?,
-        Source::Webm => webm::texts(bytes)?,
-        Source::Flac => sound::flac_texts(bytes)?,
-        Source::Ogg => sound::ogg_texts(bytes)?,
-        Source::Mp3 => sound::mp3_texts(bytes)?,
-        Source::Api | Source::Envelope | Source::Ui => Texts::default(),
+        FileFormat::Png => png::texts(bytes)?,
+        FileFormat::Webp => exif::webp_texts(bytes)?,
+        FileFormat::Jpeg => exif::jpeg_texts(bytes)?,
+        FileFormat::Mp4 => mp4::texts(bytes)?,
+        FileFormat::Webm => webm::texts(bytes)?,
+        FileFormat::Flac => sound::flac_texts(bytes)?,
+        FileFormat::Ogg => sound::ogg_texts(bytes)?,
+        FileFormat::Mp3 => sound::mp3_texts(bytes)?,
+        FileFormat::Api | FileFormat::Envelope | FileFormat::Ui => Texts::default(),
     };
     from_texts(source, &texts)
 }
 
-fn from_texts(format: Source, texts: &Texts<'_>) -> Result<Found> {
+fn from_texts(format: FileFormat, texts: &Texts<'_>) -> Result<WorkflowFile> {
     if texts.is_empty() {
         return Err(Error::new(format!("the {format} file holds no workflow"))
             .hint("use the original file: messengers, editors and web sites remove the metadata"));
     }
     let prompt = texts.prompt.as_deref().map(|text| Workflow::from_owned(embedded(text)?));
     let workflow = texts.workflow.as_deref().map(|text| UiWorkflow::from_value(embedded(text)?));
-    let mut found = Found { format, prompt: None, workflow: None, notes: Vec::new() };
+    let mut found = WorkflowFile { format, prompt: None, workflow: None, notes: Vec::new() };
     let mut failed = None;
     let mut note = |name: &str, error: Error| {
         found.notes.push(Remark::general(format!("`{name}` of the file cannot be read: {error}")));
@@ -166,10 +166,10 @@ fn embedded(text: &[u8]) -> Result<Value> {
 /// Reads a workflow from JSON that is already parsed.
 ///
 /// The text's own rules (duplicate keys, depth) are those of [`json::parse`] and were checked there or not at all.
-pub fn read_value(value: Value) -> Result<Found> {
-    let found = |format, prompt, workflow| Found { format, prompt, workflow, notes: Vec::new() };
+pub fn read_value(value: Value) -> Result<WorkflowFile> {
+    let found = |format, prompt, workflow| WorkflowFile { format, prompt, workflow, notes: Vec::new() };
     if UiWorkflow::looks_like(&value) {
-        return Ok(found(Source::Ui, None, Some(UiWorkflow::from_value(value)?)));
+        return Ok(found(FileFormat::Ui, None, Some(UiWorkflow::from_value(value)?)));
     }
     let Value::Object(mut map) = value else {
         return Err(Error::new(format!("the text is {}, not a workflow", kind_of(&value)))
@@ -177,21 +177,21 @@ pub fn read_value(value: Value) -> Result<Found> {
     };
     if map.get("workflow").is_some_and(UiWorkflow::looks_like) && !map.contains_key("prompt") {
         let workflow = map.shift_remove("workflow").unwrap_or_default();
-        return Ok(found(Source::Envelope, None, Some(UiWorkflow::from_value(workflow)?)));
+        return Ok(found(FileFormat::Envelope, None, Some(UiWorkflow::from_value(workflow)?)));
     }
     if !map.get("prompt").is_some_and(is_graph) {
-        return Ok(found(Source::Api, Some(Workflow::from_owned(Value::Object(map))?), None));
+        return Ok(found(FileFormat::Api, Some(Workflow::from_owned(Value::Object(map))?), None));
     }
     let prompt = map.shift_remove("prompt").unwrap_or_default();
     if UiWorkflow::looks_like(&prompt) {
-        return Ok(found(Source::Envelope, None, Some(UiWorkflow::from_value(prompt)?)));
+        return Ok(found(FileFormat::Envelope, None, Some(UiWorkflow::from_value(prompt)?)));
     }
     let embedded = map
         .shift_remove("extra_data")
         .and_then(|mut extra| extra.get_mut("extra_pnginfo")?.get_mut("workflow").map(Value::take))
         .filter(UiWorkflow::looks_like);
     let workflow = embedded.map(UiWorkflow::from_value).transpose()?;
-    Ok(found(Source::Envelope, Some(Workflow::from_owned(prompt)?), workflow))
+    Ok(found(FileFormat::Envelope, Some(Workflow::from_owned(prompt)?), workflow))
 }
 
 /// True for an object that is not itself a node: a node may well have the id `prompt`.

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::fill::peek;
 use super::find::Draft;
-use super::kind::{Kind, Word, whole};
+use super::kind::{Kind, Word, to_integer};
 use super::marker::{braces, param};
-use super::parameter::{Form, Origin, Parameter, Place};
+use super::parameter::{Form, Origin, Parameter, ValuePath};
 use super::sidecar::Adjustment;
 use crate::check::{dynamic::specs, models};
 use crate::object_info::{Dynamic, InputSpec, NodeClass};
@@ -27,7 +27,7 @@ struct Known<'a> {
 }
 
 /// Gives a draft its type, range, default and description.
-pub(super) fn settle(
+pub(super) fn complete(
     workflow: &Workflow,
     mut draft: Draft,
     adjustment: &Adjustment,
@@ -35,18 +35,18 @@ pub(super) fn settle(
     notes: &mut Vec<String>,
 ) -> Result<Parameter> {
     let mut known = Vec::new();
-    for place in &draft.places {
-        known.push(look(workflow, &draft, place, object_info)?);
+    for path in &draft.paths {
+        known.push(look(workflow, &draft, path, object_info)?);
     }
     if adjustment.word.is_none() {
         refuse_contradiction(&draft, &known)?;
     }
     let kind = kind_of_all(&draft, &known, adjustment)?;
-    for (place, known) in draft.places.iter_mut().zip(&known) {
+    for (path, known) in draft.paths.iter_mut().zip(&known) {
         let takes_text = matches!(known.kind, Some(Kind::Text { .. }));
-        if place.form == Form::Value && takes_text && !matches!(kind, Kind::Text { .. } | Kind::Choice { .. })
+        if path.form == Form::Value && takes_text && !matches!(kind, Kind::Text { .. } | Kind::Choice { .. })
         {
-            place.form = Form::Text;
+            path.form = Form::Text;
         }
     }
     let mut parameter = Parameter {
@@ -57,7 +57,7 @@ pub(super) fn settle(
         kind,
         name: draft.name,
         origin: draft.origin,
-        places: draft.places,
+        paths: draft.paths,
     };
     parameter.adjust(adjustment)?;
     parameter.take_default(&known, adjustment, draft.required == Some(true), notes)?;
@@ -78,10 +78,10 @@ pub(super) fn settle(
 /// Refuses one name under marks of different types: two parameters share it by accident. A mark without a type
 /// has the type of its location.
 fn refuse_contradiction(draft: &Draft, known: &[Known<'_>]) -> Result<()> {
-    let mut first: Option<(&Place, Word)> = None;
-    for (place, known) in draft.places.iter().zip(known) {
+    let mut first: Option<(&ValuePath, Word)> = None;
+    for (path, known) in draft.paths.iter().zip(known) {
         let is_here =
-            |mark: &&(String, String, Option<Word>)| mark.0 == place.node.as_str() && mark.1 == place.pointer;
+            |mark: &&(String, String, Option<Word>)| mark.0 == path.node.as_str() && mark.1 == path.pointer;
         let Some((.., word)) = draft.marks.iter().find(is_here) else { continue };
         let takes_text = matches!(known.kind, Some(Kind::Text { .. }));
         let Some(word) = word.or(takes_text.then_some(Word::Text)) else { continue };
@@ -94,14 +94,14 @@ fn refuse_contradiction(draft: &Draft, known: &[Known<'_>]) -> Result<()> {
                     other.input(),
                     other.node,
                     Kind::of_word(word).noun(),
-                    place.input(),
-                    place.node,
+                    path.input(),
+                    path.node,
                 ))
-                .node(place.node.as_str())
+                .node(path.node.as_str())
                 .hint("give the marks names of their own, or say the `type` in a sidecar"));
             }
             Some(_) => {}
-            None => first = Some((place, word)),
+            None => first = Some((path, word)),
         }
     }
     Ok(())
@@ -111,15 +111,15 @@ fn refuse_contradiction(draft: &Draft, known: &[Known<'_>]) -> Result<()> {
 fn look<'a>(
     workflow: &Workflow,
     draft: &Draft,
-    place: &Place,
+    path: &ValuePath,
     object_info: Option<&'a ObjectInfo>,
 ) -> Result<Known<'a>> {
-    let Some(node) = workflow.get(place.node.as_str()) else { return Err(Error::new("the node is gone")) };
-    let input = place.input();
-    let value = peek(workflow, place);
+    let Some(node) = workflow.get(path.node.as_str()) else { return Err(Error::new("the node is gone")) };
+    let input = path.input();
+    let value = peek(workflow, path);
     let at = |what: &str| {
-        Error::new(format!("parameter `{}`: input `{input}` of node {} {what}", draft.name, place.node))
-            .node(place.node.as_str())
+        Error::new(format!("parameter `{}`: input `{input}` of node {} {what}", draft.name, path.node))
+            .node(path.node.as_str())
     };
     if let Some(link) = value.and_then(Link::read) {
         return Err(at(&format!("is linked to node {}", link.node_id))
@@ -127,11 +127,11 @@ fn look<'a>(
     }
     let marked = matches!(draft.origin, Origin::Param | Origin::Braces)
         || value.and_then(Value::as_str).is_some_and(|text| param(text).is_some() || braces(text).1);
-    let whole_input = place.pointer.matches('/').count() == 1;
+    let whole_input = path.pointer.matches('/').count() == 1;
     let spec = object_info
         .and_then(|catalogue| catalogue.get(&node.class_type))
         // The catalogue's rule for an input holds for the entire text, not for a part of it.
-        .filter(|_| whole_input && place.form != Form::Within)
+        .filter(|_| whole_input && path.form != Form::Within)
         .and_then(|class| spec_of(class, node, &input));
     if spec.as_ref().is_some_and(|spec| matches!(spec.dynamic, Some(Dynamic::Combo(_)))) {
         return Err(at("decides which other inputs the node has, so it cannot be a parameter"));
@@ -142,7 +142,7 @@ fn look<'a>(
             None if matches!(spec.ty.as_str(), "*" | "COMFY_MATCHTYPE_V3") => None,
             None => return Err(at(&format!("takes {}, which is no plain value", spec.ty))),
         },
-        None if place.form == Form::Within => Some(Kind::text()),
+        None if path.form == Form::Within => Some(Kind::text()),
         None => None,
     };
     let value = value.filter(|_| !marked).cloned();
@@ -177,7 +177,7 @@ fn kind_of_all(draft: &Draft, known: &[Known<'_>], adjustment: &Adjustment) -> R
         });
     }
     let word = adjustment.word.or(draft.word);
-    let within = draft.places.iter().all(|place| place.form == Form::Within);
+    let within = draft.paths.iter().all(|path| path.form == Form::Within);
     Ok(match (kind, word) {
         // Inside a text any scalar is possible: the word alone decides.
         (Some(Kind::Text { .. }) | None, Some(word)) if within || known.iter().all(|k| k.spec.is_none()) => {
@@ -204,7 +204,7 @@ impl Parameter {
                     [(&mut *min, low, "min"), (&mut *max, high, "max"), (&mut *step, pace, "step")]
                 {
                     if let Some(value) = value {
-                        *target = whole(value).ok_or_else(|| wrong(key))?;
+                        *target = to_integer(value).ok_or_else(|| wrong(key))?;
                     }
                 }
                 *step = (*step).max(1);
@@ -267,7 +267,7 @@ impl Parameter {
                 (Ok(accepted), _) => self.default = Some(accepted),
                 // The author's own value is off the step, so the step is no rule.
                 (Err(_), Kind::Integer { min, max, step })
-                    if whole(value).is_some_and(|n| (*min..=*max).contains(&n)) =>
+                    if to_integer(value).is_some_and(|n| (*min..=*max).contains(&n)) =>
                 {
                     *step = 1;
                     self.default = Some(value.clone());
@@ -298,10 +298,10 @@ impl Parameter {
 /// Describes a parameter in a line: the sidecar's, the file's, the server's, or its location.
 fn words(workflow: &Workflow, draft: &Draft, known: &[Known<'_>], adjustment: &Adjustment) -> String {
     let tooltip = known.iter().find_map(|known| known.spec.as_ref()?.options.get("tooltip")?.as_str());
-    let place = draft.places.first();
-    let node = place.and_then(|place| workflow.get(place.node.as_str()));
-    let fallback = match (place, node) {
-        (Some(place), Some(node)) => format!("{} of {}", place.input(), analyze::display_name(node, None)),
+    let path = draft.paths.first();
+    let node = path.and_then(|path| workflow.get(path.node.as_str()));
+    let fallback = match (path, node) {
+        (Some(path), Some(node)) => format!("{} of {}", path.input(), analyze::display_name(node, None)),
         _ => draft.name.clone(),
     };
     let own = Some(draft.description.as_str()).filter(|text| !text.is_empty());

@@ -22,26 +22,26 @@ pub(super) enum SlotKind {
 
 /// An input of the drawn node.
 #[derive(Debug)]
-pub(super) struct DrawnSlot {
+pub(super) struct NewSlot {
     pub(super) name: String,
     pub(super) ty: String,
     pub(super) kind: SlotKind,
     pub(super) link: Option<Link>,
 }
 
-impl DrawnSlot {
+impl NewSlot {
     /// True for a socket or a linked widget: the editor hides the slot of an unlinked one.
-    pub(super) fn is_shown(&self) -> bool {
+    pub(super) fn is_visible(&self) -> bool {
         self.kind == SlotKind::Socket || self.link.is_some()
     }
 }
 
 /// A node to be drawn.
 #[derive(Debug)]
-pub(super) struct Drawing<'w> {
+pub(super) struct NewNode<'w> {
     pub(super) id: &'w str,
     node: &'w Node,
-    pub(super) slots: Vec<DrawnSlot>,
+    pub(super) slots: Vec<NewSlot>,
     outputs: Vec<(String, String)>,
     values: Vec<Value>,
     rows: f64,
@@ -49,7 +49,7 @@ pub(super) struct Drawing<'w> {
     title: Option<String>,
 }
 
-impl<'w> Drawing<'w> {
+impl<'w> NewNode<'w> {
     /// Builds the node from its class, or from its inputs alone when the class is unknown.
     pub(super) fn new(id: &'w str, node: &'w Node, class: Option<&NodeClass>, report: &mut Report) -> Self {
         match class {
@@ -63,10 +63,10 @@ impl<'w> Drawing<'w> {
         let mut model = NodeModel::of_class(&blank, class, &mut Report::default());
         let links: HashMap<&str, Link> = node.links().collect();
         let used = fill(&mut model, node, &links, id, report);
-        let mut slots: Vec<DrawnSlot> = model
+        let mut slots: Vec<NewSlot> = model
             .inputs
             .iter()
-            .map(|slot| DrawnSlot {
+            .map(|slot| NewSlot {
                 name: slot.name.clone(),
                 ty: slot.ty.clone(),
                 kind: if slot.widget.is_some() { SlotKind::Widget } else { SlotKind::Socket },
@@ -142,10 +142,10 @@ impl<'w> Drawing<'w> {
     }
 
     /// Counts for each slot the visible slots before it.
-    pub(super) fn shown_slots(&self) -> Vec<usize> {
-        let count = |shown: &mut usize, slot: &DrawnSlot| {
+    pub(super) fn visible_slot_indices(&self) -> Vec<usize> {
+        let count = |shown: &mut usize, slot: &NewSlot| {
             let before = *shown;
-            *shown += usize::from(slot.is_shown());
+            *shown += usize::from(slot.is_visible());
             Some(before)
         };
         self.slots.iter().scan(0, count).collect()
@@ -160,7 +160,7 @@ impl<'w> Drawing<'w> {
 
     /// Estimates width and height as the editor would choose them.
     pub(super) fn size(&self) -> (f64, f64) {
-        let sockets = count(self.slots.iter().filter(|slot| slot.is_shown()).count());
+        let sockets = count(self.slots.iter().filter(|slot| slot.is_visible()).count());
         let width = match (self.areas > 0.0, self.values.is_empty()) {
             (true, _) => 400.0,
             (false, false) => 315.0,
@@ -181,7 +181,7 @@ impl<'w> Drawing<'w> {
             .slots
             .iter()
             .enumerate()
-            .filter(|(_, slot)| slot.is_shown())
+            .filter(|(_, slot)| slot.is_visible())
             .map(|(at, slot)| slot_json(&slot.name, &slot.ty, linked.get(&at).copied(), slot.kind))
             .collect();
         let outputs: Vec<Value> = self
@@ -239,8 +239,8 @@ fn fill<'n>(
     used
 }
 
-fn extra_slot(name: &str, link: &Link) -> DrawnSlot {
-    DrawnSlot { name: name.to_owned(), ty: "*".to_owned(), kind: SlotKind::Socket, link: Some(link.clone()) }
+fn extra_slot(name: &str, link: &Link) -> NewSlot {
+    NewSlot { name: name.to_owned(), ty: "*".to_owned(), kind: SlotKind::Socket, link: Some(link.clone()) }
 }
 
 fn unwrapped(value: &Value) -> Value {
