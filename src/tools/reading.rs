@@ -8,7 +8,7 @@ use comfywarden_error::Error;
 use comfywarden_policy::strip_credentials;
 use comfywarden_workflow::{
     Workflow,
-    convert::{Moment, Remark, Report, file_to_api},
+    convert::{Moment, Report, file_to_api},
     read::{self, WorkflowFile},
     script,
 };

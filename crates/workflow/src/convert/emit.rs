@@ -3,16 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Moment, Remark, Report,
+    Moment, Report,
     expand::{Expanded, FlatNode},
     links::{Resolver, Source},
     loaded::{refuse_missing, report_missing},
     model::{NodeKind, NodeModel},
-    number::{MAX_SAFE_INTEGER, sent_number},
     text::{choose, has_patterns, replace_patterns},
     widgets::{Widget, WidgetKind},
 };
-use crate::{Error, Node, Result, Workflow};
+use crate::{
+    Error, Node, Remark, Result, Workflow,
+    js_number::{MAX_SAFE_INTEGER, sent_number},
+};
 use comfywarden_error::JsonObject;
 
 /// Emits all nodes that run.

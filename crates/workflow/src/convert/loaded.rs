@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    Remark, Report, group_nodes,
+    Report, group_nodes,
     model::{NodeKind, NodeModel},
     promoted, renames,
     widgets::Widget,
 };
 use crate::{
-    Error, ObjectInfo, Result, UiWorkflow,
+    Error, ObjectInfo, Remark, Result, UiWorkflow,
     ui::{LinkId, UiGraph, UiNode, UiSubgraph},
 };
 

@@ -13,7 +13,6 @@ mod loaded;
 mod model;
 mod moment;
 mod new_node;
-mod number;
 mod primitive;
 mod promoted;
 mod renames;
@@ -28,6 +27,5 @@ mod widgets;
 
 pub use api::{file_to_api, to_api, to_api_at};
 pub use moment::Moment;
-pub(crate) use number::{integral, js_text};
-pub use report::{Converted, Remark, Report};
+pub use report::{Converted, Report};
 pub use ui::{UiConverted, to_ui};

@@ -9,7 +9,7 @@ use super::{
     widgets::{Widget, WidgetKind, companions, is_forced, is_media_upload, is_widget},
 };
 use crate::{
-    convert::Remark,
+    Remark,
     object_info::{Dynamic, InputSpec, NodeClass},
     ui::{LinkId, UiNode},
 };

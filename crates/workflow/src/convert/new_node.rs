@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Remark, Report,
+    Report,
     model::NodeModel,
     ui::slot_json,
     widgets::{Widget, WidgetKind},
 };
-use crate::{Link, Node, object_info::NodeClass, ui::UiNode};
+use crate::{Link, Node, Remark, object_info::NodeClass, ui::UiNode};
 use comfywarden_error::JsonObject;
 
 /// The kind of an input slot: a socket, or the slot of a widget.

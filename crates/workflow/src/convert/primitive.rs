@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::{
-    Remark, Report,
+    Report,
     loaded::{Level, Loaded},
     model::{NodeKind, NodeModel},
     sync::{clamp, round_and_clamp},
     text,
     widgets::{Widget, WidgetKind},
 };
+use crate::Remark;
 
 /// A widget that a primitive writes to.
 struct Target {

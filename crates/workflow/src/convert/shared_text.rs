@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{
-    Remark, Report,
+    Report,
     loaded::{End, Loaded, widget_at},
     model::NodeKind,
     widgets::WidgetKind,
 };
+use crate::Remark;
 
 /// The innermost text area: level, node, slot.
 type Area = (usize, End);

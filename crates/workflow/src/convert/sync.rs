@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{
-    Remark, Report,
+    Report,
     loaded::Loaded,
     model::NodeKind,
-    number::{number_value, round_half_up, to_fixed},
     primitive, shared_text,
     widgets::{Widget, WidgetKind},
 };
-use crate::object_info::InputSpec;
+use crate::{
+    Remark,
+    js_number::{number_value, round_half_up, to_fixed},
+    object_info::InputSpec,
+};
 
 /// Applies primitives on all levels, then carries promoted values inwards.
 pub(super) fn apply(loaded: &mut Loaded<'_>, report: &mut Report) {

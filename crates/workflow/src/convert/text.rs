@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{
-    Moment, Remark, Report,
+    Moment, Report,
     loaded::{End, Loaded},
     model::NodeModel,
-    number::value_text,
 };
+use crate::{Remark, js_number::value_text};
 
 /// The save nodes whose `filename_prefix` may hold `%patterns%`.
 const PATTERN_CLASSES: [&str; 12] = [

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Remark, Report,
+    Report,
     new_node::{NewNode, SlotKind},
 };
-use crate::{Link, ObjectInfo, Result, UiWorkflow, Workflow, layout::layered};
+use crate::{Link, ObjectInfo, Remark, Result, UiWorkflow, Workflow, layout::layered};
 
 /// The most outputs that are added beyond those of the classes, over all nodes.
 const MAX_ADDED_OUTPUTS: usize = 100_000;

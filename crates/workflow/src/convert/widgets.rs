@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::number::value_text;
-use crate::object_info::{Dynamic, DynamicChoice, InputSpec};
+use crate::{
+    js_number::value_text,
+    object_info::{Dynamic, DynamicChoice, InputSpec},
+};
 
 /// The input types for which the editor makes a widget instead of a socket.
 const WIDGET_TYPES: [&str; 19] = [

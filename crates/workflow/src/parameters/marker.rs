@@ -1,9 +1,5 @@
 //! Reads the parameter marks of files: `PARAM_[TYPE_]NAME`, `{{name}}`, and node titles.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::kind::Word;
 use crate::{Error, Result};
 
@@ -14,10 +10,8 @@ const RESERVED: [&str; 2] = ["wait", "wait_seconds"];
 /// Names that mean something else to the programs of callers.
 const FORBIDDEN: [&str; 4] = ["__proto__", "prototype", "constructor", "toString"];
 
-static BRACES: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*\}\}").ok());
-static TITLE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^\s*\$([A-Za-z_][\w.-]*?)\.~?([^\s:!]+)\s*(!)?\s*(?::\s*(.*))?$").ok());
+/// The blanks that may surround a name in braces.
+const BLANKS: [char; 2] = [' ', '\t'];
 
 /// A value that is nothing but a mark.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,47 +50,101 @@ pub(super) fn param(text: &str) -> Option<Mark> {
 
 /// Lists the names in `{{…}}` of a text, and tells if the text is nothing but one of them.
 pub(super) fn braces(text: &str) -> (Vec<String>, bool) {
-    let Some(pattern) = BRACES.as_ref().filter(|_| text.contains("{{")) else { return (Vec::new(), false) };
-    let found: Vec<_> = pattern.captures_iter(text).filter_map(|found| found.get(1)).collect();
-    let whole = pattern.find(text).is_some_and(|found| found.as_str() == text.trim());
-    (found.into_iter().map(|name| name.as_str().to_owned()).collect(), whole)
+    let found: Vec<Braces<'_>> = each_braces(text).collect();
+    let alone = found.first().is_some_and(|found| found.text == text.trim());
+    (found.into_iter().map(|found| found.name.to_owned()).collect(), alone)
 }
 
 /// Replaces every `{{name}}` of a text in one pass: inserted text is not read again.
 pub(super) fn render(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
-    let Some(pattern) = BRACES.as_ref() else { return text.to_owned() };
-    pattern
-        .replace_all(text, |found: &regex::Captures<'_>| {
-            let name = found.get(1).map_or("", |name| name.as_str());
-            value(name).unwrap_or_else(|| found.get(0).map_or("", |all| all.as_str()).to_owned())
-        })
-        .into_owned()
+    let mut rendered = String::with_capacity(text.len());
+    let mut done = 0;
+    for found in each_braces(text) {
+        rendered.push_str(text.get(done..found.start).unwrap_or_default());
+        done = found.start + found.text.len();
+        match value(found.name) {
+            Some(value) => rendered.push_str(&value),
+            None => rendered.push_str(found.text),
+        }
+    }
+    rendered.push_str(text.get(done..).unwrap_or_default());
+    rendered
+}
+
+/// One `{{name}}` of a text.
+struct Braces<'t> {
+    start: usize,
+    text: &'t str,
+    name: &'t str,
+}
+
+/// Finds every `{{name}}`, blanks and tabs around the name allowed.
+fn each_braces(text: &str) -> impl Iterator<Item = Braces<'_>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = from + text.get(from..)?.find("{{")?;
+            from = start + 1;
+            let inside = text.get(start + 2..)?.trim_start_matches(BLANKS);
+            let (name, rest) = inside.split_at(inside.find(|letter| !is_name_letter(letter))?);
+            let Some(rest) = rest.trim_start_matches(BLANKS).strip_prefix("}}") else { continue };
+            if starts_a_name(name) {
+                from = text.len() - rest.len();
+                return Some(Braces { start, text: text.get(start..from)?, name });
+            }
+        }
+    })
+}
+
+fn is_name_letter(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-')
+}
+
+fn starts_a_name(name: &str) -> bool {
+    name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
 }
 
 /// Reads `$name.input!:description`. A title `$output.…` names a result, which is no parameter.
 pub(super) fn title(text: &str) -> Option<TitleMark> {
-    let found = TITLE.as_ref()?.captures(text)?;
-    let part = |index: usize| found.get(index).map_or("", |part| part.as_str());
-    if part(1) == "output" {
+    let (name, rest) = text.trim().strip_prefix('$')?.split_once('.')?;
+    if !starts_a_name(name)
+        || !name.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-'))
+    {
         return None;
     }
-    Some(TitleMark {
-        name: part(1).to_owned(),
-        input: part(2).to_owned(),
-        required: !part(3).is_empty(),
-        description: part(4).trim().to_owned(),
+    let rest = rest.strip_prefix('~').filter(|rest| input_length(rest) > 0).unwrap_or(rest);
+    let (input, rest) = rest.split_at(input_length(rest));
+    if input.is_empty() || name == "output" {
+        return None;
+    }
+    let rest = rest.trim_start();
+    let (required, rest) = rest.strip_prefix('!').map_or((false, rest), |rest| (true, rest.trim_start()));
+    let description = match rest.strip_prefix(':') {
+        Some(description) => description.trim(),
+        None if rest.is_empty() => "",
+        None => return None,
+    };
+    (!description.contains('\n')).then(|| TitleMark {
+        name: name.to_owned(),
+        input: input.to_owned(),
+        required,
+        description: description.to_owned(),
     })
+}
+
+/// Counts the bytes of the input's name at the start of `text`.
+fn input_length(text: &str) -> usize {
+    text.find(|letter: char| letter.is_whitespace() || matches!(letter, ':' | '!')).unwrap_or(text.len())
 }
 
 /// Refuses a name that callers could not use.
 pub(super) fn check_name(name: &str) -> Result<()> {
-    let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-');
     let hint = "use letters, digits, _ . and -, at most 64 of them";
     if name.is_empty() {
         return Err(Error::new("a parameter has no name").hint(hint));
     }
     let shown: String = name.chars().take(MAX_NAME).collect();
-    if name.len() > MAX_NAME || !name.chars().all(fits) {
+    if name.len() > MAX_NAME || !name.chars().all(is_name_letter) {
         return Err(Error::new(format!("`{shown}` is no name for a parameter")).hint(hint));
     }
     if RESERVED.contains(&name) {

@@ -366,3 +366,32 @@ proptest! {
         Sidecar::from_foreign(&value).ok();
     }
 }
+
+#[test]
+fn braces_are_found_after_stray_brackets_and_need_a_name() {
+    assert_eq!(
+        marker::braces("{{{a}} {{ b\t}} {{1c}} {{}} {{d} } {{e"),
+        (vec!["a".into(), "b".into()], false)
+    );
+    assert_eq!(marker::braces(" {{ a }} "), (vec!["a".into()], true));
+    assert_eq!(
+        marker::render("{{{a}} {{x}}{{a}}", |name| (name == "a").then(|| "{{a}}".into())),
+        "{{{a}} {{x}}{{a}}"
+    );
+}
+
+#[test]
+fn titles_take_a_description_and_spaces_before_the_sign() {
+    let read =
+        |text: &str| marker::title(text).map(|mark| (mark.name, mark.input, mark.required, mark.description));
+    let mark = |name: &str, input: &str, required, description: &str| {
+        Some((name.to_owned(), input.to_owned(), required, description.to_owned()))
+    };
+    assert_eq!(read(" $size.width !: pixels "), mark("size", "width", true, "pixels"));
+    assert_eq!(read("$size.~width"), mark("size", "width", false, ""));
+    for other in
+        ["size.width", "$size", "$.width", "$1.width", "$size.:x", "$size.width more", "$output.images"]
+    {
+        assert_eq!(read(other), None, "{other}");
+    }
+}

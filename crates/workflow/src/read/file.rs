@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::{exif, mp4, png, sound, texts::Texts, webm};
-use crate::{Error, Result, UiWorkflow, Workflow, convert::Remark, graph::kind_of, json};
+use crate::{Error, Remark, Result, UiWorkflow, Workflow, graph::kind_of, json};
 
 /// The format of a document that holds a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

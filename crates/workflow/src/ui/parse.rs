@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::graph::{LinkId, UiGraph, UiInput, UiLink, UiNode, UiOutput, UiPort, UiSubgraph};
 use crate::{
     Error, Result,
-    convert::{integral, js_text},
     graph::{MAX_INPUTS, MAX_NODES, kind_of},
+    js_number::{integral, js_text},
 };
 use comfywarden_error::JsonObject;
 

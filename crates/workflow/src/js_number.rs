@@ -3,10 +3,10 @@
 use serde_json::{Number, Value};
 
 /// The largest integer below which a double holds every integer.
-pub(super) const MAX_SAFE_INTEGER: u64 = 1 << 53;
+pub(crate) const MAX_SAFE_INTEGER: u64 = 1 << 53;
 
 /// Formats a number as JavaScript's `String(x)` does.
-pub(super) fn number_text(number: &Number) -> String {
+pub(crate) fn number_text(number: &Number) -> String {
     if let Some(integer) = number.as_u64().filter(|n| *n <= MAX_SAFE_INTEGER) {
         return integer.to_string();
     }
@@ -34,7 +34,7 @@ pub(crate) fn js_text(value: &Value) -> String {
 }
 
 /// Formats a value as JavaScript's `String(x)` does; `None` is `undefined`.
-pub(super) fn value_text(value: Option<&Value>) -> String {
+pub(crate) fn value_text(value: Option<&Value>) -> String {
     match value {
         None => "undefined".to_owned(),
         Some(Value::Null) => "null".to_owned(),
@@ -52,7 +52,7 @@ pub(super) fn value_text(value: Option<&Value>) -> String {
 /// Returns the number as the browser would send it: integral doubles lose `.0`, minus zero its sign.
 ///
 /// An integer that the file holds exactly stays exact.
-pub(super) fn sent_number(number: &Number) -> Number {
+pub(crate) fn sent_number(number: &Number) -> Number {
     if number.is_u64() || number.is_i64() {
         return number.clone();
     }
@@ -68,7 +68,7 @@ pub(crate) fn integral(double: f64) -> Option<i64> {
 }
 
 /// Converts a double to JSON as the browser would send it.
-pub(super) fn number_value(double: f64) -> Value {
+pub(crate) fn number_value(double: f64) -> Value {
     match integral(double) {
         Some(integer) => integer.into(),
         None => Number::from_f64(double).map_or(Value::Null, Value::Number),
@@ -76,13 +76,13 @@ pub(super) fn number_value(double: f64) -> Value {
 }
 
 /// Rounds like `Math.round`: halves go up.
-pub(super) fn round_half_up(value: f64) -> f64 {
+pub(crate) fn round_half_up(value: f64) -> f64 {
     let floor = value.floor();
     if value - floor >= 0.5 { floor + 1.0 } else { floor }
 }
 
 /// Rounds like `Number(x.toFixed(digits))`: the nearest decimal, exact ties away from zero.
-pub(super) fn to_fixed(value: f64, digits: usize) -> f64 {
+pub(crate) fn to_fixed(value: f64, digits: usize) -> f64 {
     let exact = format!("{:.1$}", value.abs(), digits + 30);
     let Some(cut) = exact.len().checked_sub(30) else { return value };
     let (kept, rest) = exact.split_at(cut);
