@@ -7,7 +7,7 @@ use super::{Call, Stop, media::Pieces, params::WorkflowArg, resources};
 use comfywarden_error::Error;
 use comfywarden_policy::strip_credentials;
 use comfywarden_workflow::{
-    Workflow,
+    Remark, Workflow,
     convert::{Moment, Report, file_to_api},
     read::{self, WorkflowFile},
     script,
