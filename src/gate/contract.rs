@@ -2,13 +2,14 @@
 
 mod explain;
 mod integers;
+pub mod schema;
 
 use std::{
     fmt,
     sync::{Arc, OnceLock},
 };
 
-use jsonschema::{PatternOptions, Validator};
+use schema::{Validator, compile};
 use serde_json::Value;
 
 use comfywarden_error::{Error, JsonObject, Result};
@@ -112,7 +113,7 @@ impl Contract {
 
     /// Checks arguments against the schema. The message names the place, the rule and what is accepted.
     pub fn check(&self, args: &JsonObject) -> Result<()> {
-        self.check_with(self.0.validator.get_or_init(|| compile(self.0.schema.as_ref().clone())), args)
+        self.check_with(self.0.validator.get_or_init(|| compile(&self.0.schema)), args)
     }
 
     /// Checks some arguments by themselves: the others need not be there.
@@ -120,7 +121,7 @@ impl Contract {
         let partial = || {
             let mut schema = self.0.schema.as_ref().clone();
             schema.shift_remove("required");
-            compile(schema)
+            compile(&schema)
         };
         self.check_with(self.0.partial.get_or_init(partial), args)
     }
@@ -137,17 +138,9 @@ impl Contract {
         let instance = Value::Object(args.clone());
         match validator.validate(&instance) {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.explain(&error)),
+            Err(error) => Err(self.explain(schema::first(&error), &instance)),
         }
     }
-}
-
-fn compile(schema: JsonObject) -> Compiled {
-    jsonschema::options()
-        .with_pattern_options(PatternOptions::regex())
-        .offline()
-        .build(&Value::Object(schema))
-        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

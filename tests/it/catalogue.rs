@@ -272,11 +272,9 @@ async fn every_result_conforms_to_its_output_schema() {
             continue;
         };
         let schema = Value::Object(tool.output_schema().as_ref().clone());
-        let errors: Vec<String> = jsonschema::validator_for(&schema)
+        let errors = comfywarden::gate::contract::schema::compile(schema.as_object().unwrap())
             .unwrap()
-            .iter_errors(&structured)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
+            .faults(&structured);
         assert!(errors.is_empty(), "{}: {errors:?}\n{structured}", tool.name());
         checked += 1;
     }

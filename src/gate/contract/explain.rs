@@ -1,6 +1,8 @@
 //! What is wrong with arguments, in words: the field, the rule, the accepted values.
 
-use jsonschema::{ValidationError, error::ValidationErrorKind as Rule};
+use std::borrow::Cow;
+
+use boon::{ErrorKind as Rule, ValidationError};
 use serde_json::Value;
 
 use super::{Contract, integers};
@@ -14,42 +16,46 @@ const MAX_LIST: usize = 400;
 const MAX_LISTED: usize = 20;
 
 impl Contract {
-    pub(super) fn explain(&self, error: &ValidationError<'_>) -> Error {
-        let path = error.instance_path().as_str();
-        let field = if path.is_empty() { "the arguments".to_owned() } else { field_name(path) };
-        let got = shorten(error.instance());
-        let message = match error.kind() {
-            Rule::AdditionalProperties { unexpected } | Rule::UnevaluatedProperties { unexpected } => {
-                return self.unexpected(&field, path, unexpected);
+    pub(super) fn explain(&self, error: &ValidationError<'_, '_>, arguments: &Value) -> Error {
+        let path = error.instance_location.to_string();
+        let field = if path.is_empty() { "the arguments".to_owned() } else { field_name(&path) };
+        let instance = arguments.pointer(&path).unwrap_or(&Value::Null);
+        let got = shorten(instance);
+        let message = match &error.kind {
+            Rule::AdditionalProperties { got } => return self.unexpected(&field, &path, got),
+            Rule::Required { want } => {
+                return self.required(&path, want.first().copied().unwrap_or_default());
             }
-            Rule::Required { property } => return self.required(path, property.as_str().unwrap_or_default()),
-            Rule::Enum { options } => {
-                format!("{field} is {got}; {}", one_of(error.instance(), options))
+            Rule::Type { want, .. } => {
+                let types: Vec<String> = want.iter().map(|name| format!("\"{name}\"")).collect();
+                let noun = if types.len() == 1 { "type" } else { "types" };
+                let got = shorten_value(instance, 160);
+                format!("{field}: {got} is not of {noun} {}", types.join(", "))
             }
-            Rule::Constant { expected_value } => format!("{field} is {got}; it must be {expected_value}"),
-            Rule::Maximum { limit } => format!("{field} is {got}; the most is {limit}"),
-            Rule::Minimum { limit } => format!("{field} is {got}; the least is {limit}"),
-            Rule::ExclusiveMaximum { limit } => format!("{field} is {got}; it must be below {limit}"),
-            Rule::ExclusiveMinimum { limit } => format!("{field} is {got}; it must be above {limit}"),
-            Rule::MaxLength { limit } => {
-                format!("{field} is too long; at most {}", count(*limit, "character"))
+            Rule::Enum { want } => format!("{field} is {got}; {}", one_of(instance, want)),
+            Rule::Const { want } => format!("{field} is {got}; it must be {want}"),
+            Rule::Maximum { want, .. } => format!("{field} is {got}; the most is {want}"),
+            Rule::Minimum { want, .. } => format!("{field} is {got}; the least is {want}"),
+            Rule::ExclusiveMaximum { want, .. } => format!("{field} is {got}; it must be below {want}"),
+            Rule::ExclusiveMinimum { want, .. } => format!("{field} is {got}; it must be above {want}"),
+            Rule::MaxLength { want, .. } => {
+                format!("{field} is too long; at most {}", count(*want, "character"))
             }
-            Rule::MinLength { limit: 1 } => format!("{field} must not be empty"),
-            Rule::MinLength { limit } => {
-                format!("{field} is too short; at least {}", count(*limit, "character"))
+            Rule::MinLength { want: 1, .. }
+            | Rule::MinItems { want: 1, .. }
+            | Rule::MinProperties { want: 1, .. } => format!("{field} must not be empty"),
+            Rule::MinLength { want, .. } => {
+                format!("{field} is too short; at least {}", count(*want, "character"))
             }
-            Rule::MaxItems { limit } => format!("{field} has too many entries; at most {limit}"),
-            Rule::MinItems { limit: 1 } | Rule::MinProperties { limit: 1 } => {
-                format!("{field} must not be empty")
-            }
-            Rule::MinItems { limit } => format!("{field} has too few entries; at least {limit}"),
-            Rule::AnyOf { .. } | Rule::OneOfNotValid { .. }
-                if let Some(forms) = integers::schema_at(&self.0.schema, path).and_then(forms) =>
+            Rule::MaxItems { want, .. } => format!("{field} has too many entries; at most {want}"),
+            Rule::MinItems { want, .. } => format!("{field} has too few entries; at least {want}"),
+            Rule::AnyOf | Rule::OneOf(None)
+                if let Some(forms) = integers::schema_at(&self.0.schema, &path).and_then(forms) =>
             {
-                format!("{field} is {}; it must be {forms}", shorten_value(error.instance(), 80))
+                format!("{field} is {}; it must be {forms}", shorten_value(instance, 80))
             }
-            Rule::Pattern { pattern } => format!("{field} is {got}; it must match {pattern}"),
-            _ => format!("{field}: {}", shorten_text(&error.to_string(), 200)),
+            Rule::Pattern { want, .. } => format!("{field} is {got}; it must match {want}"),
+            other => format!("{field}: {}", shorten_text(&other.to_string(), 200)),
         };
         let error = Error::invalid_input(message);
         let place = path.trim_start_matches('/');
@@ -79,11 +85,11 @@ impl Contract {
         error.hint(hint)
     }
 
-    fn unexpected(&self, field: &str, path: &str, unexpected: &[String]) -> Error {
+    fn unexpected(&self, field: &str, path: &str, unexpected: &[Cow<'_, str>]) -> Error {
         let names: Vec<String> =
             unexpected.iter().take(5).map(|name| format!("`{}`", shorten_text(name, 60))).collect();
         let error = Error::invalid_input(format!("{field}: unknown argument {}", names.join(", ")))
-            .detail("field", unexpected.first().map_or("arguments", String::as_str));
+            .detail("field", unexpected.first().map_or("arguments", Cow::as_ref));
         let known: Vec<&str> = integers::schema_at(&self.0.schema, path)
             .and_then(|schema| schema.get("properties"))
             .and_then(Value::as_object)
@@ -104,20 +110,20 @@ impl Contract {
 const MAX_SHOWN: usize = 8;
 
 /// The accepted values, with the nearest first where there are many.
-fn one_of(given: &Value, options: &Value) -> String {
-    let all = options.to_string();
-    let texts: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+fn one_of(given: &Value, options: &[Value]) -> String {
+    let all = Value::from(options).to_string();
+    let texts: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
     let near = given.as_str().and_then(|given| nearest::did_you_mean(given, texts.iter().copied()));
     let near = near.map(|near| format!("; {near}")).unwrap_or_default();
     if all.len() <= MAX_LIST || texts.is_empty() {
-        return format!("it must be one of {}{near}", shorten(options));
+        return format!("it must be one of {}{near}", shorten_text(&all, 400));
     }
     let shown = shorten_text(&nearest::list(&texts, MAX_LISTED), 2 * MAX_LIST);
     format!("it must be one of the listed values{near}; they are {shown}")
 }
 
 /// `1 character`, `2 characters`.
-fn count(number: u64, noun: &str) -> String {
+fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

@@ -91,11 +91,9 @@ impl Show {
         };
         let catalogue = app.app.tools();
         let schema = Value::Object(catalogue.get(tool).unwrap().output_schema().as_ref().clone());
-        let validator = jsonschema::validator_for(&schema).unwrap();
-        let wrong: Vec<String> = validator
-            .iter_errors(&result)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
+        let wrong = comfywarden::gate::contract::schema::compile(schema.as_object().unwrap())
+            .unwrap()
+            .faults(&result);
         assert!(wrong.is_empty(), "{tool} breaks its output schema: {wrong:?}\n{result}");
         for (place, wanted) in means {
             assert_eq!(result.pointer(place), Some(wanted), "{tool}{place}: {result}");
