@@ -18,7 +18,7 @@ use crate::{
     comfy::{self, Client},
     config::Remote,
     config::{self, Config},
-    gate::{AuditLog, CallId, Caller, Class, Gate, Outcome, Seal, SealedState},
+    gate::{AuditLog, CallId, Caller, Class, Gate, Outcome, SignedState, StateSigner},
     tools::{
         self, Call, Change, Changes, Defaults, Fit, Reply, Tool, View, blame, compact, progress::Sink,
         tool::Ended, workflow_files::Library,
@@ -49,7 +49,7 @@ pub struct CallContext {
     /// The user's answer to the question of an earlier round.
     pub answer: Option<bool>,
     /// The state that came with that question, as it was handed out.
-    pub sealed_state: Option<String>,
+    pub signed_state: Option<String>,
     /// Where progress goes.
     pub progress: Sink,
     /// Fires when the caller goes away.
@@ -66,7 +66,7 @@ impl CallContext {
             view: View::default(),
             can_ask: false,
             answer: None,
-            sealed_state: None,
+            signed_state: None,
             progress: Sink::none(),
             cancel: CancellationToken::new(),
             fit: Fit::default(),
@@ -88,7 +88,7 @@ pub struct App {
     inspector: Arc<Inspector>,
     /// The same in mode `enforce`, for callers who are held to it.
     strict: Arc<Inspector>,
-    seal: Seal,
+    signer: StateSigner,
     comfy: Client,
     web: Fetcher,
     ledger: Arc<tools::Ledger>,
@@ -132,7 +132,7 @@ impl App {
                 mode: comfywarden_policy::settings::Mode::Enforce,
                 ..config.security.clone()
             })),
-            seal: seal(&config.transport.remote),
+            signer: state_signer(&config.transport.remote),
             ledger: Arc::default(),
             contracts: reading::Contracts::default(),
             pulse: queue_poller::Pulse::default(),
@@ -241,7 +241,7 @@ impl App {
         catalogue.get(unwrapped.as_deref().unwrap_or(name)).map(|tool| tool.class())
     }
 
-    /// Runs one tool: lookup, gate, tool, audit. `sealed_state` and `answer` continue a call that ended in a
+    /// Runs one tool: lookup, gate, tool, audit. `signed_state` and `answer` continue a call that ended in a
     /// question; such a call keeps its id and takes no second token.
     pub async fn call(&self, context: CallContext, name: &str, args: JsonObject) -> Result<Reply> {
         self.admit_and_run(context, name, args).await.map_err(untrusted::defuse_error)
@@ -312,10 +312,10 @@ impl App {
 
     /// The question that a call answers. Each is answered once, and only by the call it was put to; one that comes
     /// back without an answer is put anew, and that call is a new one in every respect.
-    fn continued(&self, context: &CallContext, name: &str, args: &JsonObject) -> Result<Option<SealedState>> {
-        let Some(sealed) = &context.sealed_state else { return Ok(None) };
-        let about = self.seal.open(sealed, &context.caller, name, args)?;
-        self.seal.spend(&about)?;
+    fn continued(&self, context: &CallContext, name: &str, args: &JsonObject) -> Result<Option<SignedState>> {
+        let Some(signed) = &context.signed_state else { return Ok(None) };
+        let about = self.signer.verify(signed, &context.caller, name, args)?;
+        self.signer.redeem(&about)?;
         self.questions.answered(about.nonce);
         Ok(Some(about).filter(|_| context.answer.is_some()))
     }
@@ -333,8 +333,12 @@ impl App {
     }
 }
 
-fn seal(remote: &Remote) -> Seal {
-    if remote.is_replica() { Seal::shared(remote.replica_key.expose_secret()) } else { Seal::new() }
+fn state_signer(remote: &Remote) -> StateSigner {
+    if remote.is_replica() {
+        StateSigner::shared(remote.replica_key.expose_secret())
+    } else {
+        StateSigner::new()
+    }
 }
 
 /// The client's settings, from the operator's.

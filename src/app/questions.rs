@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::App;
 use crate::{
     gate::{
-        CallId, Caller, SealedState, Trail,
+        CallId, Caller, SignedState, Trail,
         signed_state::{args_digest, now_unix},
     },
     tools::{Reply, reply::Question},
@@ -27,25 +27,25 @@ const MAX_OPEN: usize = 10_000;
 /// The open questions, by what tells them apart.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
-    open: Arc<Mutex<HashMap<CallId, Open>>>,
+    open: Arc<Mutex<HashMap<CallId, OpenQuestion>>>,
     watches: TaskTracker,
     /// Fires when nobody is left, or has time left, to answer.
     closed: CancellationToken,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenQuestion {
     trail: Trail,
     over: CancellationToken,
 }
 
 /// A question with somebody waiting for its answer. Dropped without one, its call ends as cancelled.
-struct Held<'a> {
+struct AwaitedQuestion<'a> {
     questions: &'a Questions,
     nonce: Option<CallId>,
 }
 
-impl Drop for Held<'_> {
+impl Drop for AwaitedQuestion<'_> {
     fn drop(&mut self) {
         if let Some(nonce) = self.nonce {
             end(&self.questions.open, nonce, "cancelled", "cancelled");
@@ -63,7 +63,7 @@ impl Questions {
                 tracing::warn!(questions = MAX_OPEN, "Too many questions are open to watch another one.");
                 return;
             }
-            open.insert(nonce, Open { trail, over: over.clone() });
+            open.insert(nonce, OpenQuestion { trail, over: over.clone() });
         }
         let open = Arc::clone(&self.open);
         self.watches.spawn(async move {
@@ -97,9 +97,9 @@ impl Questions {
 }
 
 /// The last record of a call whose question nobody will answer.
-fn end(open: &Mutex<HashMap<CallId, Open>>, nonce: CallId, action: &'static str, status: &str) {
+fn end(open: &Mutex<HashMap<CallId, OpenQuestion>>, nonce: CallId, action: &'static str, status: &str) {
     let ended = open.lock().unwrap_or_else(PoisonError::into_inner).remove(&nonce);
-    if let Some(Open { trail, over }) = ended {
+    if let Some(OpenQuestion { trail, over }) = ended {
         trail.note(action, JsonObject::from_iter([("status".into(), json!(status))]));
         over.cancel();
     }
@@ -108,14 +108,15 @@ fn end(open: &Mutex<HashMap<CallId, Open>>, nonce: CallId, action: &'static str,
 impl App {
     /// Waits for the user's word on behalf of a call that ended in a question. Without one, since `caller_leaves`,
     /// the application stops, or there will be none, the call is over and its log says so.
-    pub async fn hold<T>(
+    pub async fn await_answer<T>(
         &self,
-        sealed_state: &str,
+        signed_state: &str,
         caller_leaves: impl Future<Output = ()>,
         answer: impl Future<Output = Option<T>>,
     ) -> Option<T> {
         let _in_flight = self.calls.token();
-        let mut held = Held { questions: &self.questions, nonce: self.seal.nonce(sealed_state) };
+        let mut awaited =
+            AwaitedQuestion { questions: &self.questions, nonce: self.signer.nonce(signed_state) };
         let said = tokio::select! {
             biased;
             () = caller_leaves => None,
@@ -123,7 +124,7 @@ impl App {
             said = answer => said,
         };
         if said.is_some() {
-            held.nonce = None;
+            awaited.nonce = None;
         }
         said
     }
@@ -136,7 +137,7 @@ impl App {
         tool: &str,
         args: &JsonObject,
     ) -> Reply {
-        let state = SealedState {
+        let state = SignedState {
             call_id: trail.call_id(),
             tool: tool.to_owned(),
             caller: caller.id().to_owned(),
@@ -152,6 +153,6 @@ impl App {
             let life = Duration::from_secs(LIFE_SECONDS);
             self.questions.ask(state.nonce, trail, life, self.stopping.child_token());
         }
-        Reply::Ask { question: question.text, sealed_state: self.seal.seal(&state) }
+        Reply::Ask { question: question.text, signed_state: self.signer.sign(&state) }
     }
 }

@@ -51,14 +51,14 @@ async fn converse(
     stop: &CancellationToken,
 ) -> std::result::Result<(), Failure> {
     let mut answer = None;
-    let mut sealed_state = None;
+    let mut signed_state = None;
     loop {
         let (out, reports) = mpsc::channel(REPORTS);
         let shown = tokio::spawn(show(reports));
         let context = CallContext {
             can_ask,
             answer,
-            sealed_state,
+            signed_state,
             progress: Sink::to(out),
             cancel: stop.clone(),
             ..CallContext::plain(Caller::local())
@@ -71,9 +71,9 @@ async fn converse(
                 keep(&blocks, wanted.out.as_deref())?;
                 return if ended_badly(&structured) { Err(Failure::Answered(FAILED)) } else { Ok(()) };
             }
-            Ok(Reply::Ask { question, sealed_state: state }) => {
+            Ok(Reply::Ask { question, signed_state: state }) => {
                 answer = Some(patiently(stop, move || ask(&question)).await??);
-                sealed_state = Some(state);
+                signed_state = Some(state);
             }
             Err(_) if stop.is_cancelled() => return Err(Failure::Answered(INTERRUPTED)),
             Err(error) => {

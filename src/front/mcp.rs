@@ -1,8 +1,8 @@
 //! The MCP handler: decodes a request, calls the seam, encodes the answer. It decides nothing.
 
-mod asking;
 mod calling;
 mod clients;
+mod elicitation;
 mod lists;
 mod reading;
 mod server_info;
@@ -29,9 +29,9 @@ use super::encode;
 use crate::{app::App, gate::Caller, telemetry::trace, tools::View};
 use comfywarden_error::{Error, Kind};
 use comfywarden_policy::redact::redact_text;
-use server_info::Stamped;
+use server_info::ServerInfoMeta;
 use tasks::Tasks;
-use watching::Watched;
+use watching::Subscriptions;
 
 const INSTRUCTIONS: &str = "Makes pictures, video and audio on the user's own ComfyUI. Start with \
 comfyui_generate_image; comfyui_run_workflow runs any workflow in API format; comfyui_list_models shows what \
@@ -46,26 +46,26 @@ pub struct Mcp {
     app: Arc<App>,
     /// Who calls when the transport does not say: the local user on stdio, nobody on HTTP.
     default_caller: Option<Caller>,
-    watched: Watched,
+    watched: Subscriptions,
     tasks: Tasks,
 }
 
 impl Mcp {
     /// A server for one local user (stdio).
     pub fn local(app: Arc<App>) -> Self {
-        let (watched, tasks) = (Watched::default(), Tasks::default());
+        let (watched, tasks) = (Subscriptions::default(), Tasks::default());
         Self { app, default_caller: Some(Caller::local()), watched, tasks }
     }
 
     /// A server whose callers are named by the HTTP layer in front of it.
     pub fn remote(app: Arc<App>) -> Self {
-        Self { app, default_caller: None, watched: Watched::default(), tasks: Tasks::default() }
+        Self { app, default_caller: None, watched: Subscriptions::default(), tasks: Tasks::default() }
     }
 
     /// The same server for another session: it watches nothing yet, and knows the same tasks.
     #[must_use]
     pub fn session(&self) -> Self {
-        Self { watched: Watched::default(), ..self.clone() }
+        Self { watched: Subscriptions::default(), ..self.clone() }
     }
 
     fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
@@ -154,7 +154,7 @@ impl ServerHandler for Mcp {
         Ok(DiscoverResult::from_server_info(versions, self.get_info())
             .with_ttl_ms(lists::LIST_TTL_MS)
             .with_cache_scope(CacheScope::Public)
-            .stamped(&context))
+            .add_server_info(&context))
     }
 
     async fn list_tools(
@@ -172,10 +172,10 @@ impl ServerHandler for Mcp {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if let Some(task) = self.begin_task(&request, &context)? {
-            return Ok(task.stamped(&context));
+            return Ok(task.add_server_info(&context));
         }
         let ran = trace::within(context.meta.get_traceparent(), self.run_tool(request, &context)).await?;
-        Ok(ran.stamped(&context))
+        Ok(ran.add_server_info(&context))
     }
 
     async fn list_resources(
@@ -248,7 +248,7 @@ impl ServerHandler for Mcp {
         request: GetTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        Ok(GetTaskResult::new(self.task(&request.task_id, &context).await?).stamped(&context))
+        Ok(GetTaskResult::new(self.task(&request.task_id, &context).await?).add_server_info(&context))
     }
 
     async fn update_task(

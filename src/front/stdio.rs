@@ -35,10 +35,10 @@ where
     I: AsyncRead + Send + Unpin + 'static,
     O: AsyncWrite + Send + Unpin + 'static,
 {
-    let longest = app.config().limits.max_message_bytes();
+    let max_bytes = app.config().limits.max_message_bytes();
     let hung_up = CancellationToken::new();
-    let input = Watched { input, hung_up: hung_up.clone() };
-    let transport = Lines::new(input, output, longest);
+    let input = HangupReader { input, hung_up: hung_up.clone() };
+    let transport = Lines::new(input, output, max_bytes);
     let starting = Mcp::local(Arc::clone(&app)).serve_with_ct(transport, stop.clone());
     let running = tokio::select! {
         started = starting => match started {
@@ -61,12 +61,12 @@ where
 }
 
 /// An input that tells when it has ended.
-struct Watched<I> {
+struct HangupReader<I> {
     input: I,
     hung_up: CancellationToken,
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
+impl<I: AsyncRead + Unpin> AsyncRead for HangupReader<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

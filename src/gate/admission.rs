@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use super::{
     audit::{AuditLog, arguments},
-    budget::Ledger,
-    concurrency_limit::{Seat, Seats},
+    budget::Budget,
+    concurrency_limit::{ConcurrencyLimit, WaitSlot},
     contract::{Class, Contract},
     identity::{CallId, Caller},
     json_size::measure,
     limiter::Limiter,
     permit::{Permit, Trail, milliseconds_since},
-    queue_reservation::{Entering, Entry},
+    queue_reservation::{QueueReservation, QueueReservations},
 };
 use crate::config;
 use comfywarden_error::{Error, JsonObject, Result};
@@ -31,9 +31,9 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug)]
 pub struct Gate {
     limiter: Limiter,
-    seats: Seats,
-    entering: Arc<Entering>,
-    ledger: Ledger,
+    concurrency: ConcurrencyLimit,
+    reservations: Arc<QueueReservations>,
+    budget: Budget,
     audit: AuditLog,
     most_file_bytes: usize,
     most_message_bytes: usize,
@@ -53,9 +53,9 @@ impl Gate {
             (mebibytes(security.max_upload_size_mb) / 3).saturating_mul(4).saturating_add(MIB);
         Arc::new(Self {
             limiter: Limiter::new(limits),
-            seats: Seats::new(sizes),
-            entering: Entering::new(sizes),
-            ledger: Ledger::new(audit.clone(), security.api_nodes.budget),
+            concurrency: ConcurrencyLimit::new(sizes),
+            reservations: QueueReservations::new(sizes),
+            budget: Budget::new(audit.clone(), security.api_nodes.budget),
             audit,
             most_file_bytes,
             most_message_bytes: sizes.max_message_bytes(),
@@ -73,18 +73,18 @@ impl Gate {
     }
 
     /// What paid nodes may cost, and have cost.
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// A seat for a call that is going to wait for a job.
-    pub fn seat(&self, caller: &Caller) -> Result<Seat> {
-        self.seats.take(&caller.shared_id())
+    pub fn wait_slot(&self, caller: &Caller) -> Result<WaitSlot> {
+        self.concurrency.take(&caller.shared_id())
     }
 
     /// A job of this caller that sets out for ComfyUI's queue.
-    pub fn enter_queue(&self, caller: &Caller) -> Entry {
-        self.entering.enter(&caller.shared_id())
+    pub fn reserve_queue_place(&self, caller: &Caller) -> QueueReservation {
+        self.reservations.reserve(&caller.shared_id())
     }
 
     /// Lets a call in, or says why not. Either way the log gets exactly one `called` record for it.
@@ -147,7 +147,7 @@ impl Gate {
         contract: &Contract,
         args: &mut JsonObject,
     ) -> Result<()> {
-        self.check_extent(contract, args)?;
+        self.check_size(contract, args)?;
         if !caller.may(contract.class()) {
             return Err(may_not(caller, contract));
         }
@@ -160,7 +160,7 @@ impl Gate {
         self.limiter.take(&caller.shared_id(), contract.class())
     }
 
-    fn check_extent(&self, contract: &Contract, args: &JsonObject) -> Result<()> {
+    fn check_size(&self, contract: &Contract, args: &JsonObject) -> Result<()> {
         let (mut most, mut hint) = if contract.class() == Class::File {
             (
                 self.most_file_bytes,
@@ -178,16 +178,16 @@ impl Gate {
             (most, hint) =
                 (self.most_message_bytes, "send less; the operator can raise `limits.max_message_mb`");
         }
-        let extent = measure_object(args);
-        if extent.bytes > most {
+        let size = measure_object(args);
+        if size.bytes > most {
             let message = format!(
                 "the arguments have {} bytes; `{}` takes at most {most}",
-                extent.bytes,
+                size.bytes,
                 contract.name()
             );
             return Err(Error::invalid_input(message).hint(hint).detail("most_bytes", most));
         }
-        if extent.depth > MAX_DEPTH {
+        if size.depth > MAX_DEPTH {
             return Err(Error::invalid_input(format!("the arguments nest deeper than {MAX_DEPTH} levels"))
                 .hint("flatten them")
                 .detail("most_depth", MAX_DEPTH));
@@ -205,12 +205,12 @@ impl Gate {
     }
 }
 
-fn measure_object(args: &JsonObject) -> super::json_size::Extent {
-    let mut total = super::json_size::Extent { bytes: 2, depth: 1 };
+fn measure_object(args: &JsonObject) -> super::json_size::JsonSize {
+    let mut total = super::json_size::JsonSize { bytes: 2, depth: 1 };
     for (key, value) in args {
-        let extent = measure(value, MAX_DEPTH);
-        total.bytes += key.len() + 4 + extent.bytes;
-        total.depth = total.depth.max(extent.depth + 1);
+        let size = measure(value, MAX_DEPTH);
+        total.bytes += key.len() + 4 + size.bytes;
+        total.depth = total.depth.max(size.depth + 1);
     }
     total
 }

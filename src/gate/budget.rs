@@ -7,11 +7,11 @@ use super::{
 };
 use comfywarden_error::{Error, JsonObject, Kind, Result};
 
-/// The ledger.
+/// The budget.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct Budget {
     log: AuditLog,
-    budget: u64,
+    credits_per_day: u64,
     /// The day and what this process has charged on it. Held while a charge is made, so that two calls cannot both
     /// spend the rest of a budget.
     own: tokio::sync::Mutex<(String, u64)>,
@@ -38,10 +38,10 @@ impl std::fmt::Display for Charge {
     }
 }
 
-impl Ledger {
+impl Budget {
     /// A ledger that writes to `log`.
-    pub fn new(log: AuditLog, budget: u64) -> Self {
-        Self { log, budget, own: tokio::sync::Mutex::default() }
+    pub fn new(log: AuditLog, credits_per_day: u64) -> Self {
+        Self { log, credits_per_day, own: tokio::sync::Mutex::default() }
     }
 
     /// What the day would have cost with this work; an error where the budget does not reach.
@@ -91,7 +91,7 @@ impl Ledger {
         let charge = Charge {
             credits: estimate.credits,
             spent: before.saturating_add(estimate.credits),
-            budget: self.budget,
+            budget: self.credits_per_day,
         };
         if charge.spent <= charge.budget {
             return Ok(charge);
@@ -151,14 +151,14 @@ mod tests {
     #[tokio::test]
     async fn a_budget_is_spent_once_and_a_refund_gives_it_back() {
         let log = AuditLog::memory();
-        let ledger = Ledger::new(log.clone(), 100);
-        let charge = ledger.charge(&trail(&log), &estimate(60)).await.unwrap();
+        let budget = Budget::new(log.clone(), 100);
+        let charge = budget.charge(&trail(&log), &estimate(60)).await.unwrap();
         assert_eq!(charge, Charge { credits: 60, spent: 60, budget: 100 });
-        let error = ledger.charge(&trail(&log), &estimate(60)).await.unwrap_err();
+        let error = budget.charge(&trail(&log), &estimate(60)).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Denied);
         assert_eq!((&error.details()["spent_today"], &error.details()["budget"]), (&60.into(), &100.into()));
-        ledger.refund(&trail(&log), &charge).await;
-        assert_eq!(ledger.charge(&trail(&log), &estimate(100)).await.unwrap().spent, 100);
+        budget.refund(&trail(&log), &charge).await;
+        assert_eq!(budget.charge(&trail(&log), &estimate(100)).await.unwrap().spent, 100);
         let actions: Vec<_> = log.records().iter().map(|record| record["action"].clone()).collect();
         assert_eq!(actions, [CHARGED, REFUNDED, CHARGED]);
     }
@@ -174,20 +174,20 @@ mod tests {
         // The second one finds the file in use and writes beside it, as a second process does.
         let logs = [0, 1].map(|_| AuditLog::open(&logging, &Security::default()).unwrap());
         for log in &logs {
-            Ledger::new(log.clone(), 100).charge(&trail(log), &estimate(30)).await.unwrap();
+            Budget::new(log.clone(), 100).charge(&trail(log), &estimate(30)).await.unwrap();
         }
         drop(logs);
         let log = AuditLog::open(&logging, &Security::default()).unwrap();
-        let ledger = Ledger::new(log.clone(), 100);
-        assert_eq!(ledger.look(&estimate(40)).await.unwrap().spent, 100);
-        assert_eq!(ledger.charge(&trail(&log), &estimate(41)).await.unwrap_err().kind(), Kind::Denied);
+        let budget = Budget::new(log.clone(), 100);
+        assert_eq!(budget.look(&estimate(40)).await.unwrap().spent, 100);
+        assert_eq!(budget.charge(&trail(&log), &estimate(41)).await.unwrap_err().kind(), Kind::Denied);
     }
 
     #[tokio::test]
     async fn nothing_is_spent_that_cannot_be_written_down() {
         let log = AuditLog::memory();
         log.fail_writes(true);
-        let ledger = Ledger::new(log.clone(), 100);
-        assert_eq!(ledger.charge(&trail(&log), &estimate(1)).await.unwrap_err().kind(), Kind::Unavailable);
+        let budget = Budget::new(log.clone(), 100);
+        assert_eq!(budget.charge(&trail(&log), &estimate(1)).await.unwrap_err().kind(), Kind::Unavailable);
     }
 }

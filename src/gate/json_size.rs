@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// The size of a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Extent {
+pub(super) struct JsonSize {
     /// About how many bytes its compact text has (escapes are not counted).
     pub(super) bytes: usize,
     /// How many objects and lists lie inside each other at most.
@@ -12,32 +12,32 @@ pub(super) struct Extent {
 }
 
 /// Measures `value`. Stops looking deeper at `most_depth`, so that depth never costs stack.
-pub(super) fn measure(value: &Value, most_depth: usize) -> Extent {
-    let mut extent = Extent { bytes: 0, depth: 0 };
+pub(super) fn measure(value: &Value, most_depth: usize) -> JsonSize {
+    let mut size = JsonSize { bytes: 0, depth: 0 };
     let mut pending = vec![(value, 1_usize)];
     while let Some((value, depth)) = pending.pop() {
         match value {
-            Value::Null | Value::Bool(true) => extent.bytes += 4,
-            Value::Bool(false) => extent.bytes += 5,
-            Value::Number(_) => extent.bytes += 8,
-            Value::String(text) => extent.bytes += text.len() + 2,
+            Value::Null | Value::Bool(true) => size.bytes += 4,
+            Value::Bool(false) => size.bytes += 5,
+            Value::Number(_) => size.bytes += 8,
+            Value::String(text) => size.bytes += text.len() + 2,
             Value::Array(items) => {
-                extent.bytes += items.len() + 2;
-                extent.depth = extent.depth.max(depth);
+                size.bytes += items.len() + 2;
+                size.depth = size.depth.max(depth);
                 if depth <= most_depth {
                     pending.extend(items.iter().map(|item| (item, depth + 1)));
                 }
             }
             Value::Object(map) => {
-                extent.bytes += map.iter().map(|(key, _)| key.len() + 4).sum::<usize>() + 2;
-                extent.depth = extent.depth.max(depth);
+                size.bytes += map.iter().map(|(key, _)| key.len() + 4).sum::<usize>() + 2;
+                size.depth = size.depth.max(depth);
                 if depth <= most_depth {
                     pending.extend(map.values().map(|item| (item, depth + 1)));
                 }
             }
         }
     }
-    extent
+    size
 }
 
 #[cfg(test)]

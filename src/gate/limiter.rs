@@ -25,11 +25,11 @@ const MAX_BUCKETS: usize = 4_096;
 pub struct Limiter {
     limits: [(Class, u32); 5],
     work_per_call: u32,
-    state: Mutex<State>,
+    buckets: Mutex<Buckets>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Buckets {
     callers: HashMap<(Arc<str>, Class), Bucket>,
     classes: HashMap<Class, Bucket>,
 }
@@ -79,7 +79,7 @@ impl Limiter {
             (Class::Generation, rates.generation),
             (Class::Admin, rates.admin),
         ];
-        Self { limits, work_per_call: rates.work_per_call, state: Mutex::default() }
+        Self { limits, work_per_call: rates.work_per_call, buckets: Mutex::default() }
     }
 
     fn per_minute(&self, class: Class) -> u32 {
@@ -139,15 +139,15 @@ impl Limiter {
         let per_minute = self.per_minute(class);
         let wanted = f64::from(calls);
         let now = Instant::now();
-        let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = &mut *guard;
+        let mut guard = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = &mut *guard;
         let key = (Arc::clone(caller), class);
-        if state.callers.len() >= MAX_BUCKETS && !state.callers.contains_key(&key) {
-            make_room(&mut state.callers, now);
+        if buckets.callers.len() >= MAX_BUCKETS && !buckets.callers.contains_key(&key) {
+            evict_full(&mut buckets.callers, now);
         }
-        let own = state.callers.entry(key).or_insert_with(|| Bucket::full(per_minute, now));
+        let own = buckets.callers.entry(key).or_insert_with(|| Bucket::full(per_minute, now));
         let ceiling = per_minute.saturating_mul(CEILING_FACTOR);
-        let all = state.classes.entry(class).or_insert_with(|| Bucket::full(ceiling, now));
+        let all = buckets.classes.entry(class).or_insert_with(|| Bucket::full(ceiling, now));
         own.refill(now);
         all.refill(now);
         for (bucket, whose, limit) in [(&*own, "", per_minute), (&*all, " over all callers", ceiling)] {
@@ -163,11 +163,11 @@ impl Limiter {
 
     #[cfg(test)]
     fn buckets(&self) -> usize {
-        self.state.lock().unwrap().callers.len()
+        self.buckets.lock().unwrap().callers.len()
     }
 }
 
-fn make_room(buckets: &mut HashMap<(Arc<str>, Class), Bucket>, now: Instant) {
+fn evict_full(buckets: &mut HashMap<(Arc<str>, Class), Bucket>, now: Instant) {
     buckets.retain(|_, bucket| !bucket.is_full_at(now));
     if buckets.len() < MAX_BUCKETS {
         return;

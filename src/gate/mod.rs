@@ -32,4 +32,4 @@ pub use audit::AuditLog;
 pub use contract::{Class, Contract};
 pub use identity::{CallId, Caller};
 pub use permit::{Outcome, Permit, Trail};
-pub use signed_state::{Seal, SealedState};
+pub use signed_state::{SignedState, StateSigner};

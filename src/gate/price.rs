@@ -57,12 +57,12 @@ pub fn estimate(
 }
 
 #[derive(Deserialize)]
-struct Entry {
-    price_badge: Option<Badge>,
+struct PricedClass {
+    price_badge: Option<PriceBadge>,
 }
 
 #[derive(Deserialize)]
-struct Badge {
+struct PriceBadge {
     expr: String,
 }
 
@@ -75,7 +75,7 @@ static SIMPLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// The price of one node, where the server's badge is simple enough to be read.
 fn price(class: &str, inputs: &JsonObject, info: Option<&ObjectInfo>) -> Option<u64> {
-    let entry: Entry = serde_json::from_str(info?.raw(class)?).ok()?;
+    let entry: PricedClass = serde_json::from_str(info?.raw(class)?).ok()?;
     let badge = entry.price_badge?;
     let found = SIMPLE.as_ref()?.captures(&badge.expr)?;
     let dollars: f64 = found.get(1)?.as_str().parse().ok()?;

@@ -14,51 +14,51 @@ const LOOK_AGAIN_MS: u64 = 5_000;
 
 /// Everything that is on its way, in the order of its arrival.
 #[derive(Debug)]
-pub struct Entering {
+pub struct QueueReservations {
     depth: usize,
-    share: usize,
-    coming: Mutex<(u64, BTreeMap<u64, Arc<str>>)>,
+    per_caller: usize,
+    pending: Mutex<(u64, BTreeMap<u64, Arc<str>>)>,
 }
 
 /// One job on its way. To be dropped when the queue holds it, or never will.
 #[derive(Debug)]
-pub struct Entry {
-    entering: Arc<Entering>,
+pub struct QueueReservation {
+    reservations: Arc<QueueReservations>,
     number: u64,
     caller: Arc<str>,
 }
 
-impl Entering {
+impl QueueReservations {
     /// A queue of the configured depth.
     pub fn new(limits: &config::Limits) -> Arc<Self> {
         Arc::new(Self {
             depth: limits.queue_depth,
-            share: limits.queue_depth_per_caller,
-            coming: Mutex::default(),
+            per_caller: limits.queue_depth_per_caller,
+            pending: Mutex::default(),
         })
     }
 
     /// A job of this caller sets out. To be had before the queue is looked at.
-    pub fn enter(self: &Arc<Self>, caller: &Arc<str>) -> Entry {
-        let mut coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = coming.0;
-        coming.0 += 1;
-        coming.1.insert(number, Arc::clone(caller));
-        Entry { entering: Arc::clone(self), number, caller: Arc::clone(caller) }
+    pub fn reserve(self: &Arc<Self>, caller: &Arc<str>) -> QueueReservation {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = pending.0;
+        pending.0 += 1;
+        pending.1.insert(number, Arc::clone(caller));
+        QueueReservation { reservations: Arc::clone(self), number, caller: Arc::clone(caller) }
     }
 }
 
-impl Entry {
+impl QueueReservation {
     /// Jobs that set out before: all, and those of the same caller.
     fn before(&self) -> (usize, usize) {
-        let coming = self.entering.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        let earlier = coming.1.range(..self.number);
+        let pending = self.reservations.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = pending.1.range(..self.number);
         earlier.fold((0, 0), |(all, own), (_, caller)| (all + 1, own + usize::from(*caller == self.caller)))
     }
 
     /// Fails when a queue of this length has no room for one more.
     pub fn fits(&self, length: usize) -> Result<()> {
-        let (most, length) = (self.entering.depth, length.saturating_add(self.before().0));
+        let (most, length) = (self.reservations.depth, length.saturating_add(self.before().0));
         if length < most {
             return Ok(());
         }
@@ -66,13 +66,13 @@ impl Entry {
     }
 
     /// True when a queue of this length may hold the caller's whole share, so that somebody has to count.
-    pub fn may_exceed_share(&self, length: usize) -> bool {
-        length.saturating_add(self.before().1) >= self.entering.share
+    pub fn may_exceed_caller_limit(&self, length: usize) -> bool {
+        length.saturating_add(self.before().1) >= self.reservations.per_caller
     }
 
     /// Fails when so many jobs of this caller are all that it may have there.
-    pub fn fits_share(&self, own: usize) -> Result<()> {
-        let (most, own) = (self.entering.share, own.saturating_add(self.before().1));
+    pub fn fits_caller_limit(&self, own: usize) -> Result<()> {
+        let (most, own) = (self.reservations.per_caller, own.saturating_add(self.before().1));
         if own < most {
             return Ok(());
         }
@@ -83,10 +83,10 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for QueueReservation {
     fn drop(&mut self) {
-        let mut coming = self.entering.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        coming.1.remove(&self.number);
+        let mut pending = self.reservations.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.1.remove(&self.number);
     }
 }
 
@@ -101,19 +101,19 @@ fn full(message: &str, most: usize) -> Error {
 mod tests {
     use super::*;
 
-    fn entering(depth: usize, share: usize) -> Arc<Entering> {
-        Entering::new(&config::Limits {
+    fn reservations(depth: usize, per_caller: usize) -> Arc<QueueReservations> {
+        QueueReservations::new(&config::Limits {
             queue_depth: depth,
-            queue_depth_per_caller: share,
+            queue_depth_per_caller: per_caller,
             ..config::Limits::default()
         })
     }
 
     #[test]
     fn of_two_at_once_the_first_takes_the_last_place() {
-        let entering = entering(3, 9);
+        let reservations = reservations(3, 9);
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
-        let (first, second) = (entering.enter(&a), entering.enter(&b));
+        let (first, second) = (reservations.reserve(&a), reservations.reserve(&b));
         assert!(first.fits(2).is_ok());
         let error = second.fits(2).unwrap_err();
         assert!(error.message().contains("holds 3 jobs; `limits.queue_depth` is 3"), "{error}");
@@ -121,17 +121,18 @@ mod tests {
         drop(first);
         assert!(second.fits(2).is_ok());
         drop(second);
-        assert!(entering.coming.lock().unwrap().1.is_empty());
+        assert!(reservations.pending.lock().unwrap().1.is_empty());
     }
 
     #[test]
-    fn a_share_counts_its_own_callers_jobs_only() {
-        let entering = entering(100, 2);
+    fn the_limit_per_caller_counts_its_own_jobs_only() {
+        let reservations = reservations(100, 2);
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
-        let (first, others, second) = (entering.enter(&a), entering.enter(&b), entering.enter(&a));
-        assert!(!first.may_exceed_share(1) && first.may_exceed_share(2));
-        assert!(first.fits_share(1).is_ok() && others.fits_share(1).is_ok());
-        let error = second.fits_share(1).unwrap_err();
+        let (first, others, second) =
+            (reservations.reserve(&a), reservations.reserve(&b), reservations.reserve(&a));
+        assert!(!first.may_exceed_caller_limit(1) && first.may_exceed_caller_limit(2));
+        assert!(first.fits_caller_limit(1).is_ok() && others.fits_caller_limit(1).is_ok());
+        let error = second.fits_caller_limit(1).unwrap_err();
         assert!(error.message().contains("holds 2 jobs of this caller"), "{error}");
     }
 }

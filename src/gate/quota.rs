@@ -8,14 +8,14 @@ use std::{
 
 /// How much there is, and who holds what of it.
 #[derive(Debug)]
-pub struct Shares<K> {
-    each: usize,
-    in_all: usize,
-    held: Mutex<Held<K>>,
+pub struct Quota<K> {
+    per_holder: usize,
+    total: usize,
+    usage: Mutex<Usage<K>>,
 }
 
 #[derive(Debug)]
-struct Held<K> {
+struct Usage<K> {
     all: usize,
     /// Whoever holds nothing has no entry, so this is as bounded as what there is.
     by_holder: HashMap<K, usize>,
@@ -23,68 +23,68 @@ struct Held<K> {
 
 /// A part of it. Dropping it gives it back.
 #[derive(Debug)]
-pub struct Share<K: Clone + Eq + Hash> {
-    shares: Arc<Shares<K>>,
+pub struct Allocation<K: Clone + Eq + Hash> {
+    quota: Arc<Quota<K>>,
     holder: K,
     amount: usize,
 }
 
 /// Why nobody gets more. Holds how much was taken already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Full {
-    /// Each may have so much, and this one has.
-    Each(usize),
+pub enum QuotaExceeded {
+    /// PerHolder may have so much, and this one has.
+    PerHolder(usize),
     /// There is no more in all.
-    InAll(usize),
+    Total(usize),
 }
 
-impl<K: Clone + Eq + Hash> Shares<K> {
+impl<K: Clone + Eq + Hash> Quota<K> {
     /// So much for each, and so much in all.
-    pub fn new(each: usize, in_all: usize) -> Arc<Self> {
-        Arc::new(Self { each, in_all, held: Mutex::new(Held { all: 0, by_holder: HashMap::new() }) })
+    pub fn new(per_holder: usize, total: usize) -> Arc<Self> {
+        Arc::new(Self { per_holder, total, usage: Mutex::new(Usage { all: 0, by_holder: HashMap::new() }) })
     }
 
     /// Takes `amount` for this holder, or says what is full.
-    pub fn take(self: &Arc<Self>, holder: K, amount: usize) -> Result<Share<K>, Full> {
-        let mut share = Share { shares: Arc::clone(self), holder, amount: 0 };
-        share.grow(amount)?;
-        Ok(share)
+    pub fn take(self: &Arc<Self>, holder: K, amount: usize) -> Result<Allocation<K>, QuotaExceeded> {
+        let mut allocation = Allocation { quota: Arc::clone(self), holder, amount: 0 };
+        allocation.grow(amount)?;
+        Ok(allocation)
     }
 }
 
-impl<K: Clone + Eq + Hash> Share<K> {
+impl<K: Clone + Eq + Hash> Allocation<K> {
     /// How much it is.
     pub fn amount(&self) -> usize {
         self.amount
     }
 
     /// Takes so much more. What it has stays when there is no more.
-    pub fn grow(&mut self, by: usize) -> Result<(), Full> {
-        let Shares { each, in_all, held } = &*self.shares;
-        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = held.by_holder.get(&self.holder).copied().unwrap_or(0);
-        if own.saturating_add(by) > *each {
-            return Err(Full::Each(own));
+    pub fn grow(&mut self, by: usize) -> Result<(), QuotaExceeded> {
+        let Quota { per_holder, total, usage } = &*self.quota;
+        let mut usage = usage.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = usage.by_holder.get(&self.holder).copied().unwrap_or(0);
+        if own.saturating_add(by) > *per_holder {
+            return Err(QuotaExceeded::PerHolder(own));
         }
-        if held.all.saturating_add(by) > *in_all {
-            return Err(Full::InAll(held.all));
+        if usage.all.saturating_add(by) > *total {
+            return Err(QuotaExceeded::Total(usage.all));
         }
         if by > 0 {
-            held.all += by;
-            held.by_holder.insert(self.holder.clone(), own + by);
+            usage.all += by;
+            usage.by_holder.insert(self.holder.clone(), own + by);
             self.amount += by;
         }
         Ok(())
     }
 }
 
-impl<K: Clone + Eq + Hash> Drop for Share<K> {
+impl<K: Clone + Eq + Hash> Drop for Allocation<K> {
     fn drop(&mut self) {
-        let mut held = self.shares.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.all -= self.amount;
-        match held.by_holder.get_mut(&self.holder) {
+        let mut usage = self.quota.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.all -= self.amount;
+        match usage.by_holder.get_mut(&self.holder) {
             Some(own) if *own > self.amount => *own -= self.amount,
-            _ => drop(held.by_holder.remove(&self.holder)),
+            _ => drop(usage.by_holder.remove(&self.holder)),
         }
     }
 }
@@ -95,28 +95,28 @@ mod tests {
 
     #[test]
     fn each_has_so_much_and_all_together_so_much() {
-        let shares = Shares::new(20, 30);
-        let mut first = shares.take("a", 15).unwrap();
-        assert_eq!(first.grow(6), Err(Full::Each(15)));
+        let quota = Quota::new(20, 30);
+        let mut first = quota.take("a", 15).unwrap();
+        assert_eq!(first.grow(6), Err(QuotaExceeded::PerHolder(15)));
         first.grow(5).unwrap();
-        assert_eq!(shares.take("a", 1).unwrap_err(), Full::Each(20));
-        let second = shares.take("b", 10).unwrap();
-        assert_eq!(shares.take("b", 1).unwrap_err(), Full::InAll(30));
+        assert_eq!(quota.take("a", 1).unwrap_err(), QuotaExceeded::PerHolder(20));
+        let second = quota.take("b", 10).unwrap();
+        assert_eq!(quota.take("b", 1).unwrap_err(), QuotaExceeded::Total(30));
         assert_eq!((first.amount(), second.amount()), (20, 10));
         drop(first);
-        shares.take("b", 10).unwrap();
-        shares.take("c", 20).unwrap();
+        quota.take("b", 10).unwrap();
+        quota.take("c", 20).unwrap();
     }
 
     #[test]
     fn whoever_has_left_leaves_nothing_behind() {
-        let shares = Shares::new(2, 1_000);
+        let quota = Quota::new(2, 1_000);
         for n in 0..5_000 {
-            let _one = shares.take(n, 1).unwrap();
-            let _other = shares.take(n, 1).unwrap();
-            let _nothing = shares.take(n, 0).unwrap();
+            let _one = quota.take(n, 1).unwrap();
+            let _other = quota.take(n, 1).unwrap();
+            let _nothing = quota.take(n, 0).unwrap();
         }
-        let held = shares.held.lock().unwrap();
-        assert!(held.by_holder.is_empty() && held.all == 0, "{held:?}");
+        let usage = quota.usage.lock().unwrap();
+        assert!(usage.by_holder.is_empty() && usage.all == 0, "{usage:?}");
     }
 }

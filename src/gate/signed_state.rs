@@ -1,4 +1,4 @@
-//! The sealed state of a question: what was asked is what runs, for the same caller, and not for ever.
+//! The signed state of a question: what was asked is what runs, for the same caller, and not for ever.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use comfywarden_error::{Error, JsonObject, Result};
 
 /// What a question remembers until the answer comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SealedState {
+pub struct SignedState {
     /// The call that asked.
     pub call_id: CallId,
     /// Its tool.
@@ -39,48 +39,54 @@ pub struct SealedState {
 }
 
 /// The most answered questions that are remembered at once. Each is forgotten when its question expires.
-const MAX_SPENT: usize = 65_536;
+const MAX_REDEEMED: usize = 65_536;
 
-/// Seals and opens [`SealedState`], with a key that lives as long as the process or that several processes share.
-pub struct Seal {
+/// Seals and opens [`SignedState`], with a key that lives as long as the process or that several processes share.
+pub struct StateSigner {
     key: [u8; 32],
-    spent: Mutex<HashMap<CallId, u64>>,
+    redeemed: Mutex<HashMap<CallId, u64>>,
 }
 
-impl std::fmt::Debug for Seal {
+impl std::fmt::Debug for StateSigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Seal")
+        f.write_str("StateSigner")
     }
 }
 
-impl Seal {
-    /// A seal with a new random key.
+impl StateSigner {
+    /// A signer with a new random key.
     #[expect(clippy::new_without_default, reason = "a random key is no default")]
     pub fn new() -> Self {
         let mut random = Sha256::new();
         // Two random UUIDs hold 244 random bits; a crate for random bytes would add nothing.
         random.update(uuid::Uuid::new_v4().as_bytes());
         random.update(uuid::Uuid::new_v4().as_bytes());
-        Self { key: random.finalize().into(), spent: Mutex::default() }
+        Self { key: random.finalize().into(), redeemed: Mutex::default() }
     }
 
-    /// A seal with a key made of a secret that other processes have too. Each process remembers for itself what was
+    /// A signer with a key made of a secret that other processes have too. Each process remembers for itself what was
     /// answered, so an answer counts once in each.
     pub fn shared(secret: &str) -> Self {
         let key = Sha256::new().chain_update(b"comfywarden sealed state\0").chain_update(secret).finalize();
-        Self { key: key.into(), spent: Mutex::default() }
+        Self { key: key.into(), redeemed: Mutex::default() }
     }
 
     /// The state as opaque text.
-    pub fn seal(&self, state: &SealedState) -> String {
+    pub fn sign(&self, state: &SignedState) -> String {
         let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(state).unwrap_or_default());
         let tag = self.mac(&payload).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
         format!("{payload}.{}", URL_SAFE_NO_PAD.encode(tag))
     }
 
     /// The state, if it is ours, unexpired, and made for this caller, tool and arguments.
-    pub fn open(&self, sealed: &str, caller: &Caller, tool: &str, args: &JsonObject) -> Result<SealedState> {
-        let state = self.verified(sealed).ok_or_else(|| refuse("it was not made by this server"))?;
+    pub fn verify(
+        &self,
+        signed: &str,
+        caller: &Caller,
+        tool: &str,
+        args: &JsonObject,
+    ) -> Result<SignedState> {
+        let state = self.verified(signed).ok_or_else(|| refuse("it was not made by this server"))?;
         if state.expires_unix <= now_unix() {
             return Err(refuse("the question has expired"));
         }
@@ -94,29 +100,29 @@ impl Seal {
     }
 
     /// What tells a question of ours from others.
-    pub(crate) fn nonce(&self, sealed: &str) -> Option<CallId> {
-        self.verified(sealed).map(|state| state.nonce)
+    pub(crate) fn nonce(&self, signed: &str) -> Option<CallId> {
+        self.verified(signed).map(|state| state.nonce)
     }
 
     /// Marks a question as answered. A second answer to it is refused, whoever brings it.
-    pub fn spend(&self, state: &SealedState) -> Result<()> {
+    pub fn redeem(&self, state: &SignedState) -> Result<()> {
         let now = now_unix();
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if spent.contains_key(&state.nonce) {
+        let mut redeemed = self.redeemed.lock().unwrap_or_else(PoisonError::into_inner);
+        if redeemed.contains_key(&state.nonce) {
             return Err(refuse("the question was answered before"));
         }
-        if spent.len() >= MAX_SPENT {
-            spent.retain(|_, expires| *expires > now);
+        if redeemed.len() >= MAX_REDEEMED {
+            redeemed.retain(|_, expires| *expires > now);
         }
-        if spent.len() >= MAX_SPENT {
+        if redeemed.len() >= MAX_REDEEMED {
             return Err(refuse("too many questions were answered within their lifetime"));
         }
-        spent.insert(state.nonce, state.expires_unix);
+        redeemed.insert(state.nonce, state.expires_unix);
         Ok(())
     }
 
-    fn verified(&self, sealed: &str) -> Option<SealedState> {
-        let (payload, tag) = sealed.split_once('.')?;
+    fn verified(&self, signed: &str) -> Option<SignedState> {
+        let (payload, tag) = signed.split_once('.')?;
         let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
         self.mac(payload)?.verify_slice(&tag).ok()?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
@@ -181,8 +187,8 @@ mod tests {
 
     use super::*;
 
-    fn state(args: &JsonObject) -> SealedState {
-        SealedState {
+    fn state(args: &JsonObject) -> SignedState {
+        SignedState {
             call_id: CallId::new(),
             tool: "comfyui_run_workflow".into(),
             caller: "local".into(),
@@ -200,52 +206,53 @@ mod tests {
     }
 
     #[test]
-    fn opens_what_it_sealed_whatever_the_order_of_the_arguments() {
-        let seal = Seal::new();
+    fn verifies_what_it_signed_whatever_the_order_of_the_arguments() {
+        let signer = StateSigner::new();
         let state = state(&args(&json!({"a": 1, "b": {"x": 1, "y": [2]}})));
-        let sealed = seal.seal(&state);
+        let signed = signer.sign(&state);
         let again = args(&json!({"b": {"y": [2], "x": 1}, "a": 1}));
-        assert_eq!(seal.open(&sealed, &Caller::local(), "comfyui_run_workflow", &again).unwrap(), state);
+        assert_eq!(signer.verify(&signed, &Caller::local(), "comfyui_run_workflow", &again).unwrap(), state);
     }
 
     #[test]
     fn refuses_another_caller_tool_argument_key_time_or_byte() {
-        let seal = Seal::new();
+        let signer = StateSigner::new();
         let given = args(&json!({"a": 1}));
-        let sealed = seal.seal(&state(&given));
+        let signed = signer.sign(&state(&given));
         let local = Caller::local();
         let tool = "comfyui_run_workflow";
-        assert!(seal.open(&sealed, &Caller::with_classes("x", []), tool, &given).is_err());
-        assert!(seal.open(&sealed, &local, "comfyui_other", &given).is_err());
-        assert!(seal.open(&sealed, &local, tool, &args(&json!({"a": 2}))).is_err());
-        assert!(Seal::new().open(&sealed, &local, tool, &given).is_err());
-        let late = seal.seal(&SealedState { expires_unix: now_unix(), ..state(&given) });
-        assert!(seal.open(&late, &local, tool, &given).is_err());
-        for at in (0..sealed.len()).step_by(7) {
-            let mut forged = sealed.clone().into_bytes();
+        assert!(signer.verify(&signed, &Caller::with_classes("x", []), tool, &given).is_err());
+        assert!(signer.verify(&signed, &local, "comfyui_other", &given).is_err());
+        assert!(signer.verify(&signed, &local, tool, &args(&json!({"a": 2}))).is_err());
+        assert!(StateSigner::new().verify(&signed, &local, tool, &given).is_err());
+        let late = signer.sign(&SignedState { expires_unix: now_unix(), ..state(&given) });
+        assert!(signer.verify(&late, &local, tool, &given).is_err());
+        for at in (0..signed.len()).step_by(7) {
+            let mut forged = signed.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(forged).unwrap();
-            assert!(seal.open(&forged, &local, tool, &given).is_err(), "byte {at}");
+            assert!(signer.verify(&forged, &local, tool, &given).is_err(), "byte {at}");
         }
     }
 
     #[test]
-    fn replicas_with_one_secret_open_each_others_questions() {
+    fn replicas_with_one_secret_verify_each_others_questions() {
         let given = args(&json!({"a": 1}));
-        let sealed = Seal::shared("one").seal(&state(&given));
-        let open = |seal: Seal| seal.open(&sealed, &Caller::local(), "comfyui_run_workflow", &given);
-        assert!(open(Seal::shared("one")).is_ok());
-        assert!(open(Seal::shared("other")).is_err());
-        assert!(open(Seal::shared("")).is_err());
+        let signed = StateSigner::shared("one").sign(&state(&given));
+        let verify =
+            |signer: StateSigner| signer.verify(&signed, &Caller::local(), "comfyui_run_workflow", &given);
+        assert!(verify(StateSigner::shared("one")).is_ok());
+        assert!(verify(StateSigner::shared("other")).is_err());
+        assert!(verify(StateSigner::shared("")).is_err());
     }
 
     #[test]
     fn a_question_is_answered_once() {
-        let seal = Seal::new();
+        let signer = StateSigner::new();
         let first = state(&JsonObject::new());
-        seal.spend(&first).unwrap();
-        let error = seal.spend(&first).unwrap_err();
+        signer.redeem(&first).unwrap();
+        let error = signer.redeem(&first).unwrap_err();
         assert!(error.message().contains("answered before"), "{error}");
-        seal.spend(&state(&JsonObject::new())).unwrap();
+        signer.redeem(&state(&JsonObject::new())).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use super::{Call, Stop};
 use crate::{
     comfy,
-    gate::{budget::Charge, concurrency_limit::Seat, cost, price, queue_reservation::Entry},
+    gate::{budget::Charge, concurrency_limit::WaitSlot, cost, price, queue_reservation::QueueReservation},
 };
 use comfywarden_policy::{Finding, VettedWorkflow};
 use comfywarden_workflow::{ObjectInfo, Workflow};
@@ -14,35 +14,35 @@ pub(crate) struct Allowance {
     /// What paid nodes were charged.
     pub(crate) charge: Option<Charge>,
     /// Its place in ComfyUI's queue; kept until the queue shows it.
-    _entry: Entry,
+    _reservation: QueueReservation,
 }
 
 impl Call {
     /// Makes sure that the queue has room, that the caller may start so much work now, and that the day's budget
     /// reaches. What paid nodes cost is charged here.
     pub(crate) async fn allow_work(&self, vetted: &VettedWorkflow) -> Result<Allowance, Stop> {
-        let entry = self.find_room().await?;
+        let reservation = self.find_room().await?;
         self.gate.take_work(&self.caller, cost::megapixel_steps(&self.inspector, vetted.workflow()))?;
         let object_info = self.comfy.object_info().await?;
         let charge = match self.estimate(vetted.workflow(), vetted.findings(), &object_info) {
-            Some(estimate) => Some(self.gate.ledger().charge(&self.trail, &estimate).await?),
+            Some(estimate) => Some(self.gate.budget().charge(&self.trail, &estimate).await?),
             None => None,
         };
-        Ok(Allowance { charge, _entry: entry })
+        Ok(Allowance { charge, _reservation: reservation })
     }
 
     /// A place in ComfyUI's queue: within its depth, and within the caller's share where there are several callers.
-    async fn find_room(&self) -> Result<Entry, Stop> {
-        let entry = self.gate.enter_queue(&self.caller);
+    async fn find_room(&self) -> Result<QueueReservation, Stop> {
+        let reservation = self.gate.reserve_queue_place(&self.caller);
         let length = self.comfy.queue_length().await?;
-        entry.fits(length)?;
-        if !self.is_alone() && entry.may_exceed_share(length) {
+        reservation.fits(length)?;
+        if !self.sees_all_jobs() && reservation.may_exceed_caller_limit(length) {
             // The whole queue is a large answer, so it is asked for only where it can matter.
             let queue = self.comfy.queue().await?;
             let items = queue.running.iter().chain(&queue.pending);
-            entry.fits_share(items.filter(|item| self.is_mine(item.mark.as_deref())).count())?;
+            reservation.fits_caller_limit(items.filter(|item| self.is_mine(item.mark.as_deref())).count())?;
         }
-        Ok(entry)
+        Ok(reservation)
     }
 
     /// Gives back what was charged for work that ComfyUI refused. Work whose fate is not known stays charged.
@@ -50,7 +50,7 @@ impl Call {
         if let (Some(charge), comfy::Error::Rejected(_) | comfy::Error::Unreachable { sent: false, .. }) =
             (charge, error)
         {
-            self.gate.ledger().refund(&self.trail, charge).await;
+            self.gate.budget().refund(&self.trail, charge).await;
         }
     }
 
@@ -66,7 +66,7 @@ impl Call {
         let Some(estimate) = estimate.filter(|_| self.config.security.api_nodes.budget > 0) else {
             return Ok(None);
         };
-        Ok(Some(self.gate.ledger().look(&estimate).await?.to_string()))
+        Ok(Some(self.gate.budget().look(&estimate).await?.to_string()))
     }
 
     fn estimate(
@@ -80,7 +80,7 @@ impl Call {
     }
 
     /// A seat for waiting for a job; to be had before the job is submitted.
-    pub(crate) fn seat(&self) -> Result<Seat, Stop> {
-        Ok(self.gate.seat(&self.caller)?)
+    pub(crate) fn wait_slot(&self) -> Result<WaitSlot, Stop> {
+        Ok(self.gate.wait_slot(&self.caller)?)
     }
 }

@@ -73,7 +73,7 @@ struct StoppedJob {
 async fn clear_queue(call: Call, params: ClearQueue) -> Handled<Cleared> {
     let (before, _) = call.own_queue().await?;
     let mut said = Vec::new();
-    let no_job = if call.is_alone() { "no job" } else { "no job of yours" };
+    let no_job = if call.sees_all_jobs() { "no job" } else { "no job of yours" };
     // The waiting jobs go first: otherwise the next one starts when the running one stops.
     let pending = ids(&before.pending);
     let taken = if params.clear_pending { take_out(&call, &pending).await? } else { Vec::new() };
@@ -121,7 +121,7 @@ async fn take_out(call: &Call, pending: &[PromptId]) -> Result<Vec<PromptId>, St
         return Ok(Vec::new());
     }
     call.trail.event("cancelling", ids_field(pending)).await?;
-    if call.is_alone() {
+    if call.sees_all_jobs() {
         call.comfy.clear_pending().await?;
     } else {
         call.comfy.take_out(pending).await?;

@@ -6,7 +6,7 @@ use super::{
     Call,
     reply::{Question, Stop},
 };
-use crate::gate::SealedState;
+use crate::gate::SignedState;
 use comfywarden_error::{Error, JsonObject};
 use comfywarden_policy::display;
 
@@ -25,7 +25,7 @@ pub(crate) struct Consent {
     /// The answer to the question of an earlier round, if this call continues one.
     pub(crate) answer: Option<bool>,
     /// What that question was about.
-    pub(crate) about: Option<SealedState>,
+    pub(crate) about: Option<SignedState>,
 }
 
 impl Consent {
@@ -135,7 +135,7 @@ mod tests {
         assert!(hash.starts_with(SUBJECT) && hash.len() == SUBJECT.len() + 64);
         assert_ne!(hash, hash_of("comfyui_install_custom_node", "pack 1.1"));
         assert_ne!(hash, hash_of("comfyui_update_custom_node", "pack 1.0"));
-        let about = SealedState {
+        let about = SignedState {
             call_id: crate::gate::CallId::new(),
             tool: "t".into(),
             caller: "local".into(),

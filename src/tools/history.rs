@@ -200,7 +200,7 @@ async fn finished(call: &Call) -> Result<Arc<[PromptId]>, Stop> {
         ..JobQuery::default()
     };
     let mut jobs = call.comfy.jobs(&query).await?.jobs;
-    if !call.is_alone() {
+    if !call.sees_all_jobs() {
         jobs = call.only_own(jobs).await?;
     }
     Ok(jobs.iter().filter_map(|job| PromptId::parse(&job.id).ok()).collect())

@@ -92,7 +92,7 @@ async fn get_progress(call: Call, params: ProgressParams) -> Handled<JobProgress
     let mut stalled = false;
     if params.wait_seconds > 0 && call.comfy.job(&id).await?.is_some_and(|job| !job.status.is_terminal()) {
         let wait = Duration::from_secs(params.wait_seconds.into());
-        let _seat = call.seat()?;
+        let _slot = call.wait_slot()?;
         stalled = follow(&call, &id, wait, Manner::Looks).await?.is_stalled();
     }
     let (job, queue) = tokio::join!(call.comfy.job(&id), call.comfy.queue());

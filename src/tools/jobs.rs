@@ -195,7 +195,7 @@ async fn list_jobs(call: Call, params: ListJobs) -> Handled<Jobs> {
         limit: Some(params.limit.unwrap_or(USUAL_LIMIT)),
         offset: params.offset.into(),
     };
-    let page = if call.is_alone() { call.comfy.jobs(&query).await? } else { own(&call, query).await? };
+    let page = if call.sees_all_jobs() { call.comfy.jobs(&query).await? } else { own(&call, query).await? };
     let found = page.jobs.len();
     let jobs = fitting(page.jobs.into_iter().map(Listed::from));
     let is_cut = jobs.len() < found;

@@ -22,14 +22,14 @@ use comfywarden_policy::display::sanitize;
 use comfywarden_workflow::{ObjectInfo, Workflow};
 
 /// True when no second caller can come in: over stdio, on an open loopback door, or with a single token.
-pub(crate) fn is_alone(caller: &Caller, config: &Config) -> bool {
+pub(crate) fn sees_all_jobs(caller: &Caller, config: &Config) -> bool {
     let remote = &config.transport.remote;
     caller.is_local() || (remote.tokens.len() == 1 && remote.oauth.is_none())
 }
 
 /// Which finished jobs this caller sees.
 pub(crate) fn seen_by(caller: &Caller, config: &Config) -> impl Fn(&HistoryEntry) -> bool + Sync + use<> {
-    let (alone, mark) = (is_alone(caller, config), Mark::of(caller));
+    let (alone, mark) = (sees_all_jobs(caller, config), Mark::of(caller));
     move |entry| alone || entry.mark.as_deref() == Some(mark.as_str())
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn must_read(
     ledger: &Ledger,
     file: &OutputRef,
 ) -> Result<(), Error> {
-    if is_alone(caller, config) || file.kind == FileType::Input {
+    if sees_all_jobs(caller, config) || file.kind == FileType::Input {
         return Ok(());
     }
     let mark = Mark::of(caller);
@@ -80,8 +80,8 @@ impl Call {
     }
 
     /// True when this caller may see and stop every job.
-    pub(crate) fn is_alone(&self) -> bool {
-        is_alone(&self.caller, &self.config)
+    pub(crate) fn sees_all_jobs(&self) -> bool {
+        sees_all_jobs(&self.caller, &self.config)
     }
 
     /// True when the job was submitted by this caller.
@@ -91,7 +91,7 @@ impl Call {
 
     /// Whose job each entry is stays known, and `ours` means this caller. Gives the entries it may see.
     pub(crate) fn visible(&self, items: Vec<QueueItem>) -> Vec<QueueItem> {
-        let (alone, mark) = (self.is_alone(), self.mark());
+        let (alone, mark) = (self.sees_all_jobs(), self.mark());
         let mut seen = Vec::with_capacity(items.len());
         for mut item in items {
             if let Ok(id) = PromptId::parse(&item.prompt_id) {
@@ -119,12 +119,12 @@ impl Call {
         if let Ok(id) = PromptId::parse(&entry.prompt_id) {
             self.ledger.learn(&id, entry.mark.as_deref());
         }
-        self.is_alone() || self.is_mine(entry.mark.as_deref())
+        self.sees_all_jobs() || self.is_mine(entry.mark.as_deref())
     }
 
     /// True when this caller may see and stop the job. ComfyUI is asked where nothing is known of it yet.
     pub(crate) async fn may_see(&self, id: &PromptId) -> Result<bool, Error> {
-        if self.is_alone() {
+        if self.sees_all_jobs() {
             return Ok(true);
         }
         if let Some(owner) = self.ledger.owner(id) {
@@ -186,7 +186,7 @@ impl Call {
         object_info: &ObjectInfo,
         replacements: Option<&Value>,
     ) -> Result<(), Error> {
-        if self.is_alone() {
+        if self.sees_all_jobs() {
             return Ok(());
         }
         for named in named_files::named(workflow, object_info, replacements) {
@@ -215,7 +215,7 @@ impl Call {
 
     /// The jobs of this caller among finished ones.
     pub(crate) fn own_produced(&self, mut jobs: Vec<Produced>) -> Vec<Produced> {
-        if !self.is_alone() {
+        if !self.sees_all_jobs() {
             jobs.retain(|job| self.is_mine(job.mark.as_deref()));
             remember_files(&self.ledger, &self.mark(), &jobs);
         }

@@ -19,7 +19,7 @@ pub enum Reply {
         /// What the user is asked; a yes or a no.
         question: String,
         /// Opaque, bound to the caller, the tool and its arguments, and expiring.
-        sealed_state: String,
+        signed_state: String,
     },
 }
 

@@ -61,7 +61,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
         Err(Stop::Failed(error)) => return Err(Stop::Failed(remembered(call, error, Vec::new()))),
         vetted => vetted?,
     };
-    let _seat = how.wait.map(|_| call.seat()).transpose()?;
+    let _slot = how.wait.map(|_| call.wait_slot()).transpose()?;
     let mut warnings: Vec<String> =
         vetted.findings().iter().map(comfywarden_policy::Finding::warning).collect();
     warnings.extend(missing);

@@ -182,16 +182,16 @@ async fn a_pickle_warns_and_asks_where_it_can_and_a_no_downloads_nothing() {
     let context = |answer, state| CallContext {
         can_ask: true,
         answer,
-        sealed_state: state,
+        signed_state: state,
         ..CallContext::plain(Caller::local())
     };
     let call =
         async |context| bounded(app.app.call(context, "comfyui_download_model", object(args.clone()))).await;
-    let Ok(Reply::Ask { question, sealed_state }) = call(context(None, None)).await else {
+    let Ok(Reply::Ask { question, signed_state }) = call(context(None, None)).await else {
         panic!("not asked")
     };
     assert!(question.contains("`old.ckpt`") && question.contains("code"), "{question}");
-    let declined = call(context(Some(false), Some(sealed_state))).await.unwrap_err();
+    let declined = call(context(Some(false), Some(signed_state))).await.unwrap_err();
     assert_eq!(declined.kind(), Kind::Denied);
     assert!(app.posts().is_empty());
     // Who cannot be asked gets the warning.

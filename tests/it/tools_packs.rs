@@ -19,12 +19,12 @@ async fn asked(app: &TestApp, tool: &str, args: &Value, answer: bool) -> (Vec<St
     let mut context = CallContext { can_ask: true, ..CallContext::plain(Caller::local()) };
     loop {
         match bounded(app.app.call(context, tool, object(args.clone()))).await {
-            Ok(Reply::Ask { question, sealed_state }) => {
+            Ok(Reply::Ask { question, signed_state }) => {
                 questions.push(question);
                 context = CallContext {
                     can_ask: true,
                     answer: Some(answer),
-                    sealed_state: Some(sealed_state),
+                    signed_state: Some(signed_state),
                     ..CallContext::plain(Caller::local())
                 };
             }

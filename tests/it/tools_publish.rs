@@ -124,15 +124,15 @@ async fn a_file_is_replaced_only_with_the_users_word() {
     let ask = async || {
         let context = CallContext { can_ask: true, ..CallContext::plain(Caller::local()) };
         match bounded(app.app.call(context, "comfyui_publish_asset", args.clone())).await {
-            Ok(Reply::Ask { question, sealed_state }) => (question, sealed_state),
+            Ok(Reply::Ask { question, signed_state }) => (question, signed_state),
             other => panic!("nobody was asked: {other:?}"),
         }
     };
-    let answer = async |sealed_state: String, yes: bool| {
+    let answer = async |signed_state: String, yes: bool| {
         let context = CallContext {
             can_ask: true,
             answer: Some(yes),
-            sealed_state: Some(sealed_state),
+            signed_state: Some(signed_state),
             ..CallContext::plain(Caller::local())
         };
         bounded(app.app.call(context, "comfyui_publish_asset", args.clone())).await

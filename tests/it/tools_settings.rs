@@ -18,7 +18,7 @@ async fn asking(app: &TestApp, args: Value, round: Option<(String, bool)>) -> Re
     let mut context = CallContext::plain(Caller::local());
     context.can_ask = true;
     if let Some((state, answer)) = round {
-        (context.sealed_state, context.answer) = (Some(state), Some(answer));
+        (context.signed_state, context.answer) = (Some(state), Some(answer));
     }
     bounded(app.app.call(context, TOOL, object(args))).await
 }
@@ -62,12 +62,12 @@ async fn a_change_needs_a_yes_and_a_no_changes_nothing() {
     assert_eq!(silent.kind(), Kind::Denied);
     assert!(silent.hint_text().unwrap().contains("security.admin"), "{silent}");
     for answer in [false, true] {
-        let Ok(Reply::Ask { question, sealed_state }) = asking(&app, change("webp;90"), None).await else {
+        let Ok(Reply::Ask { question, signed_state }) = asking(&app, change("webp;90"), None).await else {
             panic!("no question");
         };
         assert!(question.contains("`Comfy.PreviewFormat` from \"jpeg;80\" to \"webp;90\""), "{question}");
         assert!(app.posts().is_empty());
-        let end = asking(&app, change("webp;90"), Some((sealed_state, answer))).await;
+        let end = asking(&app, change("webp;90"), Some((signed_state, answer))).await;
         if answer {
             let Ok(Reply::Done { structured, .. }) = end else { panic!("{end:?}") };
             assert_eq!(structured["previous"], json!({"Comfy.PreviewFormat": "jpeg;80"}));

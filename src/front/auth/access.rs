@@ -19,8 +19,8 @@ use secrecy::ExposeSecret;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::{
-    failures::Failures,
-    jwks::Keys,
+    failures::FailedAttempts,
+    jwks::PublishedKeys,
     metadata,
     tokens::{ENFORCE, PROFILE, Token, digest, held, name_of},
 };
@@ -31,7 +31,7 @@ use crate::front::http::{
 use crate::{
     config::{OAuth, Remote},
     front::{
-        auth::jwt::{Expected, Holder, Refusal, looks_like_one as looks_like_token, verify as verify_token},
+        auth::jwt::{ExpectedClaims, TokenError, TokenSubject, looks_like_jwt, verify as verify_jwt},
         mcp::TokenView,
     },
     gate::{Caller, Class, signed_state::now_unix},
@@ -48,47 +48,47 @@ pub(in crate::front) const SCOPES: [(&str, Class); 5] = [
     ("comfywarden:admin", Class::Admin),
 ];
 /// The most tokens that are remembered as good.
-const MAX_GOOD: usize = 4_096;
+const MAX_REMEMBERED: usize = 4_096;
 
-/// What opens the door. Of configured tokens only their SHA-256 is kept.
+/// What opens the verifier. Of configured tokens only their SHA-256 is kept.
 pub struct Access {
     tokens: Vec<Token>,
-    oauth: Option<Door>,
+    oauth: Option<OAuthVerifier>,
     /// Tokens that were good lately: an address that shows wrong ones does not shut out its good ones.
-    good: Mutex<HashSet<[u8; 32]>>,
-    failures: Failures,
+    valid_tokens: Mutex<HashSet<[u8; 32]>>,
+    failures: FailedAttempts,
     sessions: Sessions,
     session_manager: Arc<LocalSessionManager>,
 }
 
 /// Tokens of an OAuth server.
-struct Door {
+struct OAuthVerifier {
     settings: OAuth,
-    expected: Expected,
-    keys: Keys,
+    expected: ExpectedClaims,
+    keys: PublishedKeys,
 }
 
 /// Attached to a request whose caller may do what the scopes of its token say.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::front) struct ByScopes;
+pub(in crate::front) struct LimitedByScopes;
 
 /// Who was let in, what of the catalogue the token leaves, and whether its scopes say so.
-struct Admitted {
+struct Authenticated {
     caller: Caller,
     view: View,
     by_scopes: bool,
 }
 
 /// What becomes of a request.
-enum Judged {
-    Known(Admitted),
+enum Authentication {
+    Valid(Authenticated),
     /// No token, where one is needed.
-    Nobody,
-    Wrong,
+    Missing,
+    Invalid,
     /// A good token without these scopes.
-    Narrow(Vec<String>),
+    InsufficientScope(Vec<String>),
     /// The issuer cannot be asked for its keys.
-    Unsure,
+    IssuerUnavailable,
 }
 
 impl fmt::Debug for Access {
@@ -104,12 +104,12 @@ impl Access {
     /// Reads the configured tokens, and what tokens of an OAuth server must say.
     pub fn new(remote: &Remote) -> Result<Self> {
         let tokens = remote.tokens.iter().map(|token| Token::read(token.expose_secret()));
-        let oauth = remote.oauth.clone().map(Door::new).transpose()?;
+        let oauth = remote.oauth.clone().map(OAuthVerifier::new).transpose()?;
         Ok(Self {
             tokens: tokens.collect::<Result<_>>()?,
             oauth,
-            good: Mutex::default(),
-            failures: Failures::default(),
+            valid_tokens: Mutex::default(),
+            failures: FailedAttempts::default(),
             sessions: Sessions::default(),
             session_manager: Arc::default(),
         })
@@ -125,18 +125,18 @@ impl Access {
         Arc::clone(&self.session_manager)
     }
 
-    async fn judge(&self, token: Option<&str>) -> Judged {
+    async fn authenticate(&self, token: Option<&str>) -> Authentication {
         if !self.wants_token() {
             let (caller, view) = (Caller::local(), View::default());
-            return Judged::Known(Admitted { caller, view, by_scopes: false });
+            return Authentication::Valid(Authenticated { caller, view, by_scopes: false });
         }
-        let Some(token) = token else { return Judged::Nobody };
+        let Some(token) = token else { return Authentication::Missing };
         if let Some((caller, view)) = self.configured(token) {
-            return Judged::Known(Admitted { caller, view, by_scopes: false });
+            return Authentication::Valid(Authenticated { caller, view, by_scopes: false });
         }
-        match self.oauth.as_ref().filter(|_| looks_like_token(token)) {
-            Some(door) => door.judge(token).await,
-            None => Judged::Wrong,
+        match self.oauth.as_ref().filter(|_| looks_like_jwt(token)) {
+            Some(verifier) => verifier.authenticate(token).await,
+            None => Authentication::Invalid,
         }
     }
 
@@ -156,13 +156,13 @@ impl Access {
         })
     }
 
-    fn was_good(&self, token: &str) -> bool {
-        self.good.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest(token))
+    fn is_remembered(&self, token: &str) -> bool {
+        self.valid_tokens.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest(token))
     }
 
-    fn is_good(&self, token: &str) {
-        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        if good.len() >= MAX_GOOD {
+    fn remember_valid(&self, token: &str) {
+        let mut good = self.valid_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if good.len() >= MAX_REMEMBERED {
             good.clear();
         }
         good.insert(digest(token));
@@ -171,7 +171,8 @@ impl Access {
     /// The challenge for a call that this caller's scopes do not reach. Names what it has as well, so that a client
     /// which asks for exactly these scopes loses none.
     pub(in crate::front) fn step_up(&self, caller: &Caller, class: Class) -> HeaderValue {
-        let required = self.oauth.iter().flat_map(|door| door.settings.scopes.iter().map(String::as_str));
+        let required =
+            self.oauth.iter().flat_map(|verifier| verifier.settings.scopes.iter().map(String::as_str));
         let opens = |(_, opened): &&(&str, Class)| *opened == class || caller.may(*opened);
         let mut scopes: Vec<String> = required.map(str::to_owned).collect();
         for (scope, _) in SCOPES.iter().filter(opens) {
@@ -188,8 +189,9 @@ impl Access {
         if !self.tokens.is_empty() {
             ways.push("a token that the operator set in `transport.remote.tokens`".to_owned());
         }
-        if let Some(door) = &self.oauth {
-            let url = metadata::address(&door.settings).unwrap_or_else(|| metadata::WELL_KNOWN.to_owned());
+        if let Some(verifier) = &self.oauth {
+            let url =
+                metadata::address(&verifier.settings).unwrap_or_else(|| metadata::WELL_KNOWN.to_owned());
             ways.push(format!("an access token of the server that {url} names"));
         }
         format!("send one header `Authorization: Bearer …` with {}", ways.join(", or "))
@@ -199,9 +201,11 @@ impl Access {
     fn challenge(&self, error: Option<&str>, scopes: &[String]) -> HeaderValue {
         let mut parts = vec!["Bearer realm=\"comfywarden\"".to_owned()];
         parts.extend(error.map(|error| format!("error=\"{error}\"")));
-        if let Some(door) = &self.oauth {
-            parts.extend(metadata::address(&door.settings).map(|url| format!("resource_metadata=\"{url}\"")));
-            let scopes = if scopes.is_empty() { &door.settings.scopes } else { scopes };
+        if let Some(verifier) = &self.oauth {
+            parts.extend(
+                metadata::address(&verifier.settings).map(|url| format!("resource_metadata=\"{url}\"")),
+            );
+            let scopes = if scopes.is_empty() { &verifier.settings.scopes } else { scopes };
             let scopes = if scopes.is_empty() { "comfywarden:read".to_owned() } else { scopes.join(" ") };
             parts.push(format!("scope=\"{scopes}\""));
         }
@@ -209,44 +213,44 @@ impl Access {
     }
 }
 
-impl Door {
+impl OAuthVerifier {
     fn new(settings: OAuth) -> Result<Self> {
-        let expected = Expected {
+        let expected = ExpectedClaims {
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
             longest_life: Duration::from_secs(settings.longest_life_seconds),
         };
-        let keys = Keys::at(settings.jwks_url.clone())?;
+        let keys = PublishedKeys::at(settings.jwks_url.clone())?;
         Ok(Self { settings, expected, keys })
     }
 
-    async fn judge(&self, token: &str) -> Judged {
-        let Some(keys) = self.keys.current().await else { return Judged::Unsure };
-        let mut checked = verify_token(token, &keys, &self.expected, now_unix());
-        if checked == Err(Refusal::UnknownKey)
+    async fn authenticate(&self, token: &str) -> Authentication {
+        let Some(keys) = self.keys.current().await else { return Authentication::IssuerUnavailable };
+        let mut checked = verify_jwt(token, &keys, &self.expected, now_unix());
+        if checked == Err(TokenError::UnknownKey)
             && let Some(keys) = self.keys.rotated().await
         {
-            checked = verify_token(token, &keys, &self.expected, now_unix());
+            checked = verify_jwt(token, &keys, &self.expected, now_unix());
         }
         match checked {
             Ok(holder) => self.admit(&holder),
-            Err(refusal) => {
-                tracing::debug!(%refusal, "An access token is refused.");
-                Judged::Wrong
+            Err(error) => {
+                tracing::debug!(%error, "An access token is refused.");
+                Authentication::Invalid
             }
         }
     }
 
-    fn admit(&self, holder: &Holder) -> Judged {
+    fn admit(&self, holder: &TokenSubject) -> Authentication {
         let has = |scope: &str| holder.scopes.iter().any(|held| held == scope);
         let missing: Vec<String> = self.settings.scopes.iter().filter(|scope| !has(scope)).cloned().collect();
         let classes: Vec<Class> =
             SCOPES.iter().filter(|(scope, _)| has(scope)).map(|(_, class)| *class).collect();
         if !missing.is_empty() {
-            return Judged::Narrow(missing);
+            return Authentication::InsufficientScope(missing);
         }
         if classes.is_empty() {
-            return Judged::Narrow(vec!["comfywarden:read".to_owned()]);
+            return Authentication::InsufficientScope(vec!["comfywarden:read".to_owned()]);
         }
         // The subject is a name that the issuer chose; its digest is as good for telling callers apart.
         let subject = digest(&format!("{}\n{}", self.expected.issuer, holder.subject));
@@ -257,10 +261,10 @@ impl Door {
         // A profile that we do not know may have been meant to take away much, so nothing is left.
         let Some(view) = profiles.map(View::parse).try_fold(View::default(), |all, one| Some(all.and(one?)))
         else {
-            return Judged::Narrow(vec![format!("{profile}core")]);
+            return Authentication::InsufficientScope(vec![format!("{profile}core")]);
         };
         let caller = held(Caller::with_classes(id, classes), has(&format!("comfywarden:{ENFORCE}")));
-        Judged::Known(Admitted { caller, view, by_scopes: true })
+        Authentication::Valid(Authenticated { caller, view, by_scopes: true })
     }
 }
 
@@ -282,21 +286,21 @@ async fn admit(
     access: &Access,
     address: Option<IpAddr>,
     headers: &HeaderMap,
-) -> std::result::Result<Admitted, Response> {
+) -> std::result::Result<Authenticated, Response> {
     let sent = headers.contains_key(header::AUTHORIZATION);
     let token = bearer(headers);
     let tried = token.filter(|_| access.wants_token());
     if let (Some(address), Some(token)) = (address, tried)
         && let Some(wait) = access.failures.wait(address)
-        && !access.was_good(token)
+        && !access.is_remembered(token)
     {
         let error = Error::new(Kind::RateLimited, "too many wrong tokens from this address")
             .hint("wait, then send a good token; those that were good before go on");
         return Err(refusal_for_now(StatusCode::TOO_MANY_REQUESTS, error, wait.as_secs() + 1));
     }
-    let admitted = match access.judge(token).await {
-        Judged::Known(admitted) => admitted,
-        Judged::Nobody | Judged::Wrong => {
+    let admitted = match access.authenticate(token).await {
+        Authentication::Valid(admitted) => admitted,
+        Authentication::Missing | Authentication::Invalid => {
             if let Some(address) = address.filter(|_| sent) {
                 access.failures.count(address);
             }
@@ -305,20 +309,20 @@ async fn admit(
                 .hint(access.next_step());
             return Err(challenged(StatusCode::UNAUTHORIZED, challenge, &error));
         }
-        Judged::Narrow(missing) => {
+        Authentication::InsufficientScope(missing) => {
             let challenge = access.challenge(Some("insufficient_scope"), &missing);
             let error = Error::denied(format!("the token lacks the scope {}", missing.join(" ")))
                 .hint("ask the authorization server for a token with this scope");
             return Err(challenged(StatusCode::FORBIDDEN, challenge, &error));
         }
-        Judged::Unsure => {
+        Authentication::IssuerUnavailable => {
             let error = Error::new(Kind::Unavailable, "the issuer of tokens does not answer")
                 .hint("try again later; the operator looks at `transport.remote.oauth.jwks_url`");
             return Err(refusal_for_now(StatusCode::SERVICE_UNAVAILABLE, error, 30));
         }
     };
     if let Some(token) = tried {
-        access.is_good(token);
+        access.remember_valid(token);
     }
     Ok(admitted)
 }
@@ -328,7 +332,7 @@ fn address(request: &Request) -> Option<IpAddr> {
 }
 
 /// For what is open to everybody: no token is needed, and who shows one must show a good one all the same.
-pub(in crate::front) async fn vouch(
+pub(in crate::front) async fn optional_auth(
     State(access): State<Arc<Access>>,
     request: Request,
     next: Next,
@@ -344,13 +348,13 @@ pub(in crate::front) async fn vouch(
 }
 
 /// Lets a request through with its caller attached, or answers with what is missing.
-pub(in crate::front) async fn identify(
+pub(in crate::front) async fn require_auth(
     State(access): State<Arc<Access>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let admitted = admit(&access, address(&request), request.headers()).await;
-    let Admitted { caller, view, by_scopes } = match admitted {
+    let Authenticated { caller, view, by_scopes } = match admitted {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
@@ -362,7 +366,7 @@ pub(in crate::front) async fn identify(
     request.extensions_mut().insert(caller.clone());
     request.extensions_mut().insert(TokenView(view));
     if by_scopes {
-        request.extensions_mut().insert(ByScopes);
+        request.extensions_mut().insert(LimitedByScopes);
     }
     let response = next.run(request).await;
     if let Some(oldest) = access.sessions.learn(response.headers(), caller.id()) {

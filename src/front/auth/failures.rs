@@ -18,9 +18,9 @@ const MAX_ADDRESSES: usize = 10_000;
 
 /// Wrong tokens by address. An IPv6 network counts as one: its holder has all its addresses.
 #[derive(Debug, Default)]
-pub(super) struct Failures(Mutex<HashMap<IpAddr, (u32, Instant)>>);
+pub(super) struct FailedAttempts(Mutex<HashMap<IpAddr, (u32, Instant)>>);
 
-impl Failures {
+impl FailedAttempts {
     /// How long this address has to wait; `None` when it may try.
     pub(super) fn wait(&self, address: IpAddr) -> Option<Duration> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +61,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_address_waits_after_too_many_wrong_tokens_and_others_do_not() {
-        let failures = Failures::default();
+        let failures = FailedAttempts::default();
         let (one, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         for _ in 0..MAX {
             assert_eq!(failures.wait(one), None);
@@ -77,7 +77,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_network_is_one_address_and_the_memory_is_bounded() {
-        let failures = Failures::default();
+        let failures = FailedAttempts::default();
         for n in 0..MAX {
             failures.count(format!("2001:db8::{n:x}").parse().unwrap());
         }

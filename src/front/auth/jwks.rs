@@ -9,38 +9,38 @@ use crate::front::auth::jwt::KeySet;
 use comfywarden_error::{Error, Result};
 
 /// How long a set of keys is used without a look at the issuer.
-const FRESH: Duration = Duration::from_mins(10);
+const MAX_AGE: Duration = Duration::from_mins(10);
 /// How long it is used when the issuer does not answer.
-const STALE: Duration = Duration::from_hours(24);
+const MAX_STALE_AGE: Duration = Duration::from_hours(24);
 /// The shortest time between two looks, whatever tokens come in: strangers must not make us knock at the issuer.
-const PAUSE: Duration = Duration::from_secs(30);
+const MIN_REFETCH_INTERVAL: Duration = Duration::from_secs(30);
 /// How long the issuer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest set of keys.
 const MAX_BYTES: usize = 256 << 10;
 
 /// The keys of one issuer.
 #[derive(Debug)]
-pub(super) struct Keys {
+pub(super) struct PublishedKeys {
     url: Url,
     client: reqwest::Client,
-    state: Mutex<State>,
+    state: Mutex<FetchedKeys>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FetchedKeys {
     keys: Option<(Arc<KeySet>, Instant)>,
     tried: Option<Instant>,
 }
 
-impl Keys {
-    /// Keys that are published at `url`. Nothing is fetched yet.
+impl PublishedKeys {
+    /// PublishedKeys that are published at `url`. Nothing is fetched yet.
     pub(super) fn at(url: Url) -> Result<Self> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .connect_timeout(PATIENCE)
-            .timeout(PATIENCE)
+            .connect_timeout(FETCH_TIMEOUT)
+            .timeout(FETCH_TIMEOUT)
             .build()
             .map_err(|error| {
                 Error::internal("the client for the issuer's keys cannot be built").source(error)
@@ -50,7 +50,7 @@ impl Keys {
 
     /// The keys of now; `None` while they cannot be had.
     pub(super) async fn current(&self) -> Option<Arc<KeySet>> {
-        self.get(FRESH).await
+        self.get(MAX_AGE).await
     }
 
     /// The keys after another look at the issuer, for a token whose key is not among those of now.
@@ -62,7 +62,8 @@ impl Keys {
     async fn get(&self, fresh: Duration) -> Option<Arc<KeySet>> {
         let mut state = self.state.lock().await;
         let age = state.keys.as_ref().map(|(_, at)| at.elapsed());
-        let due = age.is_none_or(|age| age >= fresh) && state.tried.is_none_or(|at| at.elapsed() >= PAUSE);
+        let due = age.is_none_or(|age| age >= fresh)
+            && state.tried.is_none_or(|at| at.elapsed() >= MIN_REFETCH_INTERVAL);
         if due {
             state.tried = Some(Instant::now());
             match self.fetch().await {
@@ -70,7 +71,7 @@ impl Keys {
                 Err(reason) => tracing::warn!(%reason, "The keys of the OAuth server cannot be fetched."),
             }
         }
-        state.keys.as_ref().filter(|(_, at)| at.elapsed() < STALE).map(|(keys, _)| Arc::clone(keys))
+        state.keys.as_ref().filter(|(_, at)| at.elapsed() < MAX_STALE_AGE).map(|(keys, _)| Arc::clone(keys))
     }
 
     async fn fetch(&self) -> std::result::Result<KeySet, String> {

@@ -18,10 +18,10 @@ const CLOCK_SKEW_SECONDS: u64 = 30;
 
 /// Why a token is refused. The caller learns only that it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum TokenError {
     /// It is no signed token.
     #[error("it is not a signed token")]
-    Shape,
+    Malformed,
     /// Its algorithm is none that the key is for.
     #[error("its algorithm is not accepted")]
     Algorithm,
@@ -53,7 +53,7 @@ pub enum Refusal {
 
 /// What a token must say.
 #[derive(Debug, Clone)]
-pub struct Expected {
+pub struct ExpectedClaims {
     /// The issuer, exactly as in the configuration.
     pub issuer: String,
     /// Us.
@@ -64,7 +64,7 @@ pub struct Expected {
 
 /// Who a valid token stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct TokenSubject {
     /// The subject, as the issuer names it.
     pub subject: String,
     /// What the token may be used for.
@@ -211,64 +211,71 @@ impl Kind {
 }
 
 /// True for text that may be a token of this kind: three parts between dots.
-pub fn looks_like_one(token: &str) -> bool {
+pub fn looks_like_jwt(token: &str) -> bool {
     token.len() <= MAX_TOKEN && token.starts_with("eyJ") && token.split('.').count() == 3
 }
 
 /// Checks a token at the moment `now`, in seconds since 1970.
-pub fn verify(token: &str, keys: &KeySet, expected: &Expected, now: u64) -> Result<Holder, Refusal> {
+pub fn verify(
+    token: &str,
+    keys: &KeySet,
+    expected: &ExpectedClaims,
+    now: u64,
+) -> Result<TokenSubject, TokenError> {
     if token.len() > MAX_TOKEN {
-        return Err(Refusal::Shape);
+        return Err(TokenError::Malformed);
     }
-    let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Shape)?;
+    let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, claims) =
-        message.split_once('.').filter(|(_, rest)| !rest.contains('.')).ok_or(Refusal::Shape)?;
-    let part = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::Shape);
-    let header: Header = serde_json::from_slice(&part(header)?).map_err(|_| Refusal::Shape)?;
+        message.split_once('.').filter(|(_, rest)| !rest.contains('.')).ok_or(TokenError::Malformed)?;
+    let part = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Malformed);
+    let header: Header = serde_json::from_slice(&part(header)?).map_err(|_| TokenError::Malformed)?;
     let signature = part(signature)?;
     let typed = header.typ.as_deref().is_none_or(|typ| {
         ["jwt", "at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
     });
     if !typed || header.crit.is_some() || header.b64.is_some() {
-        return Err(Refusal::Shape);
+        return Err(TokenError::Malformed);
     }
     let mut named = keys.0.iter().filter(|key| header.kid.is_none() || key.id == header.kid).peekable();
-    named.peek().ok_or(Refusal::UnknownKey)?;
+    named.peek().ok_or(TokenError::UnknownKey)?;
     let mut fitting = named.filter(|key| key.kind.algorithm() == header.alg).peekable();
-    fitting.peek().ok_or(Refusal::Algorithm)?;
+    fitting.peek().ok_or(TokenError::Algorithm)?;
     if !fitting.any(|key| key.kind.verifies(message.as_bytes(), &signature)) {
-        return Err(Refusal::Signature);
+        return Err(TokenError::Signature);
     }
     // Only now is what the token says worth reading.
-    let claims: Claims = serde_json::from_slice(&part(claims)?).map_err(|_| Refusal::Shape)?;
+    let claims: Claims = serde_json::from_slice(&part(claims)?).map_err(|_| TokenError::Malformed)?;
     check(claims, expected, now)
 }
 
-fn check(claims: Claims, expected: &Expected, now: u64) -> Result<Holder, Refusal> {
+fn check(claims: Claims, expected: &ExpectedClaims, now: u64) -> Result<TokenSubject, TokenError> {
     if claims.iss.as_deref() != Some(&expected.issuer) {
-        return Err(Refusal::Issuer);
+        return Err(TokenError::Issuer);
     }
     if !claims.aud.is_some_and(|aud| aud.0.contains(&expected.audience)) {
-        return Err(Refusal::Audience);
+        return Err(TokenError::Audience);
     }
-    let expires = claims.exp.and_then(seconds).ok_or(Refusal::Expired)?;
+    let expires = claims.exp.and_then(seconds).ok_or(TokenError::Expired)?;
     if expires <= now {
-        return Err(Refusal::Expired);
+        return Err(TokenError::Expired);
     }
-    let issued = claims.iat.and_then(seconds).ok_or(Refusal::TooLong)?;
-    let begins = claims.nbf.map_or(Some(issued), seconds).ok_or(Refusal::NotYet)?;
+    let issued = claims.iat.and_then(seconds).ok_or(TokenError::TooLong)?;
+    let begins = claims.nbf.map_or(Some(issued), seconds).ok_or(TokenError::NotYet)?;
     if issued.max(begins) > now + CLOCK_SKEW_SECONDS {
-        return Err(Refusal::NotYet);
+        return Err(TokenError::NotYet);
     }
     if expires.saturating_sub(issued) > expected.longest_life.as_secs() {
-        return Err(Refusal::TooLong);
+        return Err(TokenError::TooLong);
     }
-    let subject =
-        claims.sub.filter(|subject| !subject.is_empty() && subject.len() <= 512).ok_or(Refusal::Subject)?;
+    let subject = claims
+        .sub
+        .filter(|subject| !subject.is_empty() && subject.len() <= 512)
+        .ok_or(TokenError::Subject)?;
     let scopes = [claims.scope, claims.scp].into_iter().flatten().flat_map(|claim| claim.0);
     let scopes =
         scopes.flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
-    Ok(Holder { subject, scopes, expires })
+    Ok(TokenSubject { subject, scopes, expires })
 }
 
 /// A moment as whole seconds; none for what no moment can be.

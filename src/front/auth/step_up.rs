@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::access::{Access, ByScopes};
+use super::access::{Access, LimitedByScopes};
 use crate::{
     app::{App, CallContext},
     front::mcp::TokenView,
@@ -24,7 +24,7 @@ use comfywarden_error::JsonObject;
 
 /// What is needed to see a call before it is one.
 #[derive(Debug, Clone)]
-pub(in crate::front) struct Watch {
+pub(in crate::front) struct StepUp {
     pub(in crate::front) app: Arc<App>,
     pub(in crate::front) access: Arc<Access>,
 }
@@ -45,8 +45,12 @@ struct Params {
 }
 
 /// Answers a tool call that its token's scopes do not reach. Every other request goes on untouched.
-pub(in crate::front) async fn demand(State(watch): State<Watch>, request: Request, next: Next) -> Response {
-    let by_scopes = request.extensions().get::<ByScopes>().is_some();
+pub(in crate::front) async fn check_scope(
+    State(step_up): State<StepUp>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let by_scopes = request.extensions().get::<LimitedByScopes>().is_some();
     let narrow = |caller: &&Caller| by_scopes && !Class::ALL.into_iter().all(|class| caller.may(class));
     let caller = request.extensions().get::<Caller>().filter(narrow).cloned();
     let Some(caller) = caller.filter(|_| request.method() == Method::POST) else {
@@ -60,22 +64,22 @@ pub(in crate::front) async fn demand(State(watch): State<Watch>, request: Reques
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    match refused(&watch, &caller, view, &bytes).await {
+    match refused(&step_up, &caller, view, &bytes).await {
         Some(response) => response,
         None => next.run(Request::from_parts(parts, Body::from(bytes))).await,
     }
 }
 
-async fn refused(watch: &Watch, caller: &Caller, view: View, bytes: &Bytes) -> Option<Response> {
+async fn refused(step_up: &StepUp, caller: &Caller, view: View, bytes: &Bytes) -> Option<Response> {
     let message: Message<'_> = serde_json::from_slice(bytes).ok()?;
     let Params { name, arguments } = message.params.filter(|_| message.method == "tools/call")?;
     let arguments = arguments.unwrap_or_default();
-    let view = watch.app.view(view);
-    let class = watch.app.class_of(view, &name, &arguments).filter(|class| !caller.may(*class))?;
-    let challenge = watch.access.step_up(caller, class);
+    let view = step_up.app.view(view);
+    let class = step_up.app.class_of(view, &name, &arguments).filter(|class| !caller.may(*class))?;
+    let challenge = step_up.access.step_up(caller, class);
     // Through the seam as ever, so that the refusal is the gate's and leaves its records.
     let context = CallContext { view, ..CallContext::plain(caller.clone()) };
-    let told = match watch.app.call(context, &name, arguments).await {
+    let told = match step_up.app.call(context, &name, arguments).await {
         Err(error) => Value::Object(error.to_json()),
         Ok(_) => return Some(StatusCode::CONFLICT.into_response()),
     };

@@ -15,69 +15,69 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     errors::{refusal, refusal_for_now},
-    streams::{keep, sender},
+    streams::{hold_until_sent, sender},
 };
 use crate::{
     config::Limits,
-    gate::quota::{Full, Share, Shares},
+    gate::quota::{Allocation, Quota, QuotaExceeded},
 };
 use comfywarden_error::{Error, Kind};
 
 /// How long a body may take in all.
-const TOTAL: Duration = Duration::from_mins(1);
+const MAX_DURATION: Duration = Duration::from_mins(1);
 /// How long it may take before its speed counts, and how long it may stand still.
-const GRACE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// The least bytes in a second, on average.
-const LEAST_PER_SECOND: u32 = 1_024;
+const MIN_BYTES_PER_SECOND: u32 = 1_024;
 /// So much of each body is not counted: calls without a file go on while others upload. Connections bound the sum.
 const UNCOUNTED: usize = 64 << 10;
 /// When a caller should try again who has too much in memory, in seconds.
-const LOOK_AGAIN: u64 = 2;
+const RETRY_AFTER_SECONDS: u64 = 2;
 
 /// How large bodies may be: one, and all that are in memory at once.
 #[derive(Debug, Clone)]
-pub(super) struct Room {
+pub(super) struct BodyLimits {
     limits: Limits,
-    taken: Arc<Shares<Arc<str>>>,
+    quota: Arc<Quota<Arc<str>>>,
 }
 
-impl Room {
-    /// Room by the limits of the configuration, all of it free.
+impl BodyLimits {
+    /// BodyLimits by the limits of the configuration, all of it free.
     pub(super) fn new(limits: Limits) -> Self {
-        let taken = Shares::new(limits.body_bytes_per_caller(), limits.body_bytes_in_total());
-        Self { limits, taken }
+        let quota = Quota::new(limits.body_bytes_per_caller(), limits.body_bytes_in_total());
+        Self { limits, quota }
     }
 }
 
 /// Why a body cannot be had.
 #[derive(Debug, PartialEq, Eq)]
-enum Broken {
+enum BodyError {
     TooLarge,
     TooSlow,
     CutOff,
-    NoRoom(Full),
+    QuotaExceeded(QuotaExceeded),
 }
 
 /// Reads the whole body before anything else runs: one that drips in holds a connection and nothing more. What was in
 /// it stays in memory as long as its call runs, so its part of the room is free again when the answer is.
-pub(super) async fn read(State(room): State<Room>, request: Request, next: Next) -> Response {
+pub(super) async fn read(State(body_limits): State<BodyLimits>, request: Request, next: Next) -> Response {
     let sender = sender(&request);
     let (parts, body) = request.into_parts();
     let told =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let most = room.limits.max_message_bytes();
+    let most = body_limits.limits.max_message_bytes();
     let read = match told {
-        Some(length) if most < length => Err(Broken::TooLarge),
-        _ => match room.taken.take(sender, counted(told.unwrap_or(0))) {
-            Ok(mut share) => collect(body, most, &mut share).await.map(|bytes| (bytes, share)),
-            Err(full) => Err(Broken::NoRoom(full)),
+        Some(length) if most < length => Err(BodyError::TooLarge),
+        _ => match body_limits.quota.take(sender, counted(told.unwrap_or(0))) {
+            Ok(mut allocation) => collect(body, most, &mut allocation).await.map(|bytes| (bytes, allocation)),
+            Err(full) => Err(BodyError::QuotaExceeded(full)),
         },
     };
     let mut response = match read {
-        Ok((bytes, share)) => {
-            return keep(next.run(Request::from_parts(parts, bytes.into())).await, share);
+        Ok((bytes, allocation)) => {
+            return hold_until_sent(next.run(Request::from_parts(parts, bytes.into())).await, allocation);
         }
-        Err(broken) => broken.response(&room.limits),
+        Err(error) => error.response(&body_limits.limits),
     };
     // What is left of the body must not be taken for the next request.
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -89,7 +89,7 @@ fn counted(length: usize) -> usize {
     length.saturating_sub(UNCOUNTED)
 }
 
-impl Broken {
+impl BodyError {
     fn response(self, limits: &Limits) -> Response {
         match self {
             Self::TooLarge => {
@@ -111,14 +111,14 @@ impl Broken {
                     .hint("send as many bytes as Content-Length says, or proper chunks");
                 refusal(StatusCode::BAD_REQUEST, &error)
             }
-            Self::NoRoom(full) => no_room(full, limits),
+            Self::QuotaExceeded(full) => quota_exceeded(full, limits),
         }
     }
 }
 
-fn no_room(full: Full, limits: &Limits) -> Response {
+fn quota_exceeded(full: QuotaExceeded, limits: &Limits) -> Response {
     let (status, kind, whose, taken, key, most) = match full {
-        Full::Each(own) => (
+        QuotaExceeded::PerHolder(own) => (
             StatusCode::TOO_MANY_REQUESTS,
             Kind::RateLimited,
             "this caller's requests",
@@ -126,7 +126,7 @@ fn no_room(full: Full, limits: &Limits) -> Response {
             "bodies_per_caller_mb",
             limits.body_bytes_per_caller() >> 20,
         ),
-        Full::InAll(all) => (
+        QuotaExceeded::Total(all) => (
             StatusCode::SERVICE_UNAVAILABLE,
             Kind::Unavailable,
             "all requests",
@@ -141,33 +141,35 @@ fn no_room(full: Full, limits: &Limits) -> Response {
     let error = Error::new(kind, message)
         .hint(format!("send large files one after another, or the operator raises `limits.{key}`"))
         .detail("limit", most);
-    refusal_for_now(status, error, LOOK_AGAIN)
+    refusal_for_now(status, error, RETRY_AFTER_SECONDS)
 }
 
-async fn collect(body: Body, most: usize, share: &mut Share<Arc<str>>) -> Result<Bytes, Broken> {
+async fn collect(body: Body, most: usize, allocation: &mut Allocation<Arc<str>>) -> Result<Bytes, BodyError> {
     let begun = Instant::now();
     let mut stream = body.into_data_stream();
     let mut bytes = Vec::new();
     loop {
-        let earned = u32::try_from(bytes.len()).unwrap_or(u32::MAX) / LEAST_PER_SECOND;
-        let deadline = (begun + TOTAL)
-            .min(Instant::now() + GRACE)
-            .min(begun + GRACE + Duration::from_secs(earned.into()));
+        let earned = u32::try_from(bytes.len()).unwrap_or(u32::MAX) / MIN_BYTES_PER_SECOND;
+        let deadline = (begun + MAX_DURATION)
+            .min(Instant::now() + MAX_PAUSE)
+            .min(begun + MAX_PAUSE + Duration::from_secs(earned.into()));
         let chunk = match timeout_at(deadline, stream.next()).await {
-            Err(_) => return Err(Broken::TooSlow),
+            Err(_) => return Err(BodyError::TooSlow),
             Ok(None) => return Ok(bytes.into()),
             Ok(Some(Err(error))) => {
                 tracing::debug!(%error, "A request body could not be read.");
-                return Err(Broken::CutOff);
+                return Err(BodyError::CutOff);
             }
             Ok(Some(Ok(chunk))) => chunk,
         };
         let length = bytes.len() + chunk.len();
         if length > most {
-            return Err(Broken::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         // A length that was told is paid for; what comes in chunks pays as it comes.
-        share.grow(counted(length).saturating_sub(share.amount())).map_err(Broken::NoRoom)?;
+        allocation
+            .grow(counted(length).saturating_sub(allocation.amount()))
+            .map_err(BodyError::QuotaExceeded)?;
         bytes.extend_from_slice(&chunk);
     }
 }
@@ -178,9 +180,9 @@ mod tests {
 
     use super::*;
 
-    async fn all_of(body: Body, most: usize) -> Result<Bytes, Broken> {
-        let mut share = Shares::<Arc<str>>::new(usize::MAX, usize::MAX).take("a".into(), 0).unwrap();
-        collect(body, most, &mut share).await
+    async fn all_of(body: Body, most: usize) -> Result<Bytes, BodyError> {
+        let mut allocation = Quota::<Arc<str>>::new(usize::MAX, usize::MAX).take("a".into(), 0).unwrap();
+        collect(body, most, &mut allocation).await
     }
 
     /// A body that brings so many bytes after each pause, without end.
@@ -194,13 +196,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_drips_stands_still_or_never_ends_is_given_up() {
         for (bytes, pause, seconds) in [
-            (1, Duration::from_secs(1), GRACE.as_secs()),
+            (1, Duration::from_secs(1), MAX_PAUSE.as_secs()),
             (600, Duration::from_secs(1), 25),
-            (1 << 20, GRACE * 2, GRACE.as_secs()),
-            (4_096, Duration::from_secs(1), TOTAL.as_secs()),
+            (1 << 20, MAX_PAUSE * 2, MAX_PAUSE.as_secs()),
+            (4_096, Duration::from_secs(1), MAX_DURATION.as_secs()),
         ] {
             let begun = Instant::now();
-            assert_eq!(all_of(dripping(bytes, pause), 1 << 30).await, Err(Broken::TooSlow), "{bytes}");
+            assert_eq!(all_of(dripping(bytes, pause), 1 << 30).await, Err(BodyError::TooSlow), "{bytes}");
             let took = begun.elapsed().as_secs();
             assert!(took <= seconds, "{bytes} bytes each {pause:?} took {took} s");
         }
@@ -210,20 +212,23 @@ mod tests {
     async fn a_slow_but_steady_body_is_read_and_a_large_one_is_not() {
         let steady = dripping(2_048, Duration::from_secs(1)).into_data_stream().take(40);
         assert_eq!(all_of(Body::from_stream(steady), 1 << 20).await.unwrap().len(), 40 * 2_048);
-        assert_eq!(all_of(Body::from(vec![0; 11]), 10).await, Err(Broken::TooLarge));
+        assert_eq!(all_of(Body::from(vec![0; 11]), 10).await, Err(BodyError::TooLarge));
         assert_eq!(all_of(Body::from(vec![0; 10]), 10).await.unwrap().len(), 10);
         let torn = stream::iter([Ok(vec![1_u8]), Err(std::io::Error::other("gone"))]);
-        assert_eq!(all_of(Body::from_stream(torn), 10).await, Err(Broken::CutOff));
+        assert_eq!(all_of(Body::from_stream(torn), 10).await, Err(BodyError::CutOff));
     }
     #[tokio::test(start_paused = true)]
     async fn a_body_in_chunks_takes_room_as_it_comes_and_small_ones_take_none() {
-        let room = Shares::<Arc<str>>::new(1 << 20, usize::MAX);
-        let mut small = room.take("a".into(), counted(UNCOUNTED)).unwrap();
+        let quota = Quota::<Arc<str>>::new(1 << 20, usize::MAX);
+        let mut small = quota.take("a".into(), counted(UNCOUNTED)).unwrap();
         collect(Body::from(vec![0; UNCOUNTED]), 1 << 30, &mut small).await.unwrap();
         assert_eq!(small.amount(), 0);
-        let mut share = room.take("a".into(), 0).unwrap();
+        let mut allocation = quota.take("a".into(), 0).unwrap();
         let steady = dripping(64 << 10, Duration::from_secs(1));
-        let broken = collect(steady, 1 << 30, &mut share).await.unwrap_err();
-        assert_eq!((broken, share.amount()), (Broken::NoRoom(Full::Each(1 << 20)), 1 << 20));
+        let error = collect(steady, 1 << 30, &mut allocation).await.unwrap_err();
+        assert_eq!(
+            (error, allocation.amount()),
+            (BodyError::QuotaExceeded(QuotaExceeded::PerHolder(1 << 20)), 1 << 20)
+        );
     }
 }

@@ -14,34 +14,39 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::write_timeout::Patient;
-use crate::gate::quota::Shares;
+use super::write_timeout::WriteTimeout;
+use crate::gate::quota::Quota;
 
 /// How long a client may take to send the head of a request.
-const HEAD_TIME: Duration = Duration::from_secs(15);
+const MAX_HEAD_TIME: Duration = Duration::from_secs(15);
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 64;
 /// The largest head of a request.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// How long the listener rests when the system has no more sockets to give.
-const REST: Duration = Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Most {
+pub(super) struct ConnectionLimits {
     pub(super) in_total: usize,
     pub(super) per_address: usize,
 }
 
 /// Serves until `stop` fires, then waits for the answers that are being written.
-pub(super) async fn serve(listener: TcpListener, router: Router, most: Most, stop: CancellationToken) {
-    let seats = Arc::new(Semaphore::new(most.in_total));
-    let addresses = Shares::new(most.per_address, usize::MAX);
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+) {
+    let slots = Arc::new(Semaphore::new(limits.in_total));
+    let addresses = Quota::new(limits.per_address, usize::MAX);
     let connections = TaskTracker::new();
     loop {
-        // A free seat first: beyond the limit clients wait in the system's queue instead of in our memory.
-        let seat = tokio::select! {
-            seat = Arc::clone(&seats).acquire_owned() => seat,
+        // A free slot first: beyond the limit clients wait in the system's queue instead of in our memory.
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot,
             () = stop.cancelled() => break,
         };
         let accepted = tokio::select! {
@@ -52,18 +57,18 @@ pub(super) async fn serve(listener: TcpListener, router: Router, most: Most, sto
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!(%error, "A connection could not be accepted.");
-                tokio::time::sleep(REST).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let Ok(place) = addresses.take(peer.ip().to_canonical(), 1) else {
+        let Ok(address_slot) = addresses.take(peer.ip().to_canonical(), 1) else {
             tracing::debug!(%peer, "Too many connections from one address.");
             continue;
         };
         let (router, stop) = (router.clone(), stop.clone());
         connections.spawn(async move {
             connection(stream, peer, router, stop).await;
-            drop((seat, place));
+            drop((slot, address_slot));
         });
     }
     connections.close();
@@ -76,10 +81,10 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: C
     let serving = http1::Builder::new()
         // Without a timer hyper ignores the time limit, without a word.
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(MAX_HEAD_TIME)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(Patient::new(stream)), service);
+        .serve_connection(TokioIo::new(WriteTimeout::new(stream)), service);
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

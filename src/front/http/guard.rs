@@ -27,7 +27,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// What is said to a request that breaks a rule.
-type Refusal = (StatusCode, Error);
+type Rejection = (StatusCode, Error);
 
 /// The names we answer to and the web origins we talk to.
 #[derive(Debug)]
@@ -49,16 +49,16 @@ impl Guard {
     }
 
     /// The rule a request breaks, if it breaks one.
-    fn refusal(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Refusal> {
+    fn rejection(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Rejection> {
         let host = match self.named(uri, headers) {
             Ok(host) => host,
-            Err(refusal) => return Some(refusal),
+            Err(rejection) => return Some(rejection),
         };
         self.foreign(&host, headers).or_else(|| unreadable(method, headers))
     }
 
     /// The one name by which the request calls us: in `Host`, and in its target where that holds one too.
-    fn named(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Refusal> {
+    fn named(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Rejection> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(Ok(host)), None) = (hosts.next().map(HeaderValue::to_str), hosts.next()) else {
             let error = Error::invalid_input("the request has no Host header, or several of them");
@@ -76,7 +76,7 @@ impl Guard {
     }
 
     /// The rule that a request from a foreign web page breaks.
-    fn foreign(&self, host: &str, headers: &HeaderMap) -> Option<Refusal> {
+    fn foreign(&self, host: &str, headers: &HeaderMap) -> Option<Rejection> {
         let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
         if origins.peek().is_none() {
             let mut sites = headers.get_all("sec-fetch-site").iter();
@@ -111,7 +111,7 @@ impl Guard {
 }
 
 /// What is wrong with the form of a body: everything but plain JSON.
-fn unreadable(method: &Method, headers: &HeaderMap) -> Option<Refusal> {
+fn unreadable(method: &Method, headers: &HeaderMap) -> Option<Rejection> {
     let coded = |name: HeaderName, plain: &[u8]| {
         headers.get_all(name).iter().any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(plain))
     };
@@ -152,7 +152,7 @@ fn shown(value: &str) -> String {
 }
 
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let mut response = match guard.refusal(request.method(), request.uri(), request.headers()) {
+    let mut response = match guard.rejection(request.method(), request.uri(), request.headers()) {
         Some((status, error)) => refusal(status, &error),
         None => shaped(next.run(request).await).await,
     };

@@ -14,7 +14,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::app::App;
 
 /// How long an answer of ComfyUI holds. Anybody may ask us, and nobody shall make us ask it more often.
-const MEMORY: Duration = Duration::from_secs(3);
+const MAX_AGE: Duration = Duration::from_secs(3);
 
 pub(super) fn routes(app: &Arc<App>) -> Vec<(String, MethodRouter)> {
     let readiness = Readiness { app: Arc::clone(app), known: Arc::default() };
@@ -34,7 +34,7 @@ impl Readiness {
     async fn reachable(self) -> bool {
         let mut known = self.known.lock_owned().await;
         if let Some((asked, reachable)) = *known
-            && asked.elapsed() < MEMORY
+            && asked.elapsed() < MAX_AGE
         {
             return reachable;
         }

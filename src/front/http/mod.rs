@@ -94,8 +94,10 @@ impl HttpServer {
         let closing = CancellationToken::new();
         let router = router(&self.app, self.access, self.address, &closing, handler);
         let limits = app.config().limits;
-        let most =
-            connections::Most { in_total: limits.connections, per_address: limits.connections_per_address };
+        let most = connections::ConnectionLimits {
+            in_total: limits.connections,
+            per_address: limits.connections_per_address,
+        };
         let ending = async {
             stop.cancelled().await;
             app.finish().await;
@@ -137,21 +139,21 @@ fn router<H: ServerHandler>(
         let app = Arc::clone(app);
         StreamableHttpService::new(move || Ok(handler(Arc::clone(&app))), access.session_manager(), settings)
     };
-    let watch = step_up::Watch { app: Arc::clone(app), access: Arc::clone(&access) };
-    let streams = streams::Streams::new(limits.requests_per_caller);
+    let step_up = step_up::StepUp { app: Arc::clone(app), access: Arc::clone(&access) };
+    let streams = streams::RequestLimit::new(limits.requests_per_caller);
     // The last one comes first: nothing of a stranger's body is read.
     let mcp = Router::new()
         .fallback_service(mcp)
         .layer(axum::middleware::from_fn(errors::readable))
-        .layer(from_fn_with_state(watch, step_up::demand))
+        .layer(from_fn_with_state(step_up, step_up::check_scope))
         .layer(axum::middleware::from_fn(profile::choose))
-        .layer(from_fn_with_state(body::Room::new(limits), body::read))
-        .layer(from_fn_with_state(streams, streams::count))
-        .layer(from_fn_with_state(Arc::clone(&access), access::identify));
+        .layer(from_fn_with_state(body::BodyLimits::new(limits), body::read))
+        .layer(from_fn_with_state(streams, streams::limit_requests))
+        .layer(from_fn_with_state(Arc::clone(&access), access::require_auth));
     // The only place where a path is given to a handler: `paths` tells them all.
     let open =
         open_routes(app).into_iter().fold(Router::new(), |open, (path, handler)| open.route(&path, handler));
-    let open = open.fallback(nowhere).layer(from_fn_with_state(access, access::vouch));
+    let open = open.fallback(nowhere).layer(from_fn_with_state(access, access::optional_auth));
     Router::new().nest(MCP, mcp).merge(open).layer(from_fn_with_state(guard, guard::check))
 }
 

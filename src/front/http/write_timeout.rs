@@ -14,17 +14,17 @@ use tokio::{
 };
 
 /// How long the other end may leave everything unread.
-const PATIENCE: Duration = Duration::from_mins(1);
+const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A stream that fails when a write makes no progress for [`PATIENCE`].
+/// A stream that fails when a write makes no progress for [`WRITE_TIMEOUT`].
 #[derive(Debug)]
-pub(super) struct Patient<S> {
+pub(super) struct WriteTimeout<S> {
     stream: S,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
+impl<S> WriteTimeout<S> {
     pub(super) fn new(stream: S) -> Self {
         Self { stream, waiting: None }
     }
@@ -35,13 +35,13 @@ impl<S> Patient<S> {
             self.waiting = None;
             return written;
         }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
         ready!(waiting.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -51,7 +51,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -97,19 +97,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_who_never_reads_is_left_and_a_slow_one_is_not() {
         let (ours, mut theirs) = tokio::io::duplex(8);
-        let mut patient = Patient::new(ours);
+        let mut guarded = WriteTimeout::new(ours);
         let begun = Instant::now();
         let slow = async {
             for _ in 0..4 {
-                sleep(PATIENCE / 2).await;
+                sleep(WRITE_TIMEOUT / 2).await;
                 theirs.read_exact(&mut [0; 8]).await.unwrap();
             }
         };
-        let (written, ()) = tokio::join!(patient.write_all(&[1; 32]), slow);
+        let (written, ()) = tokio::join!(guarded.write_all(&[1; 32]), slow);
         written.unwrap();
-        assert!(begun.elapsed() >= PATIENCE, "slow on the whole, and never still for long");
+        assert!(begun.elapsed() >= WRITE_TIMEOUT, "slow on the whole, and never still for long");
         let begun = Instant::now();
-        let error = patient.write_all(&[1; 32]).await.unwrap_err();
-        assert_eq!((error.kind(), begun.elapsed().as_secs()), (io::ErrorKind::TimedOut, PATIENCE.as_secs()));
+        let error = guarded.write_all(&[1; 32]).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), begun.elapsed().as_secs()),
+            (io::ErrorKind::TimedOut, WRITE_TIMEOUT.as_secs())
+        );
     }
 }

@@ -9,7 +9,7 @@ use rmcp::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Mcp, asking, clients, protocol_error};
+use super::{Mcp, clients, elicitation, protocol_error};
 use crate::{
     app::CallContext,
     front::encode,
@@ -30,10 +30,10 @@ impl Mcp {
         let caller = self.caller(context)?;
         let view = self.view(context);
         let modern = is_modern(context);
-        let can_ask = asking::can_ask(context);
+        let can_ask = elicitation::can_ask(context);
         let args = request.arguments.unwrap_or_default();
-        let mut sealed_state = request.request_state;
-        let mut answer = asking::answer(request.input_responses.as_ref());
+        let mut signed_state = request.request_state;
+        let mut answer = elicitation::answer(request.input_responses.as_ref());
         let mut silence = None;
         loop {
             let (sink, pump) = progress(context);
@@ -42,7 +42,7 @@ impl Mcp {
                 view,
                 can_ask,
                 answer,
-                sealed_state: sealed_state.take(),
+                signed_state: signed_state.take(),
                 progress: sink,
                 cancel: context.ct.clone(),
                 fit: clients::fit_of(context),
@@ -54,24 +54,25 @@ impl Mcp {
             }
             match reply {
                 Ok(Reply::Done { structured, blocks }) => return Ok(encode::done(structured, blocks).into()),
-                Ok(Reply::Ask { question, sealed_state: state }) if modern => {
-                    return Ok(asking::input_required(&question, state)?.into());
+                Ok(Reply::Ask { question, signed_state: state }) if modern => {
+                    return Ok(elicitation::input_required(&question, state)?.into());
                 }
-                Ok(Reply::Ask { question, sealed_state: state }) => {
-                    let asking = async { Some(asking::ask_now(&context.peer, &question).await) };
-                    let Some(said) = self.app.hold(&state, context.ct.cancelled(), asking).await else {
-                        return Ok(encode::failed(&asking::left_open()).into());
+                Ok(Reply::Ask { question, signed_state: state }) => {
+                    let asking = async { Some(elicitation::ask_now(&context.peer, &question).await) };
+                    let Some(said) = self.app.await_answer(&state, context.ct.cancelled(), asking).await
+                    else {
+                        return Ok(encode::failed(&elicitation::left_open()).into());
                     };
                     answer = Some(*said.as_ref().unwrap_or(&false));
                     silence = said.err();
-                    sealed_state = Some(state);
+                    signed_state = Some(state);
                 }
                 Err(error) if error.details().contains_key("unknown_tool") => {
                     return Err(protocol_error(&error));
                 }
                 Err(error) if error.kind() == Kind::Internal => return Err(protocol_error(&error)),
                 Err(error) => {
-                    let error = asking::unanswered(error, silence.as_deref());
+                    let error = elicitation::unanswered(error, silence.as_deref());
                     return Ok(encode::failed(&error).into());
                 }
             }

@@ -6,7 +6,7 @@ use rmcp::{RoleServer, service::RequestContext};
 use crate::tools::Fit;
 
 /// A client that is known to take less than others, or to show less.
-struct Known {
+struct KnownClient {
     /// The names it goes by.
     names: &'static [&'static str],
     text: usize,
@@ -18,15 +18,20 @@ const MEGABYTE: usize = 1 << 20;
 
 /// Pictures have the size that model providers' interfaces take (5 MB in base64, 8000 pixels on a side, 2000 where
 /// there are many) before they get here: at most 512 pixels and 100 kB.
-const KNOWN: &[Known] = &[
+const KNOWN: &[KnownClient] = &[
     // Its documentation: results beyond 25,000 tokens or 50,000 characters become a file.
-    Known { names: &["claude-code"], text: 40_000, whole: MEGABYTE, pictures: true },
+    KnownClient { names: &["claude-code"], text: 40_000, whole: MEGABYTE, pictures: true },
     // Its message `result exceeds maximum length of 1048576`, strickvl/mcp-beeminder#2.
-    Known { names: &["claude-ai", "Anthropic/ClaudeAI"], text: 40_000, whole: MEGABYTE, pictures: true },
+    KnownClient {
+        names: &["claude-ai", "Anthropic/ClaudeAI"],
+        text: 40_000,
+        whole: MEGABYTE,
+        pictures: true,
+    },
     // 10,000 tokens of each tool result, at three bytes of JSON a token; cobuildwithus/murph#785.
-    Known { names: &["codex-mcp-client"], text: 30_000, whole: MEGABYTE, pictures: true },
+    KnownClient { names: &["codex-mcp-client"], text: 30_000, whole: MEGABYTE, pictures: true },
     // Pictures of tool results do not reach the model, github/copilot-cli#4536, github/app#1706.
-    Known {
+    KnownClient {
         names: &["github-copilot-developer", "copilot-cli"],
         text: 40_000,
         whole: MEGABYTE,

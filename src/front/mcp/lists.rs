@@ -10,7 +10,7 @@ use rmcp::{
     service::RequestContext,
 };
 
-use super::{Mcp, by_token, protocol_error, server_info::Stamped};
+use super::{Mcp, by_token, protocol_error, server_info::ServerInfoMeta};
 use crate::{
     front::encode,
     gate::{Caller, Class},
@@ -33,7 +33,7 @@ impl Mcp {
         Ok(ListToolsResult::with_all_items(shown.map(|tool| encode::tool(tool)).collect())
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(scope_for(&caller, context))
-            .stamped(context))
+            .add_server_info(context))
     }
 
     pub(super) fn resources(
@@ -46,7 +46,7 @@ impl Mcp {
         Ok(ListResourcesResult::with_all_items(single.map(resource).collect())
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(scope)
-            .stamped(context))
+            .add_server_info(context))
     }
 
     pub(super) fn resource_templates(
@@ -59,7 +59,7 @@ impl Mcp {
         Ok(ListResourceTemplatesResult::with_all_items(families.map(template).collect())
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(scope)
-            .stamped(context))
+            .add_server_info(context))
     }
 
     fn documents(
@@ -85,7 +85,7 @@ impl Mcp {
         Ok(ListPromptsResult::with_all_items(prompts.into_iter().map(prompt).collect())
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(scope_for(&caller, context))
-            .stamped(context))
+            .add_server_info(context))
     }
 }
 

@@ -10,7 +10,7 @@ use rmcp::{
     service::RequestContext,
 };
 
-use super::{Mcp, protocol_error, server_info::Stamped};
+use super::{Mcp, protocol_error, server_info::ServerInfoMeta};
 use crate::{front::encode, tools::resources::Resource};
 
 impl Mcp {
@@ -37,7 +37,7 @@ impl Mcp {
         Ok(ReadResourceResult::new(vec![contents])
             .with_ttl_ms(ttl_ms)
             .with_cache_scope(CacheScope::Private)
-            .stamped(context))
+            .add_server_info(context))
     }
 
     pub(super) async fn prompt(
@@ -54,7 +54,7 @@ impl Mcp {
             .map_err(|error| protocol_error(&error))?;
         Ok(GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)])
             .with_description(prompt.description)
-            .stamped(context))
+            .add_server_info(context))
     }
 
     pub(super) async fn complete_argument(
@@ -78,6 +78,6 @@ impl Mcp {
         let total = u32::try_from(completion.total).ok();
         let values = CompletionInfo::with_pagination(completion.values, total, has_more)
             .map_err(|error| ErrorData::internal_error(error, None))?;
-        Ok(CompleteResult::new(values).stamped(context))
+        Ok(CompleteResult::new(values).add_server_info(context))
     }
 }

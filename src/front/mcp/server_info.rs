@@ -17,12 +17,12 @@ use super::calling::is_modern;
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// A result that has room for who answered.
-pub(super) trait Stamped: Sized {
+pub(super) trait ServerInfoMeta: Sized {
     /// The place for it.
     fn meta(&mut self) -> Option<&mut MetaObject>;
 
     /// Says who answered, to clients of the newer era. Others know it from the handshake.
-    fn stamped(mut self, context: &RequestContext<RoleServer>) -> Self {
+    fn add_server_info(mut self, context: &RequestContext<RoleServer>) -> Self {
         if is_modern(context)
             && let Some(meta) = self.meta()
         {
@@ -34,9 +34,9 @@ pub(super) trait Stamped: Sized {
     }
 }
 
-macro_rules! stamped {
+macro_rules! server_info_meta {
     ($($result:ty),*) => {$(
-        impl Stamped for $result {
+        impl ServerInfoMeta for $result {
             fn meta(&mut self) -> Option<&mut MetaObject> {
                 Some(self.meta.get_or_insert_default())
             }
@@ -44,7 +44,7 @@ macro_rules! stamped {
     )*};
 }
 
-stamped!(
+server_info_meta!(
     CallToolResult,
     CompleteResult,
     DiscoverResult,
@@ -58,7 +58,7 @@ stamped!(
     ReadResourceResult
 );
 
-impl Stamped for CallToolResponse {
+impl ServerInfoMeta for CallToolResponse {
     fn meta(&mut self) -> Option<&mut MetaObject> {
         match self {
             Self::Complete(result) => result.meta(),

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Mcp, asking, clients, protocol_error};
+use super::{Mcp, clients, elicitation, protocol_error};
 use crate::{
     app::CallContext,
     front::encode,
@@ -36,7 +36,7 @@ use comfywarden_error::Kind;
 /// How many tasks are kept.
 const MAX_TASKS: usize = 256;
 /// How long a task may take: as long as a wait may be.
-const LIFE_SECONDS: u64 = 3_600;
+const MAX_TASK_SECONDS: u64 = 3_600;
 /// How often a client should ask.
 const POLL_MS: u64 = 2_000;
 
@@ -82,9 +82,9 @@ impl Mcp {
         }
         let caller = self.caller(context)?;
         // Nobody waits on the line, so the wait is the task's life unless the caller said otherwise.
-        args.entry("wait_seconds").or_insert(LIFE_SECONDS.into());
+        args.entry("wait_seconds").or_insert(MAX_TASK_SECONDS.into());
         let (this, name) = (self.clone(), request.name.to_string());
-        let can_ask = asking::can_ask(context);
+        let can_ask = elicitation::can_ask(context);
         let (view, fit) = (self.view(context), clients::fit_of(context));
         self.start_task(context, move |task| {
             Box::pin(async move {
@@ -104,7 +104,7 @@ impl Mcp {
         if !self.tasks.make_room() {
             return Ok(None);
         }
-        let options = TaskOptions::new().with_ttl_ms(LIFE_SECONDS * 1_000).with_poll_interval_ms(POLL_MS);
+        let options = TaskOptions::new().with_ttl_ms(MAX_TASK_SECONDS * 1_000).with_poll_interval_ms(POLL_MS);
         let task = self.tasks.manager.spawn(options, work);
         self.tasks.with(|owners| owners.insert(task.task_id.clone(), owner));
         Ok(Some(CreateTaskResult::new(task).into()))
@@ -136,7 +136,7 @@ impl Mcp {
         args: JsonObject,
     ) -> Result<CallToolResult, TaskExit> {
         let CallContext { caller, view, can_ask, fit, .. } = base;
-        let (mut answer, mut sealed_state) = (None, None);
+        let (mut answer, mut signed_state) = (None, None);
         for round in 0.. {
             let (out, reports) = mpsc::channel(16);
             let told = tokio::spawn(tell(reports, task.clone()));
@@ -146,7 +146,7 @@ impl Mcp {
                 can_ask,
                 fit,
                 answer,
-                sealed_state: sealed_state.take(),
+                signed_state: signed_state.take(),
                 progress: Sink::to(out),
                 cancel: cancel.clone(),
                 ..CallContext::plain(caller.clone())
@@ -164,14 +164,14 @@ impl Mcp {
             told.await.ok();
             match reply {
                 Ok(Reply::Done { structured, blocks }) => return Ok(encode::done(structured, blocks)),
-                Ok(Reply::Ask { question, sealed_state: state }) => {
+                Ok(Reply::Ask { question, signed_state: state }) => {
                     // A key may be used once in the life of a task.
-                    let (key, request) = asking::request(&question)?;
+                    let (key, request) = elicitation::request(&question)?;
                     let asking = async { task.request_input(format!("{key}_{round}"), request).await.ok() };
-                    let said = self.app.hold(&state, task.cancelled(), asking).await;
+                    let said = self.app.await_answer(&state, task.cancelled(), asking).await;
                     let Some(response) = said else { return Err(TaskExit::Cancelled) };
-                    answer = Some(asking::is_yes(&response));
-                    sealed_state = Some(state);
+                    answer = Some(elicitation::is_yes(&response));
+                    signed_state = Some(state);
                 }
                 Err(error) if error.kind() == Kind::Internal => return Err(protocol_error(&error).into()),
                 Err(error) => return Ok(encode::failed(&error)),

@@ -19,13 +19,13 @@ use crate::{app::Watch, tools::Change};
 /// How many resources one client may watch.
 const MAX_WATCHED: usize = 100;
 /// How often it is looked whether a silent client of the older era is still there.
-const LOOK_AFTER: Duration = Duration::from_secs(30);
+const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The resources that one session of the older era watches.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Watched(Arc<Mutex<Vec<(String, Watch)>>>);
+pub(super) struct Subscriptions(Arc<Mutex<Vec<(String, Watch)>>>);
 
-impl Watched {
+impl Subscriptions {
     fn with<T>(&self, act: impl FnOnce(&mut Vec<(String, Watch)>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -71,7 +71,7 @@ impl Mcp {
                 let change = tokio::select! {
                     () = stopping.cancelled() => break,
                     change = next(&mut news) => change,
-                    () = tokio::time::sleep(LOOK_AFTER) => {
+                    () = tokio::time::sleep(CHECK_INTERVAL) => {
                         if peer.is_transport_closed() { break }
                         continue;
                     }
@@ -157,7 +157,11 @@ fn lists() -> [Change; 3] {
     [Change::Tools, Change::Prompts, Change::Resources]
 }
 
-async fn tell_all(peer: &Peer<RoleServer>, changes: impl Iterator<Item = Change>, watched: &Watched) -> bool {
+async fn tell_all(
+    peer: &Peer<RoleServer>,
+    changes: impl Iterator<Item = Change>,
+    watched: &Subscriptions,
+) -> bool {
     for change in changes {
         if !tell(peer, change, watched).await {
             return false;
@@ -167,7 +171,7 @@ async fn tell_all(peer: &Peer<RoleServer>, changes: impl Iterator<Item = Change>
 }
 
 /// False when the client is gone.
-async fn tell(peer: &Peer<RoleServer>, change: Change, watched: &Watched) -> bool {
+async fn tell(peer: &Peer<RoleServer>, change: Change, watched: &Subscriptions) -> bool {
     let told = match change {
         Change::Tools => peer.notify_tool_list_changed().await,
         Change::Prompts => peer.notify_prompt_list_changed().await,

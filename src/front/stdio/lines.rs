@@ -33,12 +33,12 @@ const KEPT_ROOM: usize = 64 << 10;
 pub(super) struct Lines<I, O> {
     input: BufReader<I>,
     line: Vec<u8>,
-    longest: usize,
+    max_bytes: usize,
     /// Set while a line that is too long is passed over.
-    passing: Option<IdScan>,
+    skipped: Option<IdScan>,
     output: Arc<Mutex<Option<O>>>,
     /// The requests that are not answered yet.
-    open: Open,
+    open: OpenRequests,
     /// The answer to a line that could not be read. Receiving may be interrupted at any point; this goes on.
     refusing: Option<BoxFuture<'static, io::Result<()>>>,
 }
@@ -48,21 +48,21 @@ where
     I: AsyncRead + Send + Unpin,
     O: AsyncWrite + Send + Unpin + 'static,
 {
-    /// Lines of at most `longest` bytes.
-    pub(super) fn new(input: I, output: O, longest: usize) -> Self {
+    /// Lines of at most `max_bytes` bytes.
+    pub(super) fn new(input: I, output: O, max_bytes: usize) -> Self {
         Self {
             input: BufReader::new(input),
             line: Vec::new(),
-            longest,
-            passing: None,
+            max_bytes,
+            skipped: None,
             output: Arc::new(Mutex::new(Some(output))),
-            open: Open::default(),
+            open: OpenRequests::default(),
             refusing: None,
         }
     }
 
     /// The next line, complete or too long; `None` at the end. Nothing is lost when this is dropped half-way.
-    async fn next(&mut self) -> io::Result<Option<Line>> {
+    async fn next(&mut self) -> io::Result<Option<ReadLine>> {
         loop {
             let available = self.input.fill_buf().await?;
             if available.is_empty() {
@@ -73,22 +73,22 @@ where
                 Some(end) => (available.get(..end).unwrap_or_default(), end + 1),
                 None => (available, available.len()),
             };
-            match &mut self.passing {
+            match &mut self.skipped {
                 Some(scan) => scan.feed(part),
-                None if self.line.len() + part.len() > self.longest => {
+                None if self.line.len() + part.len() > self.max_bytes => {
                     let mut scan = IdScan::default();
                     scan.feed(&self.line);
                     scan.feed(part);
                     self.line = Vec::new();
-                    self.passing = Some(scan);
+                    self.skipped = Some(scan);
                 }
                 None => self.line.extend_from_slice(part),
             }
             self.input.consume(taken);
             if end.is_some() {
-                return Ok(Some(match self.passing.take() {
-                    Some(scan) => Line::TooLong(scan.id()),
-                    None => Line::Whole,
+                return Ok(Some(match self.skipped.take() {
+                    Some(scan) => ReadLine::TooLong(scan.id()),
+                    None => ReadLine::Whole,
                 }));
             }
         }
@@ -126,7 +126,7 @@ where
     }
 }
 
-enum Line {
+enum ReadLine {
     Whole,
     TooLong(Value),
 }
@@ -164,9 +164,9 @@ fn misfit(value: &Value) -> Value {
 
 /// The ids of requests that are not answered yet. A second request with one of them would take the first's answer.
 #[derive(Debug, Clone, Default)]
-struct Open(Arc<std::sync::Mutex<HashSet<RequestId>>>);
+struct OpenRequests(Arc<std::sync::Mutex<HashSet<RequestId>>>);
 
-impl Open {
+impl OpenRequests {
     fn with<T>(&self, act: impl FnOnce(&mut HashSet<RequestId>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -243,7 +243,7 @@ where
                 refused.ok()?;
             }
             match self.next().await {
-                Ok(Some(Line::Whole)) => {
+                Ok(Some(ReadLine::Whole)) => {
                     let read = self.read();
                     self.line.clear();
                     self.line.shrink_to(KEPT_ROOM);
@@ -253,8 +253,8 @@ where
                         Err(refusal) => self.refuse(&refusal),
                     }
                 }
-                Ok(Some(Line::TooLong(id))) => {
-                    let limit = self.longest;
+                Ok(Some(ReadLine::TooLong(id))) => {
+                    let limit = self.max_bytes;
                     let message = format!("the message has more than {limit} bytes (limits.max_message_mb)");
                     self.refuse(&refusal(INVALID_REQUEST, &id, &message));
                 }

@@ -38,7 +38,7 @@ impl Chain {
 
 /// A closed line, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Closed {
+pub(super) struct ChainedLine {
     pub(super) seq: u64,
     pub(super) prev: String,
     pub(super) hash: String,
@@ -47,11 +47,11 @@ pub(super) struct Closed {
 }
 
 /// Takes a line apart. `None` when it is not one of ours.
-pub(super) fn read(line: &str) -> Option<(Closed, Value)> {
+pub(super) fn read(line: &str) -> Option<(ChainedLine, Value)> {
     let value: Value = serde_json::from_str(line).ok()?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let (seq, prev, hash) = (value.get("seq")?.as_u64()?, text("prev")?, text("hash")?);
     let (body, end) = line.rsplit_once(HASH_KEY)?;
     let intact = end == format!("{hash}\"}}") && hex::encode(Sha256::digest(body.as_bytes())) == hash;
-    Some((Closed { seq, prev, hash, intact }, value))
+    Some((ChainedLine { seq, prev, hash, intact }, value))
 }

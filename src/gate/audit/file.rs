@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{chain::Chain, place, record::Record};
+use super::{chain::Chain, location, record::Record};
 use crate::config;
 
 /// When a file is put away and a new one begun.
@@ -124,7 +124,7 @@ impl LogFile {
         self.file.sync_all()?;
         let old = self.free_name(chrono::Utc::now())?;
         fs::rename(&self.path, &old)?;
-        let file = place::create(&self.path)?;
+        let file = location::create(&self.path)?;
         sync_folder(&self.path)?;
         self.file = file;
         self.bytes = 0;
@@ -136,7 +136,7 @@ impl LogFile {
     /// A dated name that no file has: two rotations within a millisecond must not write over each other.
     fn free_name(&self, mut moment: chrono::DateTime<chrono::Utc>) -> io::Result<PathBuf> {
         loop {
-            let name = place::with_infix(&self.path, &format!(".{}", moment.format("%Y%m%dT%H%M%S%3fZ")));
+            let name = location::with_infix(&self.path, &format!(".{}", moment.format("%Y%m%dT%H%M%S%3fZ")));
             if !name.try_exists()? {
                 return Ok(name);
             }

@@ -17,7 +17,7 @@ use super::{
     file::Rotation,
     record::Record,
     spent,
-    writer::{Job, Writer},
+    writer::{WriteRequest, Writer},
 };
 use crate::config::{self, AuditFail};
 use comfywarden_error::{Error, Kind, Result};
@@ -28,16 +28,16 @@ pub struct AuditLog(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    sink: Sink,
+    destination: Destination,
     closed_on_failure: bool,
     failures: AtomicU64,
     privacy: comfywarden_policy::settings::Privacy,
 }
 
 #[derive(Debug)]
-enum Sink {
+enum Destination {
     Memory(Memory),
-    File { jobs: mpsc::Sender<Job>, base: PathBuf, path: Option<PathBuf> },
+    File { queue: mpsc::Sender<WriteRequest>, base: PathBuf, path: Option<PathBuf> },
 }
 
 #[derive(Debug, Default)]
@@ -77,23 +77,35 @@ impl AuditLog {
             }
             tracing::warn!(%error, "The audit log cannot be opened; calls go on without it.");
         }
-        let (jobs, queue) = mpsc::channel();
+        let (queue, requests) = mpsc::channel();
         std::thread::Builder::new()
             .name("audit".into())
-            .spawn(move || writer.run(&queue))
+            .spawn(move || writer.run(&requests))
             .map_err(|error| Error::internal("the audit writer cannot be started").source(error))?;
-        let log = Self::with(Sink::File { jobs, base: path.to_owned(), path: opened.ok() }, privacy, closed);
+        let log = Self::with(
+            Destination::File { queue, base: path.to_owned(), path: opened.ok() },
+            privacy,
+            closed,
+        );
         log.send(Record::new("audit", "started").field("version", env!("CARGO_PKG_VERSION")));
         Ok(log)
     }
 
     /// A log in memory, for tests.
     pub fn memory() -> Self {
-        Self::with(Sink::Memory(Memory::default()), comfywarden_policy::settings::Privacy::Digest, true)
+        Self::with(
+            Destination::Memory(Memory::default()),
+            comfywarden_policy::settings::Privacy::Digest,
+            true,
+        )
     }
 
-    fn with(sink: Sink, privacy: comfywarden_policy::settings::Privacy, closed_on_failure: bool) -> Self {
-        Self(Arc::new(Inner { sink, closed_on_failure, failures: AtomicU64::new(0), privacy }))
+    fn with(
+        destination: Destination,
+        privacy: comfywarden_policy::settings::Privacy,
+        closed_on_failure: bool,
+    ) -> Self {
+        Self(Arc::new(Inner { destination, closed_on_failure, failures: AtomicU64::new(0), privacy }))
     }
 
     /// Writes a record and waits until it is written.
@@ -101,12 +113,12 @@ impl AuditLog {
     /// A failure is an error only where the configuration says so; else it is counted and logged.
     pub async fn append(&self, record: Record) -> Result<()> {
         let line = record.into_open_line();
-        match &self.0.sink {
-            Sink::Memory(memory) => self.settle(memory.write(&line)),
-            Sink::File { jobs, .. } => {
+        match &self.0.destination {
+            Destination::Memory(memory) => self.settle(memory.write(&line)),
+            Destination::File { queue, .. } => {
                 let (acknowledge, acknowledged) = oneshot::channel();
-                let job = Job { line: Some(line), acknowledge: Some(acknowledge) };
-                let sent = jobs.send(job).is_ok();
+                let job = WriteRequest { line: Some(line), acknowledge: Some(acknowledge) };
+                let sent = queue.send(job).is_ok();
                 let written = if sent { acknowledged.await.ok() } else { None };
                 self.settle(written.unwrap_or_else(|| Err("the audit writer has stopped".into())))
             }
@@ -116,10 +128,10 @@ impl AuditLog {
     /// Writes a record without waiting, where nothing can wait (a call that was dropped).
     pub fn send(&self, record: Record) {
         let line = record.into_open_line();
-        let sent = match &self.0.sink {
-            Sink::Memory(memory) => memory.write(&line),
-            Sink::File { jobs, .. } => jobs
-                .send(Job { line: Some(line), acknowledge: None })
+        let sent = match &self.0.destination {
+            Destination::Memory(memory) => memory.write(&line),
+            Destination::File { queue, .. } => queue
+                .send(WriteRequest { line: Some(line), acknowledge: None })
                 .map_err(|_| "the audit writer has stopped".to_owned()),
         };
         drop(self.settle(sent));
@@ -127,9 +139,9 @@ impl AuditLog {
 
     /// Waits until everything sent so far is written. Called before the process ends.
     pub async fn flush(&self) {
-        if let Sink::File { jobs, .. } = &self.0.sink {
+        if let Destination::File { queue, .. } = &self.0.destination {
             let (acknowledge, acknowledged) = oneshot::channel();
-            if jobs.send(Job { line: None, acknowledge: Some(acknowledge) }).is_ok() {
+            if queue.send(WriteRequest { line: None, acknowledge: Some(acknowledge) }).is_ok() {
                 drop(acknowledged.await);
             }
         }
@@ -137,17 +149,17 @@ impl AuditLog {
 
     /// The file that is written to; `None` in memory, or when it could not be opened at the start.
     pub fn path(&self) -> Option<&Path> {
-        match &self.0.sink {
-            Sink::File { path, .. } => path.as_deref(),
-            Sink::Memory(_) => None,
+        match &self.0.destination {
+            Destination::File { path, .. } => path.as_deref(),
+            Destination::Memory(_) => None,
         }
     }
 
     /// The credits that the records of `day` charged, over every process that shares this log's configuration.
     pub(crate) fn spent_on(&self, day: &str) -> std::io::Result<u64> {
-        match &self.0.sink {
-            Sink::File { base, .. } => spent::in_files(base, day),
-            Sink::Memory(memory) => {
+        match &self.0.destination {
+            Destination::File { base, .. } => spent::in_files(base, day),
+            Destination::Memory(memory) => {
                 let state = memory.state.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(spent::in_records(state.1.iter().map(String::as_str), day))
             }
@@ -166,14 +178,14 @@ impl AuditLog {
 
     /// The records of a log in memory.
     pub fn records(&self) -> Vec<Value> {
-        let Sink::Memory(memory) = &self.0.sink else { return Vec::new() };
+        let Destination::Memory(memory) = &self.0.destination else { return Vec::new() };
         let state = memory.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.1.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// Makes a log in memory refuse to write, for tests of what happens then.
     pub fn fail_writes(&self, failing: bool) {
-        if let Sink::Memory(memory) = &self.0.sink {
+        if let Destination::Memory(memory) = &self.0.destination {
             memory.failing.store(failing, Ordering::Relaxed);
         }
     }

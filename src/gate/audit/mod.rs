@@ -10,20 +10,20 @@
 
 pub mod arguments;
 mod chain;
-mod cut;
 mod file;
+mod location;
 mod log;
-mod place;
 mod record;
 mod spent;
 pub mod tail;
 #[cfg(test)]
 mod tests;
+mod truncate;
 mod verify;
 mod writer;
 
+pub use location::logs_beside;
 pub use log::AuditLog;
-pub use place::logs_beside;
 pub use record::{Record, to_line};
 pub(crate) use spent::{CHARGED, REFUNDED};
 pub use verify::{Problem, Report, verify};

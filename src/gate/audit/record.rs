@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use serde::Serialize as _;
 use serde_json::{Value, ser::Formatter};
 
-use super::cut;
+use super::truncate;
 use crate::gate::{contract::Class, identity::CallId};
 use comfywarden_error::JsonObject;
 use comfywarden_policy::{display, redact};
@@ -78,7 +78,7 @@ impl Record {
         redact::redact(&mut value);
         let mut line = to_line(&value);
         if line.len() > MAX_LINE_BYTES {
-            line = cut::cut(&mut value, line.len());
+            line = truncate::truncate(&mut value, line.len());
         }
         line.pop();
         line.into()

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{place, verify::rotated};
+use super::{location, verify::rotated};
 
 /// The record of money that is about to be spent.
 pub(crate) const CHARGED: &str = "charged";
@@ -20,7 +20,7 @@ pub(crate) const REFUNDED: &str = "refunded";
 /// The credits that the records of `day` (`2026-11-21`) charged, in `base`, beside it, and in what was rotated away.
 pub(super) fn in_files(base: &Path, day: &str) -> io::Result<u64> {
     let mut balance = Balance::default();
-    for log in place::logs_beside(base) {
+    for log in location::logs_beside(base) {
         for file in rotated(&log)?.into_iter().chain([log]) {
             if was_written_before(&file, day) {
                 continue;

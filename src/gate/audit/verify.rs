@@ -140,7 +140,7 @@ impl Walk {
         Ok(())
     }
 
-    fn record(&mut self, file: &Path, number: u64, closed: &chain::Closed, value: &Value) {
+    fn record(&mut self, file: &Path, number: u64, closed: &chain::ChainedLine, value: &Value) {
         self.report.records += 1;
         self.report.anchors += u64::from(value.get("action").and_then(Value::as_str) == Some("anchor"));
         if !closed.intact {
@@ -166,7 +166,7 @@ impl Walk {
     }
 
     /// A log begins with record 1, or with the anchor that a rotation wrote.
-    fn first(&mut self, file: &Path, number: u64, closed: &chain::Closed, value: &Value) {
+    fn first(&mut self, file: &Path, number: u64, closed: &chain::ChainedLine, value: &Value) {
         if closed.seq == 1 && closed.prev == GENESIS {
             return;
         }

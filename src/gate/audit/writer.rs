@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     file::{LogFile, Rotation},
-    place,
+    location,
 };
 
 /// How many records are written at once.
@@ -24,7 +24,7 @@ pub(super) type Acknowledge = oneshot::Sender<Result<(), String>>;
 
 /// A line to write; without an acknowledgement when nobody can wait.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) struct WriteRequest {
     pub(super) line: Option<Arc<str>>,
     pub(super) acknowledge: Option<Acknowledge>,
 }
@@ -41,7 +41,7 @@ pub(super) struct Writer {
 impl Writer {
     /// A writer for `path`. The file is opened now, so that a mistake shows at the start.
     pub(super) fn open(path: &Path, rotation: Rotation) -> (Self, io::Result<PathBuf>) {
-        let opened = place::open(path);
+        let opened = location::open(path);
         let (file, result) = match opened {
             Ok(file) => {
                 let path = file.path().to_owned();
@@ -53,11 +53,11 @@ impl Writer {
     }
 
     /// Writes until every handle is gone.
-    pub(super) fn run(mut self, jobs: &mpsc::Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
+    pub(super) fn run(mut self, queue: &mpsc::Receiver<WriteRequest>) {
+        while let Ok(first) = queue.recv() {
             let mut batch = vec![first];
             while batch.len() < MAX_IN_BATCH
-                && let Ok(next) = jobs.try_recv()
+                && let Ok(next) = queue.try_recv()
             {
                 batch.push(next);
             }
@@ -96,7 +96,7 @@ impl Writer {
         if self.failed_at.is_some_and(|at| at.elapsed() < RETRY_AFTER) {
             return Err(io::Error::other("the audit log could not be opened"));
         }
-        match place::open(&self.path) {
+        match location::open(&self.path) {
             Ok(file) => {
                 self.file = Some(file);
                 self.failed_at = None;

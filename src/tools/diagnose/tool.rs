@@ -93,10 +93,10 @@ async fn last_failed(call: &Call) -> Result<Case, Stop> {
         return Ok(Case::Job(id));
     }
     // After a restart only the jobs themselves know whose they are.
-    let limit = call.is_alone().then_some(1);
+    let limit = call.sees_all_jobs().then_some(1);
     let query = JobQuery { status: vec![JobStatus::Failed], limit, ..JobQuery::default() };
     let mut failed = call.comfy.jobs(&query).await?.jobs;
-    if !call.is_alone() {
+    if !call.sees_all_jobs() {
         failed = call.only_own(failed).await?;
     }
     let newest = failed.first().and_then(|job| PromptId::parse(&job.id).ok());

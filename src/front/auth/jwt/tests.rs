@@ -13,8 +13,8 @@ fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn expected() -> Expected {
-    Expected {
+fn expected() -> ExpectedClaims {
+    ExpectedClaims {
         issuer: "https://issuer.example/".into(),
         audience: "https://mcp.example/mcp".into(),
         longest_life: Duration::from_mins(15),
@@ -64,7 +64,7 @@ impl Issuer {
         self.sign(&json!({"alg": "ES256", "kid": "k1", "typ": "at+jwt"}), claims)
     }
 
-    fn refusal(&self, token: &str) -> Refusal {
+    fn refusal(&self, token: &str) -> TokenError {
         verify(token, &self.keys(), &expected(), NOW).unwrap_err()
     }
 }
@@ -83,23 +83,23 @@ fn a_good_token_names_its_holder_and_scopes() {
 fn what_a_token_says_is_checked_claim_by_claim() {
     let issuer = Issuer::new();
     for (claim, value, refusal) in [
-        ("iss", json!("https://evil.example/"), Refusal::Issuer),
-        ("iss", Value::Null, Refusal::Issuer),
-        ("aud", json!("https://other.example/mcp"), Refusal::Audience),
-        ("aud", json!([]), Refusal::Audience),
-        ("aud", Value::Null, Refusal::Audience),
-        ("aud", json!("https://mcp.example/mcp/"), Refusal::Audience),
-        ("exp", json!(NOW), Refusal::Expired),
-        ("exp", Value::Null, Refusal::Expired),
-        ("exp", json!(-1), Refusal::Expired),
-        ("exp", json!(NOW + 3_600), Refusal::TooLong),
-        ("exp", json!(1e300), Refusal::Expired),
-        ("iat", Value::Null, Refusal::TooLong),
-        ("iat", json!(NOW + 120), Refusal::NotYet),
-        ("nbf", json!(NOW + 120), Refusal::NotYet),
-        ("sub", Value::Null, Refusal::Subject),
-        ("sub", json!(""), Refusal::Subject),
-        ("exp", json!("soon"), Refusal::Shape),
+        ("iss", json!("https://evil.example/"), TokenError::Issuer),
+        ("iss", Value::Null, TokenError::Issuer),
+        ("aud", json!("https://other.example/mcp"), TokenError::Audience),
+        ("aud", json!([]), TokenError::Audience),
+        ("aud", Value::Null, TokenError::Audience),
+        ("aud", json!("https://mcp.example/mcp/"), TokenError::Audience),
+        ("exp", json!(NOW), TokenError::Expired),
+        ("exp", Value::Null, TokenError::Expired),
+        ("exp", json!(-1), TokenError::Expired),
+        ("exp", json!(NOW + 3_600), TokenError::TooLong),
+        ("exp", json!(1e300), TokenError::Expired),
+        ("iat", Value::Null, TokenError::TooLong),
+        ("iat", json!(NOW + 120), TokenError::NotYet),
+        ("nbf", json!(NOW + 120), TokenError::NotYet),
+        ("sub", Value::Null, TokenError::Subject),
+        ("sub", json!(""), TokenError::Subject),
+        ("exp", json!("soon"), TokenError::Malformed),
     ] {
         assert_eq!(issuer.refusal(&issuer.token(&with(claim, value.clone()))), refusal, "{claim}: {value}");
     }
@@ -112,29 +112,32 @@ fn no_other_algorithm_no_other_key_and_no_extension_is_accepted() {
     for none in ["none", "None", "NONE", ""] {
         assert_eq!(
             issuer.refusal(&format!("{}.", message(json!({"alg": none, "kid": "k1"})))),
-            Refusal::Algorithm
+            TokenError::Algorithm
         );
     }
     // The public key as the secret of a symmetric signature.
     let forged = message(json!({"alg": "HS256", "kid": "k1"}));
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(issuer.pair.public_key().as_ref()).unwrap();
     mac.update(forged.as_bytes());
-    assert_eq!(issuer.refusal(&format!("{forged}.{}", b64(mac.finalize().into_bytes()))), Refusal::Algorithm);
-    assert_eq!(issuer.refusal(&Issuer::new().token(&claims())), Refusal::Signature);
+    assert_eq!(
+        issuer.refusal(&format!("{forged}.{}", b64(mac.finalize().into_bytes()))),
+        TokenError::Algorithm
+    );
+    assert_eq!(issuer.refusal(&Issuer::new().token(&claims())), TokenError::Signature);
     let other_key = issuer.sign(&json!({"alg": "ES256", "kid": "k2"}), &claims());
-    assert_eq!(issuer.refusal(&other_key), Refusal::UnknownKey);
+    assert_eq!(issuer.refusal(&other_key), TokenError::UnknownKey);
     for header in [
         json!({"alg": "ES256", "kid": "k1", "crit": ["exp"]}),
         json!({"alg": "ES256", "kid": "k1", "b64": false}),
         json!({"alg": "ES256", "kid": "k1", "typ": "dpop+jwt"}),
     ] {
-        assert_eq!(issuer.refusal(&issuer.sign(&header, &claims())), Refusal::Shape, "{header}");
+        assert_eq!(issuer.refusal(&issuer.sign(&header, &claims())), TokenError::Malformed, "{header}");
     }
     for odd in ["", ".", "..", "a.b", "a.b.c.d", "eyJ.eyJ.x"] {
-        assert_eq!(issuer.refusal(odd), Refusal::Shape, "{odd}");
+        assert_eq!(issuer.refusal(odd), TokenError::Malformed, "{odd}");
     }
     let good = issuer.token(&claims());
-    assert_eq!(issuer.refusal(&format!("{good}A")), Refusal::Signature);
+    assert_eq!(issuer.refusal(&format!("{good}A")), TokenError::Signature);
     for at in (0..good.len()).step_by(11) {
         let mut changed = good.clone().into_bytes();
         changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
@@ -151,7 +154,7 @@ fn a_repeated_claim_is_refused() {
     let text = claims().to_string().replace("\"sub\"", "\"sub\":\"admin\",\"sub\"");
     let message = format!("{}.{}", b64(r#"{"alg":"ES256","kid":"k1"}"#), b64(text));
     let signature = issuer.pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
-    assert_eq!(issuer.refusal(&format!("{message}.{}", b64(signature))), Refusal::Shape);
+    assert_eq!(issuer.refusal(&format!("{message}.{}", b64(signature))), TokenError::Malformed);
 }
 
 /// The modulus of an RSA key of 2,048 bits with the exponent 65537. Its private half was thrown away after it had
@@ -199,10 +202,10 @@ fn rsa_and_ed25519_keys_verify_their_own_signatures_only() {
         .iter()
         .map(|(alg, kid, signature)| check(format!("{}.{signature}", message(alg, kid))))
         .collect();
-    assert_eq!(by_rsa, [Ok("user-1".to_owned()), Err(Refusal::Algorithm), Err(Refusal::Algorithm)]);
+    assert_eq!(by_rsa, [Ok("user-1".to_owned()), Err(TokenError::Algorithm), Err(TokenError::Algorithm)]);
     let (alg, kid, _) = RSA_SIGNED[0];
     let moved = format!("{}.{}", message(alg, kid), RSA_SIGNED[1].2);
-    assert_eq!(check(moved), Err(Refusal::Signature), "a signature over another header");
+    assert_eq!(check(moved), Err(TokenError::Signature), "a signature over another header");
     assert_eq!(check(by_ed(&message("EdDSA", "e"))).unwrap(), "user-1");
-    assert_eq!(check(by_ed(&message("EdDSA", "r"))), Err(Refusal::Algorithm));
+    assert_eq!(check(by_ed(&message("EdDSA", "r"))), Err(TokenError::Algorithm));
 }

@@ -24,7 +24,7 @@ const TITLE: &str = "Let it happen";
 const MEANING: &str = "Yes lets exactly what the question describes happen, once and now. \
                        No, declining and closing the form change nothing.";
 /// How long a user may think, where the server must hold the request meanwhile.
-const PATIENCE: Duration = Duration::from_mins(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// True for a client that said it can show a form. One that can only open addresses is not asked.
 ///
@@ -54,12 +54,12 @@ pub(super) async fn ask_now(peer: &Peer<RoleServer>, question: &str) -> Result<b
 
 /// A question before the user. When it is dropped unanswered, the client hears that it can take it away: a yes to it
 /// would do nothing.
-struct Put {
+struct PendingElicitation {
     peer: Peer<RoleServer>,
     id: Option<RequestId>,
 }
 
-impl Drop for Put {
+impl Drop for PendingElicitation {
     fn drop(&mut self) {
         if let (Some(id), Ok(runtime)) = (self.id.take(), Handle::try_current()) {
             let peer = self.peer.clone();
@@ -74,10 +74,11 @@ async fn answer_of(
     params: ElicitRequestParams,
 ) -> Result<ElicitResult, ServiceError> {
     let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
-    let asked = peer.send_request_with_option(request, PeerRequestOptions::with_timeout(PATIENCE)).await?;
-    let mut put = Put { peer: peer.clone(), id: Some(asked.id.clone()) };
+    let asked =
+        peer.send_request_with_option(request, PeerRequestOptions::with_timeout(ANSWER_TIMEOUT)).await?;
+    let mut pending = PendingElicitation { peer: peer.clone(), id: Some(asked.id.clone()) };
     let answer = asked.await_response().await;
-    put.id = None;
+    pending.id = None;
     match answer? {
         ClientResult::ElicitResult(result) => Ok(result),
         _ => Err(ServiceError::UnexpectedResponse),

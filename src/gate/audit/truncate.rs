@@ -8,7 +8,7 @@ use super::record::{MAX_LINE_BYTES, to_line};
 const STEPS: [(usize, usize); 4] = [(4_096, 256), (512, 64), (64, 16), (16, 4)];
 
 /// The line of `value`, cut until it fits; `bytes` is how long it was.
-pub(super) fn cut(value: &mut Value, bytes: usize) -> String {
+pub(super) fn truncate(value: &mut Value, bytes: usize) -> String {
     if let Value::Object(fields) = value {
         fields.insert("cut_from_bytes".into(), bytes.into());
     }
