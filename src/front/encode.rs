@@ -1,4 +1,4 @@
-//! Tools and replies in MCP's shapes.
+//! Encodes tools and replies for MCP.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::tools::{Block, Tool};
 use comfywarden_error::Error;
 
-/// Who we are, for clients.
+/// Describes this server to clients.
 pub(crate) fn implementation() -> Implementation {
     Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
         .with_title("comfywarden")
@@ -21,7 +21,7 @@ pub(crate) fn implementation() -> Implementation {
         )
 }
 
-/// A catalogue entry as `tools/list` shows it.
+/// Encodes a catalogue entry for `tools/list`.
 pub(crate) fn tool(tool: &Tool) -> McpTool {
     let hints = tool.hint_set();
     let annotations = ToolAnnotations::new()
@@ -45,7 +45,7 @@ pub(crate) fn tool(tool: &Tool) -> McpTool {
     entry
 }
 
-/// A finished call: the JSON, its text twin, links, then pictures.
+/// Encodes a finished call: the JSON, the same as text, links, then pictures.
 pub(crate) fn done(structured: Value, blocks: Vec<Block>) -> CallToolResult {
     let mut result = CallToolResult::structured(structured);
     let (links, pictures): (Vec<Block>, Vec<Block>) =
@@ -54,7 +54,7 @@ pub(crate) fn done(structured: Value, blocks: Vec<Block>) -> CallToolResult {
     result
 }
 
-/// A failed call: the text is the JSON object of the error, so its `kind` can be relied on.
+/// Encodes a failed call: the text is the JSON object of the error, so clients can rely on its `kind`.
 pub(crate) fn failed(error: &Error) -> CallToolResult {
     let text = Value::Object(error.to_json()).to_string();
     CallToolResult::error(vec![ContentBlock::text(text)])
@@ -85,7 +85,7 @@ fn for_everyone(priority: f32) -> Annotations {
     Annotations::default().with_audience(vec![Role::User, Role::Assistant]).with_priority(priority)
 }
 
-/// Bytes for the wire.
+/// Encodes bytes as standard base64.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }

@@ -1,4 +1,4 @@
-//! The front doors: MCP over stdio and over Streamable HTTP.
+//! Front ends: MCP over stdio and over Streamable HTTP, and authentication.
 
 pub mod auth;
 mod encode;

@@ -20,7 +20,7 @@ use super::Mcp;
 use crate::app::App;
 use comfywarden_error::{Error, Result};
 
-/// How long answers that are made may take to be written.
+/// Time for finished answers to be written.
 const LAST_ANSWERS: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Serves one client on standard input and output until it hangs up or `stop` fires.
@@ -60,7 +60,7 @@ where
     ended.map_err(|e| Error::internal("the MCP session ended badly").source(e))
 }
 
-/// An input that tells when it has ended.
+/// Wraps the input and fires `hung_up` when it ends.
 struct HangupReader<I> {
     input: I,
     hung_up: CancellationToken,

@@ -1,4 +1,4 @@
-//! The gate: no tool runs without the permit it hands out, and every refusal leaves a record.
+//! The gate: no tool runs without a permit from it, and every refusal leaves a record.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use crate::config;
 use comfywarden_error::{Error, JsonObject, Result};
 
 const MIB: usize = 1 << 20;
-/// The most that arguments without a workflow or a file may have.
+/// Size limit for arguments without a workflow or a file.
 const MAX_PLAIN_BYTES: usize = MIB;
-/// The most that arguments with a workflow may have.
+/// Size limit for arguments with a workflow.
 const MAX_WORKFLOW_BYTES: usize = 10 * MIB;
-/// How deep arguments may nest.
+/// Nesting limit for arguments.
 const MAX_DEPTH: usize = 64;
 
 /// Admits calls: size, access, schema, rate, audit, in this order.
@@ -40,7 +40,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate with these rules.
+    /// Creates a gate with these rules.
     pub fn new(
         security: &comfywarden_policy::settings::Security,
         limits: &config::RateLimits,
@@ -62,32 +62,32 @@ impl Gate {
         })
     }
 
-    /// The log that this gate writes to.
+    /// Audit log that this gate writes to.
     pub fn audit(&self) -> &AuditLog {
         &self.audit
     }
 
-    /// Takes what a piece of work costs beyond its call, see [`Limiter::take_work`].
+    /// Charges the rate limit for work beyond its one call, see [`Limiter::take_work`].
     pub fn take_work(&self, caller: &Caller, megapixel_steps: f64) -> Result<()> {
         self.limiter.take_work(&caller.shared_id(), megapixel_steps)
     }
 
-    /// What paid nodes may cost, and have cost.
+    /// Daily budget for paid nodes.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// A seat for a call that is going to wait for a job.
+    /// Takes a slot for a call that is going to wait for a job.
     pub fn wait_slot(&self, caller: &Caller) -> Result<WaitSlot> {
         self.concurrency.take(&caller.shared_id())
     }
 
-    /// A job of this caller that sets out for ComfyUI's queue.
+    /// Reserves a place in ComfyUI's queue for a job of this caller.
     pub fn reserve_queue_place(&self, caller: &Caller) -> QueueReservation {
         self.reservations.reserve(&caller.shared_id())
     }
 
-    /// Lets a call in, or says why not. Either way the log gets exactly one `called` record for it.
+    /// Admits a call or refuses it. Either way the log gets exactly one `called` record for it.
     ///
     /// `resumed` is a call that ended in a question and comes back with the answer: it keeps its id, takes no
     /// second token, and is logged as `resumed`.
@@ -117,7 +117,7 @@ impl Gate {
         Ok(Permit::new(trail, started))
     }
 
-    /// The answer to a tool name that does not exist. Audited, so that guessing shows.
+    /// Builds the error for a tool name that does not exist. Audited, so that guessing shows.
     pub async fn refuse_unknown(
         self: &Arc<Self>,
         caller: &Caller,

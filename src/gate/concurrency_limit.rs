@@ -1,4 +1,4 @@
-//! How many calls may wait at once: each holds a stream, a buffer and a place in ComfyUI's event feed.
+//! Limits the calls that wait at once: each holds a stream, a buffer and a subscription to ComfyUI's events.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use super::quota::{Allocation, Quota, QuotaExceeded};
 use crate::config;
 use comfywarden_error::{Error, Kind, Result};
 
-/// When a refused caller should look again. Nobody knows when a job ends.
+/// Delay after which a refused caller should retry. Nobody knows when a job ends.
 const LOOK_AGAIN_MS: u64 = 1_000;
 
-/// The limit of all callers.
+/// Limits waiting calls per caller and in total.
 #[derive(Debug)]
 pub struct ConcurrencyLimit {
     per_caller: usize,
@@ -17,17 +17,17 @@ pub struct ConcurrencyLimit {
     quota: Arc<Quota<Arc<str>>>,
 }
 
-/// One waiting call. Dropping it frees the seat.
+/// A slot for one waiting call. Dropping it frees the slot.
 pub type WaitSlot = Allocation<Arc<str>>;
 
 impl ConcurrencyLimit {
-    /// ConcurrencyLimit by the limits of the configuration, all free.
+    /// Takes the configured limits; all slots are free.
     pub fn new(limits: &config::Limits) -> Self {
         let (per_caller, in_total) = (limits.waits_per_caller, limits.waits_in_total);
         Self { per_caller, in_total, quota: Quota::new(per_caller, in_total) }
     }
 
-    /// Takes a seat, or says why there is none.
+    /// Takes a slot, or says why there is none.
     pub fn take(&self, caller: &Arc<str>) -> Result<WaitSlot> {
         self.quota.take(Arc::clone(caller), 1).map_err(|full| match full {
             QuotaExceeded::PerHolder(own) => {

@@ -1,4 +1,4 @@
-//! What a tool promises to the gate: its name, its class, and the schema its arguments must meet.
+//! Contract of a tool with the gate: its name, its class, and the schema of its arguments.
 
 mod explain;
 mod integers;
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use comfywarden_error::{Error, JsonObject, Result};
 
-/// What a tool does to the world; rate limits and access rights go by it.
+/// Effect of a tool on the world; rate limits and access rights go by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
     /// Looks only.
@@ -33,7 +33,7 @@ impl Class {
     /// Every class.
     pub const ALL: [Self; 5] = [Self::Read, Self::File, Self::Workflow, Self::Generation, Self::Admin];
 
-    /// The spelling in messages, logs and token scopes.
+    /// Spelling in messages, logs and token scopes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -51,7 +51,7 @@ impl fmt::Display for Class {
     }
 }
 
-/// A tool's name, class and published input schema. Cheap to clone.
+/// Name, class and published input schema of a tool. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Contract(Arc<Inner>);
 
@@ -61,14 +61,14 @@ struct Inner {
     class: Class,
     schema: Arc<JsonObject>,
     validator: OnceLock<Compiled>,
-    /// The same without the rule that some arguments must be there.
+    /// Validator without `required`, for some of the arguments.
     partial: OnceLock<Compiled>,
 }
 
 type Compiled = std::result::Result<Validator, String>;
 
 impl Contract {
-    /// A contract. The schema is compiled on first use, since one compile costs milliseconds.
+    /// Creates a contract. The schema is compiled on first use, since one compile costs milliseconds.
     pub fn new(name: impl Into<Arc<str>>, class: Class, input_schema: JsonObject) -> Self {
         Self(Arc::new(Inner {
             name: name.into(),
@@ -79,17 +79,17 @@ impl Contract {
         }))
     }
 
-    /// The tool's full name.
+    /// Full name of the tool.
     pub fn name(&self) -> &Arc<str> {
         &self.0.name
     }
 
-    /// The tool's class.
+    /// Class of the tool.
     pub fn class(&self) -> Class {
         self.0.class
     }
 
-    /// The published input schema.
+    /// Published input schema.
     pub fn schema(&self) -> &Arc<JsonObject> {
         &self.0.schema
     }
@@ -111,7 +111,7 @@ impl Contract {
         integers::settle_object(&self.0.schema, &self.0.schema, args);
     }
 
-    /// Checks arguments against the schema. The message names the place, the rule and what is accepted.
+    /// Checks arguments against the schema. The message names the argument, the rule and the accepted values.
     pub fn check(&self, args: &JsonObject) -> Result<()> {
         self.check_with(self.0.validator.get_or_init(|| compile(&self.0.schema)), args)
     }

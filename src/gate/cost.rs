@@ -1,4 +1,4 @@
-//! How much work a workflow asks for: pixels × steps × pictures × frames, in megapixel-steps.
+//! Estimates the work of a workflow: pixels × steps × pictures × frames, in megapixel-steps.
 //!
 //! An estimate for the rate limit, from constants alone, by the inspector's own reckoning: what it refuses as too much
 //! and what is charged here are the same pixels. What cannot be read counts as one ordinary picture.
@@ -6,12 +6,12 @@
 use comfywarden_policy::inspector::Inspector;
 use comfywarden_workflow::Workflow;
 
-/// The size of a picture whose size is not known here, such as one that comes from a file.
+/// Assumed size of a picture whose size is not known here, such as one that comes from a file.
 const ORDINARY_MEGAPIXELS: f64 = 1.0;
-/// More than any workflow does; keeps products finite.
+/// Upper bound of an estimate; keeps products finite.
 const MAX_COST: f64 = 1e12;
 
-/// The work of a workflow. Never below zero, always finite.
+/// Estimates the work of a workflow. Never below zero, always finite.
 ///
 /// Each sampler counts with its steps and the pictures that reach it, each node that makes or resizes pictures once.
 /// The larger of both sums counts: samplers need far longer for a picture than all other nodes together.

@@ -1,13 +1,13 @@
-//! How large and how deep a JSON value is, without writing it out.
+//! Measures the size and depth of a JSON value without writing it out.
 
 use serde_json::Value;
 
-/// The size of a JSON value.
+/// Size of a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct JsonSize {
-    /// About how many bytes its compact text has (escapes are not counted).
+    /// Approximate length of its compact text in bytes (escapes are not counted).
     pub(super) bytes: usize,
-    /// How many objects and lists lie inside each other at most.
+    /// Greatest nesting of objects and lists.
     pub(super) depth: usize,
 }
 

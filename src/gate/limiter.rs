@@ -15,12 +15,12 @@ use super::contract::Class;
 use crate::config;
 use comfywarden_error::{Error, Kind, Result};
 
-/// How many callers' worth of calls a class admits in all.
+/// Ceiling of a class over all callers, as a multiple of the limit for one.
 const CEILING_FACTOR: u32 = 4;
-/// The most buckets kept. Full ones are forgotten first: a full bucket and a new one are the same.
+/// Limit for buckets. Full ones are forgotten first: a full bucket and a new one are the same.
 const MAX_BUCKETS: usize = 4_096;
 
-/// All buckets.
+/// Rate limiter over callers and classes.
 #[derive(Debug)]
 pub struct Limiter {
     limits: [(Class, u32); 5],
@@ -58,7 +58,7 @@ impl Bucket {
         later.tokens >= later.capacity
     }
 
-    /// How long until so many tokens are there; zero when they are.
+    /// Time until `wanted` tokens are there; zero when they are.
     fn wait(&self, wanted: f64) -> Duration {
         if self.tokens >= wanted {
             return Duration::ZERO;
@@ -70,7 +70,7 @@ impl Bucket {
 }
 
 impl Limiter {
-    /// Buckets for these limits, all full.
+    /// Creates the buckets for these limits, all full.
     pub fn new(rates: &config::RateLimits) -> Self {
         let limits = [
             (Class::Read, rates.read_only),
@@ -86,7 +86,7 @@ impl Limiter {
         self.limits.iter().find(|(known, _)| *known == class).map_or(0, |(_, limit)| *limit)
     }
 
-    /// Takes one token of the caller and one of the class, or says how long to wait.
+    /// Takes one token of the caller and one of the class; the error says how long to wait.
     pub fn take(&self, caller: &Arc<str>, class: Class) -> Result<()> {
         let per_minute = self.per_minute(class);
         if per_minute == 0 {
@@ -99,7 +99,7 @@ impl Limiter {
         self.take_many(caller, class, 1).map_err(|(whose, limit, wait)| refusal(class, limit, whose, wait))
     }
 
-    /// Takes what a piece of work costs beyond the one call that was counted at the gate.
+    /// Takes the tokens of a piece of work beyond the one call that was counted at the gate.
     ///
     /// `work` is in megapixel-steps. Work that is larger than a whole bucket needs a full one.
     pub fn take_work(&self, caller: &Arc<str>, work: f64) -> Result<()> {
@@ -119,7 +119,7 @@ impl Limiter {
         })
     }
 
-    /// As how many calls a piece of work counts; never more than a bucket holds.
+    /// Converts work into calls; never more than a bucket holds.
     fn calls_for(&self, work: f64) -> u32 {
         if self.work_per_call == 0 {
             return 1;
@@ -129,7 +129,7 @@ impl Limiter {
         (1..=most).find(|calls| f64::from(*calls) * f64::from(self.work_per_call) >= work).unwrap_or(most)
     }
 
-    /// Takes tokens of the caller and of the class, or says whose are missing, of how many, and for how long.
+    /// Takes tokens of the caller and of the class; the error says whose are missing, of how many, and for how long.
     fn take_many(
         &self,
         caller: &Arc<str>,

@@ -1,16 +1,16 @@
-//! Admission: who may call what, how often, with which words, and what is written down.
+//! Admission: decides which calls run, limits them, and records them.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`admission`] | the gate: size, access, schema, rate, audit |
-//! | [`permit`] | the proof of admission, the trail of a call, its outcome |
+//! | [`permit`] | the proof of admission, the audit trail of a call, its outcome |
 //! | [`contract`], [`identity`] | what a tool promises, who calls |
-//! | [`limiter`], [`cost`] | token buckets, and what work weighs in them |
-//! | [`concurrency_limit`], [`queue_reservation`] | how many calls run, how many jobs wait |
-//! | [`quota`] | so much for each caller, so much for all |
-//! | [`price`], [`budget`] | what paid nodes cost, and the daily budget |
+//! | [`limiter`], [`cost`] | token buckets, and the work that they are charged for |
+//! | [`concurrency_limit`], [`queue_reservation`] | limits for waiting calls and for queued jobs |
+//! | [`quota`] | limits per holder and in total |
+//! | [`price`], [`budget`] | the cost of paid nodes, and the daily budget |
 //! | [`audit`] | the chained log, its reader and its verifier |
-//! | [`signed_state`] | the state of a question, signed and sealed |
+//! | [`signed_state`] | the signed state of a question |
 
 pub mod admission;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! What a call carries after the gate let it in: the proof, the trail it leaves, and how it ends.
+//! Permit of an admitted call, the audit trail that it leaves, and its outcome.
 
 use std::sync::Arc;
 
@@ -11,22 +11,22 @@ use super::{
 };
 use comfywarden_error::{Error, JsonObject, Kind, Result};
 
-/// How a call ended.
+/// Outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did what it was asked for.
+    /// The call succeeded.
     Completed {
-        /// The prompt it submitted, if it submitted one.
+        /// Prompt that it submitted, if any.
         prompt_id: Option<String>,
     },
-    /// It failed.
+    /// The call failed.
     Failed {
-        /// The word for the failure.
+        /// Kind of the failure.
         kind: Kind,
-        /// The prompt it submitted, if it got that far.
+        /// Prompt that it submitted, if it got that far.
         prompt_id: Option<String>,
     },
-    /// It ended in a question; the same call goes on when the answer comes.
+    /// The call ended in a question; the same call goes on when the answer comes.
     Asked,
 }
 
@@ -61,12 +61,12 @@ impl Trail {
         self.log.send(self.record(action).fields(fields));
     }
 
-    /// The tool this call runs.
+    /// Name of the tool.
     pub(crate) fn tool(&self) -> &str {
         &self.tool
     }
 
-    /// The call this belongs to.
+    /// Id of the call.
     pub fn call_id(&self) -> CallId {
         self.call_id
     }
@@ -114,7 +114,7 @@ impl Permit {
         Err(Error::internal(format!("a permit for `{}` does not start `{tool}`", self.trail.tool)))
     }
 
-    /// The writer for what happens during the call.
+    /// Returns the writer for events during the call.
     pub fn trail(&self) -> Trail {
         self.trail.clone()
     }
@@ -147,7 +147,7 @@ impl Drop for Permit {
     }
 }
 
-/// Milliseconds with one decimal, as the log shows them.
+/// Milliseconds since `start`, with one decimal, as the log shows them.
 pub(super) fn milliseconds_since(start: Instant) -> f64 {
     (start.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
 }

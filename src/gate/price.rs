@@ -1,4 +1,4 @@
-//! What the paid nodes of a workflow would cost, in credits: an estimate from the prices that ComfyUI publishes.
+//! Estimates the cost of a workflow's paid nodes in credits, from the prices that ComfyUI publishes.
 //!
 //! A price badge is a JSONata expression. Constants and `constant * input` are read; for anything else the
 //! configured `credits_per_node` stands in.
@@ -12,24 +12,24 @@ use comfywarden_error::JsonObject;
 use comfywarden_policy::inspector::{Finding, Severity, is_paid};
 use comfywarden_workflow::{ObjectInfo, Workflow};
 
-/// How many credits a dollar buys: `CREDITS_PER_USD` of ComfyUI's own front end (Comfy-Org/ComfyUI_frontend,
+/// Credits per dollar: `CREDITS_PER_USD` of ComfyUI's own front end (Comfy-Org/ComfyUI_frontend,
 /// `src/base/credits/comfyCredits.ts` at 069eff7), which shows the same badges as credits.
 const CREDITS_PER_DOLLAR: f64 = 211.0;
-/// How long a film is when its node does not say.
+/// Assumed length of a film whose node does not say.
 const ORDINARY_SECONDS: f64 = 10.0;
-/// No single node costs more; a larger price is a misreading.
+/// Upper bound for one node; a larger price is a misreading.
 const MAX_CREDITS: f64 = 1_000_000.0;
 
-/// What paid nodes would cost.
+/// Estimated cost of paid nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Estimate {
-    /// All nodes together.
+    /// Credits of all nodes together.
     pub credits: u64,
     /// Class and credits of each node.
     pub nodes: Vec<(String, u64)>,
 }
 
-/// The estimate for a workflow; `None` when nothing in it costs money.
+/// Estimates the cost of a workflow; `None` when nothing in it costs money.
 ///
 /// `findings` name the paid nodes that are not in plain sight: in subgraphs, or in another class's place.
 pub fn estimate(
@@ -73,7 +73,7 @@ static SIMPLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// The price of one node, where the server's badge is simple enough to be read.
+/// Reads the price of one node, where the server's badge is simple enough.
 fn price(class: &str, inputs: &JsonObject, info: Option<&ObjectInfo>) -> Option<u64> {
     let entry: PricedClass = serde_json::from_str(info?.raw(class)?).ok()?;
     let badge = entry.price_badge?;
@@ -97,7 +97,7 @@ fn price(class: &str, inputs: &JsonObject, info: Option<&ObjectInfo>) -> Option<
     whole(credits)
 }
 
-/// A price as a whole number; none for what no price can be.
+/// Converts a price to a whole number; `None` for an impossible price.
 fn whole(credits: f64) -> Option<u64> {
     let possible = credits.is_finite() && (0.0..=MAX_CREDITS).contains(&credits);
     possible.then(|| format!("{credits:.0}").parse().ok()).flatten()

@@ -1,5 +1,5 @@
-//! Jobs on their way into ComfyUI's queue: its length does not show them yet, and calls at the same time must not all
-//! take the last place. One caller's share leaves room for the others.
+//! Reservations for jobs on their way into ComfyUI's queue. Its length does not show them yet, and concurrent calls must
+//! not all take the last place. The limit per caller leaves room for the others.
 
 use std::{
     collections::BTreeMap,
@@ -9,10 +9,10 @@ use std::{
 use crate::config;
 use comfywarden_error::{Error, Kind, Result};
 
-/// When a caller should look again at a queue that is full.
+/// Delay after which a caller should look at a full queue again.
 const LOOK_AGAIN_MS: u64 = 5_000;
 
-/// Everything that is on its way, in the order of its arrival.
+/// Reservations in the order of their arrival.
 #[derive(Debug)]
 pub struct QueueReservations {
     depth: usize,
@@ -20,7 +20,7 @@ pub struct QueueReservations {
     pending: Mutex<(u64, BTreeMap<u64, Arc<str>>)>,
 }
 
-/// One job on its way. To be dropped when the queue holds it, or never will.
+/// Reservation for one job. Drop it when the queue holds the job, or never will.
 #[derive(Debug)]
 pub struct QueueReservation {
     reservations: Arc<QueueReservations>,
@@ -29,7 +29,7 @@ pub struct QueueReservation {
 }
 
 impl QueueReservations {
-    /// A queue of the configured depth.
+    /// Takes the configured limits; nothing is reserved.
     pub fn new(limits: &config::Limits) -> Arc<Self> {
         Arc::new(Self {
             depth: limits.queue_depth,
@@ -38,7 +38,7 @@ impl QueueReservations {
         })
     }
 
-    /// A job of this caller sets out. To be had before the queue is looked at.
+    /// Reserves a place for a job of this caller. Must precede the look at the queue's length.
     pub fn reserve(self: &Arc<Self>, caller: &Arc<str>) -> QueueReservation {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let number = pending.0;
@@ -49,14 +49,14 @@ impl QueueReservations {
 }
 
 impl QueueReservation {
-    /// Jobs that set out before: all, and those of the same caller.
+    /// Counts earlier reservations: all, and those of the same caller.
     fn before(&self) -> (usize, usize) {
         let pending = self.reservations.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let earlier = pending.1.range(..self.number);
         earlier.fold((0, 0), |(all, own), (_, caller)| (all + 1, own + usize::from(*caller == self.caller)))
     }
 
-    /// Fails when a queue of this length has no room for one more.
+    /// Fails when a queue of this length is full.
     pub fn fits(&self, length: usize) -> Result<()> {
         let (most, length) = (self.reservations.depth, length.saturating_add(self.before().0));
         if length < most {
@@ -65,12 +65,12 @@ impl QueueReservation {
         Err(full(&format!("ComfyUI's queue holds {length} jobs; `limits.queue_depth` is {most}"), most))
     }
 
-    /// True when a queue of this length may hold the caller's whole share, so that somebody has to count.
+    /// True when a queue of this length may hold as many jobs as the caller may have, so that they must be counted.
     pub fn may_exceed_caller_limit(&self, length: usize) -> bool {
         length.saturating_add(self.before().1) >= self.reservations.per_caller
     }
 
-    /// Fails when so many jobs of this caller are all that it may have there.
+    /// Fails when `own` jobs are as many as this caller may have in the queue.
     pub fn fits_caller_limit(&self, own: usize) -> Result<()> {
         let (most, own) = (self.reservations.per_caller, own.saturating_add(self.before().1));
         if own < most {

@@ -1,4 +1,4 @@
-//! What callers share: so much for each, so much in all. A part that is dropped is there for the others again.
+//! Quota with a limit per holder and in total. A dropped allocation is free for others again.
 
 use std::{
     collections::HashMap,
@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// How much there is, and who holds what of it.
+/// Limits what each holder and all holders take together.
 #[derive(Debug)]
 pub struct Quota<K> {
     per_holder: usize,
@@ -17,11 +17,11 @@ pub struct Quota<K> {
 #[derive(Debug)]
 struct Usage<K> {
     all: usize,
-    /// Whoever holds nothing has no entry, so this is as bounded as what there is.
+    /// Amount by holder. A holder of nothing has no entry, so the total bounds the map.
     by_holder: HashMap<K, usize>,
 }
 
-/// A part of it. Dropping it gives it back.
+/// An amount taken from a quota. Dropping it gives the amount back.
 #[derive(Debug)]
 pub struct Allocation<K: Clone + Eq + Hash> {
     quota: Arc<Quota<K>>,
@@ -29,22 +29,22 @@ pub struct Allocation<K: Clone + Eq + Hash> {
     amount: usize,
 }
 
-/// Why nobody gets more. Holds how much was taken already.
+/// Limit that is reached, with the amount taken already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuotaExceeded {
-    /// PerHolder may have so much, and this one has.
+    /// The holder has as much as it may have.
     PerHolder(usize),
-    /// There is no more in all.
+    /// The total is used up.
     Total(usize),
 }
 
 impl<K: Clone + Eq + Hash> Quota<K> {
-    /// So much for each, and so much in all.
+    /// Creates a quota with a limit for each holder and one for all.
     pub fn new(per_holder: usize, total: usize) -> Arc<Self> {
         Arc::new(Self { per_holder, total, usage: Mutex::new(Usage { all: 0, by_holder: HashMap::new() }) })
     }
 
-    /// Takes `amount` for this holder, or says what is full.
+    /// Takes `amount` for this holder, or says which limit is reached.
     pub fn take(self: &Arc<Self>, holder: K, amount: usize) -> Result<Allocation<K>, QuotaExceeded> {
         let mut allocation = Allocation { quota: Arc::clone(self), holder, amount: 0 };
         allocation.grow(amount)?;
@@ -53,12 +53,12 @@ impl<K: Clone + Eq + Hash> Quota<K> {
 }
 
 impl<K: Clone + Eq + Hash> Allocation<K> {
-    /// How much it is.
+    /// Amount of this allocation.
     pub fn amount(&self) -> usize {
         self.amount
     }
 
-    /// Takes so much more. What it has stays when there is no more.
+    /// Takes `by` more. On failure the allocation stays as it is.
     pub fn grow(&mut self, by: usize) -> Result<(), QuotaExceeded> {
         let Quota { per_holder, total, usage } = &*self.quota;
         let mut usage = usage.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The signed state of a question: what was asked is what runs, for the same caller, and not for ever.
+//! Signed state of a question: binds the answer to the caller, the call and its arguments, for a limited time.
 
 use std::{
     collections::HashMap,
@@ -15,33 +15,33 @@ use sha2::{Digest as _, Sha256};
 use super::identity::{CallId, Caller};
 use comfywarden_error::{Error, JsonObject, Result};
 
-/// What a question remembers until the answer comes.
+/// State of a question until its answer comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedState {
-    /// The call that asked.
+    /// Call that asked.
     pub call_id: CallId,
-    /// Its tool.
+    /// Tool of the call.
     pub tool: String,
-    /// Who called.
+    /// Id of the caller.
     pub caller: String,
-    /// The digest of its arguments, see [`args_digest`].
+    /// Digest of the arguments, see [`args_digest`].
     pub args_digest: String,
-    /// The hash of what the user was asked about.
+    /// Hash of the subject of the question.
     pub subject_hash: String,
-    /// The hashes of what the user agreed to in earlier rounds of the same call.
+    /// Hashes of what the user agreed to in earlier rounds of the same call.
     pub approved: Vec<String>,
-    /// The seed that was drawn, so that the approved workflow can be built again.
+    /// Seed that was drawn, so that the approved workflow can be built again.
     pub seed: Option<u64>,
-    /// Tells one question from another, so that each is answered once.
+    /// Id of the question, so that each is answered once.
     pub nonce: CallId,
-    /// When the answer comes too late, in seconds since 1970.
+    /// Expiry in seconds since 1970.
     pub expires_unix: u64,
 }
 
-/// The most answered questions that are remembered at once. Each is forgotten when its question expires.
+/// Limit for answered questions that are remembered. Each is forgotten when its question expires.
 const MAX_REDEEMED: usize = 65_536;
 
-/// Seals and opens [`SignedState`], with a key that lives as long as the process or that several processes share.
+/// Signs and verifies [`SignedState`], with a key of this process or one that several processes share.
 pub struct StateSigner {
     key: [u8; 32],
     redeemed: Mutex<HashMap<CallId, u64>>,
@@ -54,7 +54,7 @@ impl std::fmt::Debug for StateSigner {
 }
 
 impl StateSigner {
-    /// A signer with a new random key.
+    /// Creates a signer with a new random key.
     #[expect(clippy::new_without_default, reason = "a random key is no default")]
     pub fn new() -> Self {
         let mut random = Sha256::new();
@@ -64,21 +64,21 @@ impl StateSigner {
         Self { key: random.finalize().into(), redeemed: Mutex::default() }
     }
 
-    /// A signer with a key made of a secret that other processes have too. Each process remembers for itself what was
-    /// answered, so an answer counts once in each.
+    /// Creates a signer whose key is derived from a secret that other processes share. Each process remembers what was
+    /// answered there, so an answer counts once in each.
     pub fn shared(secret: &str) -> Self {
         let key = Sha256::new().chain_update(b"comfywarden sealed state\0").chain_update(secret).finalize();
         Self { key: key.into(), redeemed: Mutex::default() }
     }
 
-    /// The state as opaque text.
+    /// Encodes and signs the state as opaque text.
     pub fn sign(&self, state: &SignedState) -> String {
         let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(state).unwrap_or_default());
         let tag = self.mac(&payload).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
         format!("{payload}.{}", URL_SAFE_NO_PAD.encode(tag))
     }
 
-    /// The state, if it is ours, unexpired, and made for this caller, tool and arguments.
+    /// Decodes the state; fails unless it is signed by us, unexpired, and made for this caller, tool and arguments.
     pub fn verify(
         &self,
         signed: &str,
@@ -99,7 +99,7 @@ impl StateSigner {
         Ok(state)
     }
 
-    /// What tells a question of ours from others.
+    /// Reads the id of a question that this server signed.
     pub(crate) fn nonce(&self, signed: &str) -> Option<CallId> {
         self.verified(signed).map(|state| state.nonce)
     }
@@ -135,12 +135,12 @@ impl StateSigner {
     }
 }
 
-/// Seconds since 1970.
+/// Current time in seconds since 1970.
 pub fn now_unix() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
-/// A digest of arguments that does not depend on the order of their keys.
+/// Hashes arguments independently of the order of their keys.
 pub fn args_digest(args: &JsonObject) -> String {
     let mut hasher = Sha256::new();
     feed_object(&mut hasher, args);

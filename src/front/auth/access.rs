@@ -1,4 +1,4 @@
-//! Who is calling over HTTP: the holder of a token, or the local user where no token is asked for.
+//! Authenticates HTTP requests: the holder of a token, or the local user where no token is configured.
 
 use std::{
     collections::HashSet,
@@ -39,7 +39,7 @@ use crate::{
 };
 use comfywarden_error::{Error, Kind, Result};
 
-/// The scopes of access tokens and the classes they open.
+/// Scopes of access tokens and the classes that they grant.
 pub(in crate::front) const SCOPES: [(&str, Class); 5] = [
     ("comfywarden:read", Class::Read),
     ("comfywarden:file", Class::File),
@@ -47,47 +47,47 @@ pub(in crate::front) const SCOPES: [(&str, Class); 5] = [
     ("comfywarden:generation", Class::Generation),
     ("comfywarden:admin", Class::Admin),
 ];
-/// The most tokens that are remembered as good.
+/// Bounds the valid tokens that are remembered.
 const MAX_REMEMBERED: usize = 4_096;
 
-/// What opens the verifier. Of configured tokens only their SHA-256 is kept.
+/// Authenticates requests. Of configured tokens only the SHA-256 is kept.
 pub struct Access {
     tokens: Vec<Token>,
     oauth: Option<OAuthVerifier>,
-    /// Tokens that were good lately: an address that shows wrong ones does not shut out its good ones.
+    /// Recently accepted tokens: they still pass while their address is blocked for wrong ones.
     valid_tokens: Mutex<HashSet<[u8; 32]>>,
     failures: FailedAttempts,
     sessions: Sessions,
     session_manager: Arc<LocalSessionManager>,
 }
 
-/// Tokens of an OAuth server.
+/// Verifies access tokens of an OAuth server.
 struct OAuthVerifier {
     settings: OAuth,
     expected: ExpectedClaims,
     keys: PublishedKeys,
 }
 
-/// Attached to a request whose caller may do what the scopes of its token say.
+/// Marks a request whose rights come from the scopes of its token.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::front) struct LimitedByScopes;
 
-/// Who was let in, what of the catalogue the token leaves, and whether its scopes say so.
+/// An authenticated request: its caller, its view of the catalogue, and whether scopes set its rights.
 struct Authenticated {
     caller: Caller,
     view: View,
     by_scopes: bool,
 }
 
-/// What becomes of a request.
+/// Result of checking the token of a request.
 enum Authentication {
     Valid(Authenticated),
-    /// No token, where one is needed.
+    /// A token is required and there is none.
     Missing,
     Invalid,
-    /// A good token without these scopes.
+    /// The token is valid and lacks these scopes.
     InsufficientScope(Vec<String>),
-    /// The issuer cannot be asked for its keys.
+    /// The keys of the issuer cannot be fetched.
     IssuerUnavailable,
 }
 
@@ -101,7 +101,7 @@ impl fmt::Debug for Access {
 }
 
 impl Access {
-    /// Reads the configured tokens, and what tokens of an OAuth server must say.
+    /// Reads the configured tokens and the OAuth settings; an error names the token that cannot be read.
     pub fn new(remote: &Remote) -> Result<Self> {
         let tokens = remote.tokens.iter().map(|token| Token::read(token.expose_secret()));
         let oauth = remote.oauth.clone().map(OAuthVerifier::new).transpose()?;
@@ -120,7 +120,7 @@ impl Access {
         !self.tokens.is_empty() || self.oauth.is_some()
     }
 
-    /// The sessions of MCP, which end here when their caller begins too many.
+    /// Session manager of MCP; a caller's oldest session is closed here when it begins too many.
     pub(in crate::front) fn session_manager(&self) -> Arc<LocalSessionManager> {
         Arc::clone(&self.session_manager)
     }
@@ -140,7 +140,7 @@ impl Access {
         }
     }
 
-    /// The holder of a configured token. Compares with every token, in constant time.
+    /// Finds the holder of a configured token. Compares with every token, in constant time.
     fn configured(&self, token: &str) -> Option<(Caller, View)> {
         let given = digest(token);
         let matches: Vec<Choice> = self.tokens.iter().map(|known| known.digest.ct_eq(&given)).collect();
@@ -168,7 +168,7 @@ impl Access {
         good.insert(digest(token));
     }
 
-    /// The challenge for a call that this caller's scopes do not reach. Names what it has as well, so that a client
+    /// Builds the challenge for a call beyond the caller's scopes. Names the granted scopes as well, so that a client
     /// which asks for exactly these scopes loses none.
     pub(in crate::front) fn step_up(&self, caller: &Caller, class: Class) -> HeaderValue {
         let required =
@@ -183,7 +183,7 @@ impl Access {
         self.challenge(Some("insufficient_scope"), &scopes)
     }
 
-    /// Where a token comes from and where it goes. Tells nothing of the tokens that there are.
+    /// Tells how to get and send a token, and nothing about the configured ones.
     fn next_step(&self) -> String {
         let mut ways = Vec::new();
         if !self.tokens.is_empty() {
@@ -197,7 +197,7 @@ impl Access {
         format!("send one header `Authorization: Bearer …` with {}", ways.join(", or "))
     }
 
-    /// The challenge of RFC 6750, with the pointer of RFC 9728 where there is an OAuth server.
+    /// Builds the challenge of RFC 6750, with the metadata address of RFC 9728 where OAuth is configured.
     fn challenge(&self, error: Option<&str>, scopes: &[String]) -> HeaderValue {
         let mut parts = vec!["Bearer realm=\"comfywarden\"".to_owned()];
         parts.extend(error.map(|error| format!("error=\"{error}\"")));
@@ -268,7 +268,7 @@ impl OAuthVerifier {
     }
 }
 
-/// The token of a request. Two of them are none.
+/// Reads the bearer token of a request; several `Authorization` headers count as none.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let (scheme, token) = sent.next()?.to_str().ok()?.split_once(' ')?;
@@ -281,7 +281,7 @@ fn challenged(status: StatusCode, challenge: HeaderValue, error: &Error) -> Resp
     response
 }
 
-/// Who sent a request, and whether scopes say what they may; or the answer with what is missing.
+/// Authenticates a request, or builds the response that says what is missing.
 async fn admit(
     access: &Access,
     address: Option<IpAddr>,
@@ -331,7 +331,7 @@ fn address(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
 }
 
-/// For what is open to everybody: no token is needed, and who shows one must show a good one all the same.
+/// Middleware for open routes: no token is needed, but one that is sent must be valid.
 pub(in crate::front) async fn optional_auth(
     State(access): State<Arc<Access>>,
     request: Request,
@@ -347,7 +347,7 @@ pub(in crate::front) async fn optional_auth(
     next.run(request).await
 }
 
-/// Lets a request through with its caller attached, or answers with what is missing.
+/// Middleware for MCP: attaches the caller to the request, or answers with what is missing.
 pub(in crate::front) async fn require_auth(
     State(access): State<Arc<Access>>,
     mut request: Request,

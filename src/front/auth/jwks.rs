@@ -1,4 +1,4 @@
-//! The public keys of the OAuth server: fetched when needed, kept, and fetched again when they rotate.
+//! Public keys of the OAuth server: fetched on demand, cached, and fetched again when they rotate.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,18 +8,18 @@ use url::Url;
 use crate::front::auth::jwt::KeySet;
 use comfywarden_error::{Error, Result};
 
-/// How long a set of keys is used without a look at the issuer.
+/// Age up to which the keys are used without asking the issuer.
 const MAX_AGE: Duration = Duration::from_mins(10);
-/// How long it is used when the issuer does not answer.
+/// Age up to which they are used while the issuer does not answer.
 const MAX_STALE_AGE: Duration = Duration::from_hours(24);
-/// The shortest time between two looks, whatever tokens come in: strangers must not make us knock at the issuer.
+/// Shortest time between two fetches, whatever tokens come in: strangers must not make this server flood the issuer.
 const MIN_REFETCH_INTERVAL: Duration = Duration::from_secs(30);
-/// How long the issuer may take.
+/// Timeout of one fetch.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest set of keys.
+/// Size limit of a key set.
 const MAX_BYTES: usize = 256 << 10;
 
-/// The keys of one issuer.
+/// Caches the keys of one issuer.
 #[derive(Debug)]
 pub(super) struct PublishedKeys {
     url: Url,
@@ -34,7 +34,7 @@ struct FetchedKeys {
 }
 
 impl PublishedKeys {
-    /// PublishedKeys that are published at `url`. Nothing is fetched yet.
+    /// Prepares to fetch from `url`. Nothing is fetched yet.
     pub(super) fn at(url: Url) -> Result<Self> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -48,17 +48,17 @@ impl PublishedKeys {
         Ok(Self { url, client, state: Mutex::default() })
     }
 
-    /// The keys of now; `None` while they cannot be had.
+    /// Returns the current keys; `None` while they cannot be fetched.
     pub(super) async fn current(&self) -> Option<Arc<KeySet>> {
         self.get(MAX_AGE).await
     }
 
-    /// The keys after another look at the issuer, for a token whose key is not among those of now.
+    /// Returns the keys after another fetch, for a token whose key is not among the current ones.
     pub(super) async fn rotated(&self) -> Option<Arc<KeySet>> {
         self.get(Duration::ZERO).await
     }
 
-    /// One task fetches, the others wait for it.
+    /// Returns keys that are younger than `fresh`. One task fetches, the others wait for it.
     async fn get(&self, fresh: Duration) -> Option<Arc<KeySet>> {
         let mut state = self.state.lock().await;
         let age = state.keys.as_ref().map(|(_, at)| at.elapsed());

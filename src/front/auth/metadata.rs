@@ -1,4 +1,4 @@
-//! RFC 9728: where clients find the OAuth server whose tokens open this door.
+//! Protected resource metadata (RFC 9728): tells clients which OAuth server issues tokens for this server.
 
 use axum::{
     Json,
@@ -10,10 +10,10 @@ use url::Url;
 use super::access::SCOPES;
 use crate::config::OAuth;
 
-/// The path of RFC 9728.
+/// Path of the document, from RFC 9728.
 pub(in crate::front) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// The two addresses of the document: at the root, and with the path of the resource after it.
+/// Routes of the document: at the root, and with the path of the resource after it.
 pub(in crate::front) fn routes(oauth: &OAuth) -> Vec<(String, MethodRouter)> {
     let document = document(oauth);
     let answer = move || {
@@ -33,7 +33,7 @@ fn document(oauth: &OAuth) -> Value {
     })
 }
 
-/// Where the document can be read, for challenges.
+/// Address of the document, for challenges; `None` when the audience is not a URL.
 pub(in crate::front) fn address(oauth: &OAuth) -> Option<String> {
     let resource = Url::parse(&oauth.audience).ok().filter(Url::has_host)?;
     let mut address = resource.clone();

@@ -1,4 +1,4 @@
-//! Who may enter over HTTP: tokens of the configuration, access tokens of an OAuth server, failed attempts.
+//! Authentication over HTTP: configured tokens, access tokens of an OAuth server, failed attempts.
 
 pub(crate) mod access;
 mod failures;

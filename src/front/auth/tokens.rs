@@ -1,4 +1,4 @@
-//! Tokens of the configuration: what each may do. Of the token itself only its SHA-256 is kept.
+//! Configured tokens and their rights. Of the token itself only the SHA-256 is kept.
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,9 +8,9 @@ use crate::{
 };
 use comfywarden_error::{Error, Result};
 
-/// The word, among classes and after `comfywarden:` in scopes, that holds a caller to mode `enforce`.
+/// Word that holds a caller to mode `enforce`, among classes and after `comfywarden:` in scopes.
 pub(super) const ENFORCE: &str = "enforce";
-/// What stands before a profile, among classes and after `comfywarden:` in scopes. Profiles only take away.
+/// Prefix of a profile, among classes and after `comfywarden:` in scopes. Profiles only take tools away.
 pub(super) const PROFILE: &str = "profile:";
 
 /// A configured token.
@@ -21,13 +21,13 @@ pub(super) struct Token {
     pub(super) view: View,
 }
 
-/// The caller, held to mode `enforce` where that is said.
+/// Holds the caller to mode `enforce` if `enforced` is set.
 pub(super) fn held(caller: Caller, enforced: bool) -> Caller {
     if enforced { caller.enforced() } else { caller }
 }
 
 impl Token {
-    /// `sha256:` and 64 hexadecimal digits, then perhaps a blank and classes between `+`; or the token itself.
+    /// Parses `sha256:` and 64 hexadecimal digits, then an optional blank and classes joined by `+`; or a plain token.
     pub(super) fn read(text: &str) -> Result<Self> {
         let Some(hashed) = text.strip_prefix("sha256:") else {
             if text.len() < 16 {
@@ -79,13 +79,13 @@ impl Token {
     }
 }
 
-/// A short name for the holder of a token, that tells nothing of the token.
+/// Derives a short name for the holder of a token; it reveals nothing of the token.
 pub(super) fn name_of(digest: &[u8; 32]) -> String {
     let [a, b, c, d, ..] = digest;
     format!("token-{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
-/// The SHA-256 of a text.
+/// Hashes a text with SHA-256.
 pub(super) fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }

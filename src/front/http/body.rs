@@ -1,4 +1,4 @@
-//! Reading the body of a request: so many bytes, at no less than so many in a second, and so many at once of one
+//! Reads request bodies, with limits on size and speed, and on the bytes in memory of one
 //! caller and of all.
 
 use std::{sync::Arc, time::Duration};
@@ -23,18 +23,18 @@ use crate::{
 };
 use comfywarden_error::{Error, Kind};
 
-/// How long a body may take in all.
+/// Time limit for a whole body.
 const MAX_DURATION: Duration = Duration::from_mins(1);
-/// How long it may take before its speed counts, and how long it may stand still.
+/// Time before the speed of a body counts, and the longest pause within it.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
-/// The least bytes in a second, on average.
+/// Lowest average speed.
 const MIN_BYTES_PER_SECOND: u32 = 1_024;
-/// So much of each body is not counted: calls without a file go on while others upload. Connections bound the sum.
+/// Bytes of each body that are not counted: calls without a file go on while others upload. Connections bound the sum.
 const UNCOUNTED: usize = 64 << 10;
-/// When a caller should try again who has too much in memory, in seconds.
+/// Seconds after which a caller with too many bytes in memory should retry.
 const RETRY_AFTER_SECONDS: u64 = 2;
 
-/// How large bodies may be: one, and all that are in memory at once.
+/// Limits the size of one body, and of all bodies in memory.
 #[derive(Debug, Clone)]
 pub(super) struct BodyLimits {
     limits: Limits,
@@ -42,14 +42,14 @@ pub(super) struct BodyLimits {
 }
 
 impl BodyLimits {
-    /// BodyLimits by the limits of the configuration, all of it free.
+    /// Takes the configured limits; nothing is in use yet.
     pub(super) fn new(limits: Limits) -> Self {
         let quota = Quota::new(limits.body_bytes_per_caller(), limits.body_bytes_in_total());
         Self { limits, quota }
     }
 }
 
-/// Why a body cannot be had.
+/// Error of reading a body.
 #[derive(Debug, PartialEq, Eq)]
 enum BodyError {
     TooLarge,
@@ -84,7 +84,7 @@ pub(super) async fn read(State(body_limits): State<BodyLimits>, request: Request
     response
 }
 
-/// How much of a body of this length counts.
+/// Bytes of a body of this length that count against the quota.
 fn counted(length: usize) -> usize {
     length.saturating_sub(UNCOUNTED)
 }
@@ -185,7 +185,7 @@ mod tests {
         collect(body, most, &mut allocation).await
     }
 
-    /// A body that brings so many bytes after each pause, without end.
+    /// Streams `bytes` bytes after each pause, without end.
     fn dripping(bytes: usize, pause: Duration) -> Body {
         Body::from_stream(stream::repeat(()).then(move |()| async move {
             tokio::time::sleep(pause).await;

@@ -1,4 +1,4 @@
-//! Accepting connections: how many, how long their headers may take, and their orderly end.
+//! Accepts connections, limits their number and the time for request heads, and shuts them down in order.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,16 +17,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::write_timeout::WriteTimeout;
 use crate::gate::quota::Quota;
 
-/// How long a client may take to send the head of a request.
+/// Time limit for the head of a request.
 const MAX_HEAD_TIME: Duration = Duration::from_secs(15);
-/// The most header lines of a request.
+/// Limit for header lines of a request.
 const MAX_HEADERS: usize = 64;
-/// The largest head of a request.
+/// Size limit for the head of a request.
 const MAX_HEAD_BYTES: usize = 64 << 10;
-/// How long the listener rests when the system has no more sockets to give.
+/// Pause of the listener when the system has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many connections there may be.
+/// Limits for open connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConnectionLimits {
     pub(super) in_total: usize,

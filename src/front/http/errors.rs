@@ -1,4 +1,4 @@
-//! Refusals in one shape: what is no JSON-RPC message gets an answer that is one, everything else `kind`, `message` and
+//! Error responses in one format: JSON-RPC for a body that is not a JSON-RPC message, otherwise `kind`, `message` and
 //! `hint`.
 
 use axum::{
@@ -13,19 +13,19 @@ use serde_json::json;
 use comfywarden_error::{Error, Kind};
 use comfywarden_policy::redact::redact_text;
 
-/// JSON-RPC's code for a message that cannot be read.
+/// JSON-RPC error code for a message that cannot be parsed.
 const PARSE_ERROR: i32 = -32_700;
-/// How rmcp refuses a revision. It repeats the header, which may be anything.
+/// Text of rmcp's refusal of a protocol revision. It repeats the header, which may be anything.
 const UNKNOWN_REVISION: &str = "Unsupported MCP-Protocol-Version";
-/// The longest text of a refusal that is passed on.
+/// Size limit for a refusal's text that is passed on.
 const MAX_TEXT: usize = 4_096;
 
-/// An answer that says no, in the words of every error of ours.
+/// Builds an error response with the usual `kind`, `message` and `hint`.
 pub(in crate::front) fn refusal(status: StatusCode, error: &Error) -> Response {
     (status, axum::Json(error.to_json())).into_response()
 }
 
-/// The same to a client who may try again after so many seconds.
+/// Builds an error response that asks the client to retry after `seconds`.
 pub(in crate::front) fn refusal_for_now(status: StatusCode, error: Error, seconds: u64) -> Response {
     let mut response = refusal(status, &error.detail("retry_after_ms", seconds * 1_000));
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -49,7 +49,7 @@ fn revisions() -> String {
     known.join(", ")
 }
 
-/// What an answer without JSON means, in case it says nothing itself, and what to do next.
+/// Kind, message and hint for a status whose response has no JSON.
 fn meaning(status: StatusCode) -> (Kind, &'static str, &'static str) {
     match status {
         StatusCode::NOT_FOUND => (
@@ -78,7 +78,7 @@ fn meaning(status: StatusCode) -> (Kind, &'static str, &'static str) {
     }
 }
 
-/// The same refusal as JSON, unless it is JSON already, without secrets: it may name what the client sent.
+/// Turns an error response into JSON without secrets, since it may repeat what the client sent.
 pub(in crate::front) async fn shaped(response: Response) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     let refuses = response.status().is_client_error() || response.status().is_server_error();

@@ -1,4 +1,4 @@
-//! What every HTTP request must be before anything looks at it: for us, and not sent by a foreign web page.
+//! Checks every HTTP request first: it must be addressed to this server and not come from a foreign web page.
 //!
 //! Stops DNS rebinding (Host) and cross-site requests (Origin, `Sec-Fetch-Site`, content type); the rules are
 //! those of `docs/architecture.md`, “HTTP”.
@@ -17,7 +17,7 @@ use crate::config::Remote;
 use comfywarden_error::Error;
 use comfywarden_policy::redact::redact_text;
 
-/// What every answer tells browsers: show nothing of it, frame it nowhere, and guess nothing about it.
+/// Headers that keep browsers from rendering, framing or sniffing any response.
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -26,10 +26,10 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// What is said to a request that breaks a rule.
+/// Status and error for a request that breaks a rule.
 type Rejection = (StatusCode, Error);
 
-/// The names we answer to and the web origins we talk to.
+/// Host names of this server and the web origins that may call it.
 #[derive(Debug)]
 pub(super) struct Guard {
     hosts: Vec<String>,
@@ -48,7 +48,7 @@ impl Guard {
         Self { hosts, origins }
     }
 
-    /// The rule a request breaks, if it breaks one.
+    /// Finds the rule that a request breaks.
     fn rejection(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Rejection> {
         let host = match self.named(uri, headers) {
             Ok(host) => host,
@@ -57,7 +57,7 @@ impl Guard {
         self.foreign(&host, headers).or_else(|| unreadable(method, headers))
     }
 
-    /// The one name by which the request calls us: in `Host`, and in its target where that holds one too.
+    /// Reads the host name of a request, from `Host` and from an absolute target; both must be names of this server.
     fn named(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, Rejection> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(Ok(host)), None) = (hosts.next().map(HeaderValue::to_str), hosts.next()) else {
@@ -75,7 +75,7 @@ impl Guard {
         Ok(host.to_ascii_lowercase())
     }
 
-    /// The rule that a request from a foreign web page breaks.
+    /// Rejects a request from a foreign web page.
     fn foreign(&self, host: &str, headers: &HeaderMap) -> Option<Rejection> {
         let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
         if origins.peek().is_none() {
@@ -99,7 +99,7 @@ impl Guard {
         Some((StatusCode::FORBIDDEN, error))
     }
 
-    /// True for our names, with any port.
+    /// True for names of this server, with any port.
     fn is_ours(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let name = match host.rsplit_once(':') {
@@ -110,7 +110,7 @@ impl Guard {
     }
 }
 
-/// What is wrong with the form of a body: everything but plain JSON.
+/// Rejects any body that is not plain JSON.
 fn unreadable(method: &Method, headers: &HeaderMap) -> Option<Rejection> {
     let coded = |name: HeaderName, plain: &[u8]| {
         headers.get_all(name).iter().any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(plain))
@@ -141,7 +141,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-/// At most 80 characters of a name that a stranger sent, if it is written like one: people paste tokens into the
+/// Shows at most 80 characters of a name that a client sent, if it looks like a name: people paste tokens into the
 /// wrong field, and nothing else of a refusal would hide them.
 fn shown(value: &str) -> String {
     let of_a_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-:/[]".contains(c);

@@ -1,4 +1,4 @@
-//! `/healthz`: we run. `/readyz`: ComfyUI answers too.
+//! Health routes: `/healthz` answers while the process runs, `/readyz` when ComfyUI answers too.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use crate::app::App;
 
-/// How long an answer of ComfyUI holds. Anybody may ask us, and nobody shall make us ask it more often.
+/// Age up to which an answer of ComfyUI is reused: anybody may ask, so requests must not reach ComfyUI more often.
 const MAX_AGE: Duration = Duration::from_secs(3);
 
 pub(super) fn routes(app: &Arc<App>) -> Vec<(String, MethodRouter)> {
@@ -22,7 +22,7 @@ pub(super) fn routes(app: &Arc<App>) -> Vec<(String, MethodRouter)> {
     vec![("/healthz".to_owned(), get(alive)), ("/readyz".to_owned(), ready)]
 }
 
-/// Whether ComfyUI answers, and when we asked.
+/// Caches whether ComfyUI answers.
 #[derive(Debug, Clone)]
 struct Readiness {
     app: Arc<App>,
@@ -30,7 +30,7 @@ struct Readiness {
 }
 
 impl Readiness {
-    /// Whoever comes while ComfyUI is being asked waits for the same answer.
+    /// True when ComfyUI answers. Concurrent requests wait for the same probe.
     async fn reachable(self) -> bool {
         let mut known = self.known.lock_owned().await;
         if let Some((asked, reachable)) = *known

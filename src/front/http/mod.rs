@@ -1,4 +1,4 @@
-//! MCP over Streamable HTTP: `/mcp`, behind the same guard as `/healthz` and `/readyz`.
+//! MCP over Streamable HTTP at `/mcp`, behind the same guard as `/healthz` and `/readyz`.
 
 mod body;
 mod connections;
@@ -25,16 +25,16 @@ use super::{
 use crate::app::App;
 use comfywarden_error::{Error, Kind, Result};
 
-/// A comment keeps idle streams open through proxies that close silent connections after 30 to 60 s.
+/// Interval of keep-alive comments: proxies close silent connections after 30 to 60 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Where MCP is; everything below it is MCP as well, or nothing.
+/// Path of MCP; everything below it is MCP or not found.
 const MCP: &str = "/mcp";
 
-/// How long answers that are made may take to be written when the server ends.
+/// Time for finished answers to be written when the server stops.
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
-/// A bound HTTP server that is not serving yet.
+/// An HTTP server that is bound and not serving yet.
 #[derive(Debug)]
 pub struct HttpServer {
     listener: TcpListener,
@@ -64,12 +64,12 @@ impl HttpServer {
         Ok(Self { listener, address, app, access })
     }
 
-    /// Where it listens; port 0 has become a real one.
+    /// Address of the listener; port 0 is replaced by the real one.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Every path that is served; what is below `/mcp` belongs to it.
+    /// Lists every path that is served; what is below `/mcp` belongs to it.
     pub fn paths(&self) -> Vec<String> {
         let open = open_routes(&self.app).into_iter().map(|(path, _)| path);
         std::iter::once(MCP.to_owned()).chain(open).collect()
@@ -83,7 +83,7 @@ impl HttpServer {
         self.serve_with(stop, move |_| shared.session()).await
     }
 
-    /// The same with a handler of the caller's choice.
+    /// Serves like [`Self::serve`], with another MCP handler.
     pub async fn serve_with<H: ServerHandler>(
         self,
         stop: CancellationToken,
@@ -157,7 +157,7 @@ fn router<H: ServerHandler>(
     Router::new().nest(MCP, mcp).merge(open).layer(from_fn_with_state(guard, guard::check))
 }
 
-/// What anybody may ask who is no stranger to the guard.
+/// Routes without authentication; the guard still checks them.
 fn open_routes(app: &Arc<App>) -> Vec<(String, MethodRouter)> {
     let mut routes = health::routes(app);
     routes.extend(app.config().transport.remote.oauth.iter().flat_map(metadata::routes));

@@ -1,4 +1,4 @@
-//! `/mcp/x/core`, `/mcp/x/readonly`, `/mcp/x/core/readonly` …: the same server with fewer tools, by address.
+//! Profiles by path: `/mcp/x/core`, `/mcp/x/readonly`, `/mcp/x/core/readonly` … serve fewer tools.
 
 use axum::{extract::Request, http::StatusCode, middleware::Next, response::Response};
 
@@ -6,7 +6,7 @@ use super::errors::refusal;
 use crate::tools::View;
 use comfywarden_error::Error;
 
-/// Attaches the view that the path names; `/mcp` itself names none.
+/// Middleware that attaches the view named in the path; `/mcp` itself names none.
 pub(super) async fn choose(mut request: Request, next: Next) -> Response {
     let path = request.uri().path().trim_matches('/').to_owned();
     if path.is_empty() {

@@ -1,4 +1,4 @@
-//! Whose session is whose: a session id is no credential, and somebody else's is as good as none.
+//! Owners of sessions: a session id is not a credential, and another caller's session does not exist for this one.
 
 use std::{
     collections::HashMap,
@@ -7,14 +7,14 @@ use std::{
 
 use axum::http::HeaderMap;
 
-/// The header that names a session.
+/// Header that names a session.
 const SESSION: &str = "mcp-session-id";
-/// The most sessions that are remembered; beyond, the oldest knowledge goes and those sessions end.
+/// Limit for remembered sessions; beyond it the oldest half is forgotten, which ends those sessions.
 const MAX_SESSIONS: usize = 10_000;
-/// The most sessions of one caller; another one ends its oldest.
+/// Limit for sessions of one caller; another one ends its oldest.
 const MAX_PER_CALLER: usize = 256;
 
-/// The caller of each session.
+/// Maps each session to the caller who began it.
 #[derive(Debug, Default)]
 pub(in crate::front) struct Sessions(Mutex<HashMap<String, (u64, String)>>);
 
@@ -28,7 +28,7 @@ impl Sessions {
         sessions.get(id).is_some_and(|(_, owner)| owner == caller)
     }
 
-    /// Remembers who began the session that an answer names. Gives the session that has to end for it.
+    /// Remembers who began the session that a response names. Returns the session that has to end for it.
     pub(in crate::front) fn learn(&self, answer: &HeaderMap, caller: &str) -> Option<String> {
         let id = answer.get(SESSION).and_then(|id| id.to_str().ok())?;
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! How much of this server one caller may hold at once: open requests, streams included.
+//! Limits the open requests of one caller, streams included.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,12 +18,12 @@ use crate::gate::{
 };
 use comfywarden_error::{Error, Kind};
 
-/// How long a stream lives, whatever it carries. Twice as long as the longest wait for a job; clients open another.
+/// Time limit for a stream: twice the longest wait for a job. Clients open another one.
 const MAX_STREAM_AGE: Duration = Duration::from_hours(2);
-/// When a refused caller should try again, in seconds.
+/// Seconds after which a refused caller should retry.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
-/// Open requests by caller.
+/// Limits open requests by caller.
 #[derive(Debug, Clone)]
 pub(super) struct RequestLimit {
     most: usize,
@@ -31,18 +31,18 @@ pub(super) struct RequestLimit {
 }
 
 impl RequestLimit {
-    /// So many for each caller.
+    /// Allows `most` open requests to each caller.
     pub(super) fn new(most: usize) -> Self {
         Self { most, open: Quota::new(most, usize::MAX) }
     }
 }
 
-/// Who sent a request, where that is known.
+/// Id of the caller of a request; empty where it is unknown.
 pub(super) fn sender(request: &Request) -> Arc<str> {
     request.extensions().get::<Caller>().map_or_else(|| "".into(), Caller::shared_id)
 }
 
-/// Lets a request in when its caller has room. An event stream keeps its place until it ends, and ends in time.
+/// Middleware that admits a request within its caller's limit. An event stream counts until it ends.
 pub(super) async fn limit_requests(
     State(limit): State<RequestLimit>,
     request: Request,
@@ -59,7 +59,7 @@ pub(super) async fn limit_requests(
     hold_until_sent(next.run(request).await, place)
 }
 
-/// The same answer. An event stream keeps the allocation until it ends; everything else is made already.
+/// Ties the allocation to the response: an event stream keeps it until it ends, anything else is complete already.
 pub(super) fn hold_until_sent(response: Response, allocation: Allocation<Arc<str>>) -> Response {
     let is_stream = response
         .headers()
@@ -68,7 +68,7 @@ pub(super) fn hold_until_sent(response: Response, allocation: Allocation<Arc<str
     if is_stream { response.map(|body| holding(body, allocation)) } else { response }
 }
 
-/// The same stream, which holds a allocation and has an end.
+/// Wraps a stream so that it holds the allocation and ends after [`MAX_STREAM_AGE`].
 fn holding(body: Body, allocation: Allocation<Arc<str>>) -> Body {
     let stream = body.into_data_stream().take_until(tokio::time::sleep(MAX_STREAM_AGE));
     Body::from_stream(stream.map(move |chunk| {

@@ -1,4 +1,4 @@
-//! A connection whose other end must read: what we write has to move on, or the connection ends.
+//! Write timeout of a connection: it ends when the peer stops reading.
 
 use std::{
     future::Future as _,
@@ -13,10 +13,10 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How long the other end may leave everything unread.
+/// Time limit for a write without progress.
 const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A stream that fails when a write makes no progress for [`WRITE_TIMEOUT`].
+/// Wraps a stream and fails when a write makes no progress for [`WRITE_TIMEOUT`].
 #[derive(Debug)]
 pub(super) struct WriteTimeout<S> {
     stream: S,
@@ -29,7 +29,7 @@ impl<S> WriteTimeout<S> {
         Self { stream, waiting: None }
     }
 
-    /// Passes on what a write came to, unless it waited too long.
+    /// Passes on the result of a write, unless it waited too long.
     fn judge<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.waiting = None;

@@ -1,4 +1,4 @@
-//! A yes-or-no question to the user: as part of the answer, or in the middle of the call for older clients.
+//! Elicitation of a yes or no: as part of the answer, or in the middle of the call for older clients.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,14 +16,14 @@ use tokio::runtime::Handle;
 
 use comfywarden_error::{Error, Kind};
 
-/// The key of our one question in a multi-round-trip request.
+/// Key of the one question in a multi-round-trip request.
 const QUESTION: &str = "confirm";
-/// The one field of its form, and what it says to the user.
+/// Field of its form, with title and description.
 const QUESTION_FIELD: &str = "value";
 const TITLE: &str = "Let it happen";
 const MEANING: &str = "Yes lets exactly what the question describes happen, once and now. \
                        No, declining and closing the form change nothing.";
-/// How long a user may think, where the server must hold the request meanwhile.
+/// Time limit for an answer where the server holds the request meanwhile.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// True for a client that said it can show a form. One that can only open addresses is not asked.
@@ -34,7 +34,7 @@ pub(super) fn can_ask(context: &RequestContext<RoleServer>) -> bool {
     declared.is_some_and(|elicitation| elicitation.form.is_some() || elicitation.url.is_none())
 }
 
-/// Puts the question to a client of the older era, which is asked in the middle of the call. The error says why
+/// Asks a client of the older era in the middle of the call. The error says why
 /// there is no answer.
 pub(super) async fn ask_now(peer: &Peer<RoleServer>, question: &str) -> Result<bool, String> {
     let Some(params) = form(question) else { return Err("it does not fit into a form".to_owned()) };
@@ -52,7 +52,7 @@ pub(super) async fn ask_now(peer: &Peer<RoleServer>, question: &str) -> Result<b
     }
 }
 
-/// A question before the user. When it is dropped unanswered, the client hears that it can take it away: a yes to it
+/// An elicitation that the client shows. When it is dropped unanswered, the client is told to withdraw it: a yes to it
 /// would do nothing.
 struct PendingElicitation {
     peer: Peer<RoleServer>,
@@ -85,32 +85,32 @@ async fn answer_of(
     }
 }
 
-/// The refusal of a call whose question was left without an answer: no answer is a no, and the caller reads why.
+/// Error of a call whose question got no answer: no answer is a no, and the caller reads why.
 pub(super) fn unanswered(error: Error, why: Option<&str>) -> Error {
     let Some(why) = why.filter(|_| error.kind() == Kind::Denied) else { return error };
     Error::denied(format!("not done, since the question about it got no answer: {why}"))
         .hint("ask the user, then make the call again")
 }
 
-/// The error of a call that came to its end with its question open.
+/// Error of a call that ended while its question was open.
 pub(super) fn left_open() -> Error {
     let message = "the call was cancelled while its question to the user was open: nothing was done";
     Error::new(Kind::Conflict, message).hint("make the call again")
 }
 
-/// The answer that asks a client of the newer era to come back with the user's word.
+/// Asks a client of the newer era to call again with the user's answer.
 pub(super) fn input_required(question: &str, state: String) -> Result<InputRequiredResult, ErrorData> {
     Ok(InputRequiredResult::new(Some(BTreeMap::from([request(question)?])), Some(state)))
 }
 
-/// The question under its key.
+/// Builds the request for the question, under its key.
 pub(super) fn request(question: &str) -> Result<(String, InputRequest), ErrorData> {
     let params = form(question)
         .ok_or_else(|| ErrorData::internal_error("the question cannot be put as a form", None))?;
     Ok((QUESTION.to_owned(), InputRequest::Elicitation(ElicitRequest::new(params))))
 }
 
-/// The answer among a client's responses. Anything but an accepted `true` is a no; a missing one is none.
+/// Finds the answer among a client's responses. Anything but an accepted `true` is a no; a missing one is `None`.
 pub(super) fn answer(responses: Option<&InputResponses>) -> Option<bool> {
     responses?.get(QUESTION).map(is_yes)
 }

@@ -1,4 +1,4 @@
-//! What there is: tools, documents and prompts, as far as this caller may use them.
+//! Lists tools, documents and prompts that this caller may use.
 
 use rmcp::{
     ErrorData, RoleServer,
@@ -17,7 +17,7 @@ use crate::{
     tools::{View, prompts::Prompt, resources::documents::Document},
 };
 
-/// How long lists may be kept: they change with the configuration or a workflow file, and clients that listen are told.
+/// Time to live of lists: they change with the configuration or a workflow file, and clients that listen are told.
 pub(super) const LIST_TTL_MS: u64 = 300_000;
 
 impl Mcp {
@@ -89,7 +89,7 @@ impl Mcp {
     }
 }
 
-/// What was filtered for this caller is nobody else's.
+/// Cache scope of a list: private if it was filtered for this caller.
 fn scope_for(caller: &Caller, context: &RequestContext<RoleServer>) -> CacheScope {
     let everything =
         Class::ALL.iter().all(|class| caller.may(*class)) && by_token(context) == View::default();
@@ -130,7 +130,7 @@ fn prompt(prompt: &Prompt) -> McpPrompt {
     McpPrompt::new(prompt.name, Some(prompt.description), arguments).with_title(prompt.title)
 }
 
-/// Our lists come whole, so there is no cursor that we could have given out.
+/// Refuses every cursor: lists come in one page, so none was given out.
 fn refuse_cursor(request: Option<&PaginatedRequestParams>) -> Result<(), ErrorData> {
     match request.and_then(|request| request.cursor.as_ref()) {
         Some(_) => Err(ErrorData::invalid_params("unknown cursor: this list comes in one page", None)),

@@ -1,4 +1,4 @@
-//! Reading a resource, getting a prompt, completing an argument.
+//! Reads resources, renders prompts, completes arguments.
 
 use rmcp::{
     ErrorData, RoleServer,

@@ -1,4 +1,4 @@
-//! What every answer carries besides its content: who answered, and how long it may be kept.
+//! Adds the server's name and version to every result of the newer era.
 
 use rmcp::{
     RoleServer,
@@ -13,15 +13,15 @@ use serde_json::Value;
 
 use super::calling::is_modern;
 
-/// Where an answer of the newer era says who gave it.
+/// Key of the server's name and version in a result's metadata.
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
-/// A result that has room for who answered.
+/// A result whose metadata can name the server.
 pub(super) trait ServerInfoMeta: Sized {
-    /// The place for it.
+    /// Metadata of the result.
     fn meta(&mut self) -> Option<&mut MetaObject>;
 
-    /// Says who answered, to clients of the newer era. Others know it from the handshake.
+    /// Names the server, to clients of the newer era. Others know it from the handshake.
     fn add_server_info(mut self, context: &RequestContext<RoleServer>) -> Self {
         if is_modern(context)
             && let Some(meta) = self.meta()

@@ -1,4 +1,4 @@
-//! News for clients: lists and resources that changed, in the way of each era.
+//! Notifies clients of changed lists and resources, in the way of each era.
 
 use std::{
     collections::BTreeSet,
@@ -16,12 +16,12 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use super::{Mcp, protocol_error};
 use crate::{app::Watch, tools::Change};
 
-/// How many resources one client may watch.
+/// Limit for resources that one client watches.
 const MAX_WATCHED: usize = 100;
-/// How often it is looked whether a silent client of the older era is still there.
+/// Interval of checks whether a silent client of the older era is still connected.
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The resources that one session of the older era watches.
+/// Resources that one session of the older era watches.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Subscriptions(Arc<Mutex<Vec<(String, Watch)>>>);
 
@@ -36,7 +36,7 @@ impl Subscriptions {
 }
 
 impl Mcp {
-    /// Starts to watch a resource, in a session of the older era.
+    /// Starts watching a resource, in a session of the older era.
     pub(super) async fn watch(
         &self,
         uri: &str,
@@ -53,7 +53,7 @@ impl Mcp {
         Ok(())
     }
 
-    /// Stops to watch it.
+    /// Stops watching a resource.
     pub(super) fn unwatch(&self, uri: &str) {
         self.watched.with(|watched| watched.retain(|(known, _)| known != uri));
     }
@@ -63,7 +63,7 @@ impl Mcp {
         self.app.watch(&caller, self.view(context), uri).await.map_err(|error| protocol_error(&error))
     }
 
-    /// Carries news to a client of the older era until it is gone.
+    /// Sends notifications to a client of the older era until it disconnects.
     pub(super) fn carry_news(&self, peer: Peer<RoleServer>) {
         let (mut news, watched, stopping) = (self.app.changes(), self.watched.clone(), self.app.stopping());
         tokio::spawn(async move {
@@ -91,7 +91,7 @@ impl Mcp {
         });
     }
 
-    /// What a client of the newer era may listen to. Who asks is not known here; [`Self::stay`] looks at that.
+    /// Filters what a client of the newer era may listen to. The caller is not known here; [`Self::stay`] checks it.
     pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
         let mut accepted = requested.clone();
         if let Some(uris) = accepted.resource_subscriptions.as_mut() {
@@ -101,7 +101,7 @@ impl Mcp {
         accepted
     }
 
-    /// Carries news to a client of the newer era for as long as it listens.
+    /// Sends notifications to a client of the newer era for as long as it listens.
     pub(super) async fn stay(&self, subscription: &SubscriptionContext) -> Result<(), ErrorData> {
         let mut news = self.app.changes();
         let uris = subscription.accepted().resource_subscriptions.clone().unwrap_or_default();
@@ -140,7 +140,7 @@ fn too_many() -> ErrorData {
 
 enum News {
     Of(Change),
-    /// So many changes at once that some are lost: everything may be new.
+    /// Some changes were lost because there were too many at once: everything may be new.
     Missed,
     Over,
 }
@@ -170,7 +170,7 @@ async fn tell_all(
     true
 }
 
-/// False when the client is gone.
+/// Notifies a client of the older era; false when it is disconnected.
 async fn tell(peer: &Peer<RoleServer>, change: Change, watched: &Subscriptions) -> bool {
     let told = match change {
         Change::Tools => peer.notify_tool_list_changed().await,
@@ -184,7 +184,7 @@ async fn tell(peer: &Peer<RoleServer>, change: Change, watched: &Subscriptions) 
     told.is_ok()
 }
 
-/// False when the subscription is over. News that were not asked for are none.
+/// Notifies a subscription, if it asked for this change; false when it is over.
 async fn sent(sink: &SubscriptionSink, change: Change) -> bool {
     let accepted = sink.accepted();
     let told = match change {

@@ -1,4 +1,4 @@
-//! One JSON-RPC message a line. What cannot be read gets an answer, and the stream goes on.
+//! Transport with one JSON-RPC message a line. A line that cannot be read gets an error, and the stream goes on.
 
 use std::{
     collections::HashSet,
@@ -22,14 +22,14 @@ use tokio::{
 
 use super::scan::IdScan;
 
-/// JSON-RPC's code for a message that is no JSON.
+/// JSON-RPC error code for a line that is not JSON.
 const PARSE_ERROR: i32 = -32_700;
-/// JSON-RPC's code for JSON that is no message.
+/// JSON-RPC error code for JSON that is not a message.
 const INVALID_REQUEST: i32 = -32_600;
-/// How much room the buffer keeps after a long line.
+/// Capacity that the buffer keeps after a long line.
 const KEPT_ROOM: usize = 64 << 10;
 
-/// A pair of streams that carries one message a line.
+/// Reads and writes one message a line over a pair of streams.
 pub(super) struct Lines<I, O> {
     input: BufReader<I>,
     line: Vec<u8>,
@@ -37,9 +37,9 @@ pub(super) struct Lines<I, O> {
     /// Set while a line that is too long is passed over.
     skipped: Option<IdScan>,
     output: Arc<Mutex<Option<O>>>,
-    /// The requests that are not answered yet.
+    /// Requests that are not answered yet.
     open: OpenRequests,
-    /// The answer to a line that could not be read. Receiving may be interrupted at any point; this goes on.
+    /// Pending error for a line that could not be read. Receiving may be interrupted at any point; this goes on.
     refusing: Option<BoxFuture<'static, io::Result<()>>>,
 }
 
@@ -48,7 +48,7 @@ where
     I: AsyncRead + Send + Unpin,
     O: AsyncWrite + Send + Unpin + 'static,
 {
-    /// Lines of at most `max_bytes` bytes.
+    /// Wraps the streams; a line may have `max_bytes` bytes.
     pub(super) fn new(input: I, output: O, max_bytes: usize) -> Self {
         Self {
             input: BufReader::new(input),
@@ -61,7 +61,7 @@ where
         }
     }
 
-    /// The next line, complete or too long; `None` at the end. Nothing is lost when this is dropped half-way.
+    /// Reads the next line, complete or too long; `None` at the end. Cancel safe.
     async fn next(&mut self) -> io::Result<Option<ReadLine>> {
         loop {
             let available = self.input.fill_buf().await?;
@@ -94,7 +94,7 @@ where
         }
     }
 
-    /// What stands in the line, if it is a message; else what to answer, if it wants an answer.
+    /// Parses the line; the error is the answer to send. `None` is a line to ignore.
     fn read(&self) -> Result<Option<RxJsonRpcMessage<RoleServer>>, Value> {
         let line = self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line);
         if line.iter().all(u8::is_ascii_whitespace) {
@@ -131,7 +131,7 @@ enum ReadLine {
     TooLong(Value),
 }
 
-/// What is said to a line that is no JSON for us. Where only its depth or its letters are wrong, its id can be told.
+/// Builds the error for a line that is not JSON. Where only its depth or encoding is wrong, it names the id.
 fn unreadable(line: &[u8]) -> Value {
     if serde_json::from_slice::<IgnoredAny>(line).is_err() {
         return refusal(PARSE_ERROR, &Value::Null, "the line is no JSON: send one message a line");
@@ -146,7 +146,7 @@ fn unreadable(line: &[u8]) -> Value {
     refusal(PARSE_ERROR, &scan.id(), message)
 }
 
-/// What is said to JSON that is no message.
+/// Builds the error for JSON that is not a message.
 fn misfit(value: &Value) -> Value {
     let id = value.get("id");
     let good = id.filter(|id| id.is_string() || id.is_i64());
@@ -162,7 +162,7 @@ fn misfit(value: &Value) -> Value {
     refusal(INVALID_REQUEST, good.unwrap_or(&Value::Null), message)
 }
 
-/// The ids of requests that are not answered yet. A second request with one of them would take the first's answer.
+/// Ids of requests that are not answered yet. A second request with the same id would take the first one's answer.
 #[derive(Debug, Clone, Default)]
 struct OpenRequests(Arc<std::sync::Mutex<HashSet<RequestId>>>);
 
@@ -171,7 +171,7 @@ impl OpenRequests {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes note of a message that came; the id when it is in use.
+    /// Registers a received message; the error is its id when that is in use.
     fn admit(&self, message: &RxJsonRpcMessage<RoleServer>) -> Result<(), Value> {
         match message {
             JsonRpcMessage::Request(request) => {
@@ -191,7 +191,7 @@ impl OpenRequests {
         }
     }
 
-    /// Takes note of an answer that goes out.
+    /// Releases the id of a request that is answered.
     fn answered(&self, message: &TxJsonRpcMessage<RoleServer>) {
         let id = match message {
             JsonRpcMessage::Response(response) => Some(&response.id),

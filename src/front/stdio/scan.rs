@@ -1,8 +1,8 @@
-//! The id of a message that is too long to be kept: read in passing, with a few bytes of memory.
+//! Finds the id of a message that is too long to keep, with a few bytes of memory.
 
 use serde_json::Value;
 
-/// The longest id that is recognised, in bytes.
+/// Size limit for an id that is recognised, in bytes.
 const MAX_ID: usize = 256;
 
 /// Reads a message byte by byte and keeps its outermost `id`.
@@ -11,19 +11,19 @@ pub(super) struct IdScan {
     depth: usize,
     quoted: bool,
     escaped: bool,
-    /// What stands at the outermost level since the last `{`, `:` or `,`; `None` when it is too long to matter.
+    /// Text at the outermost level since the last `{`, `:` or `,`; `None` when it is too long to matter.
     token: Option<Vec<u8>>,
     key_is_id: bool,
     id: Option<Value>,
 }
 
 impl IdScan {
-    /// Reads on.
+    /// Reads the next bytes.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.step(*byte));
     }
 
-    /// The id, as far as there was one.
+    /// Returns the id, or null where there is none.
     pub(super) fn id(mut self) -> Value {
         self.end_of_value();
         self.id.take().filter(|id| id.is_string() || id.is_number()).unwrap_or_default()

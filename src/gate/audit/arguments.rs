@@ -1,4 +1,4 @@
-//! What the log keeps of a call's arguments.
+//! Summarises the arguments of a call for the log.
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use comfywarden_error::JsonObject;
 use comfywarden_policy::{redact::REDACTED, settings::Privacy};
 
-/// Argument names whose text is what the user wants to see in a picture.
+/// Arguments whose text describes the picture that the user wants.
 const PROMPTS: [&str; 14] = [
     "prompt",
     "positive",
@@ -23,17 +23,17 @@ const PROMPTS: [&str; 14] = [
     "lyrics",
     "tags",
 ];
-/// Argument names that hold a graph, as an object or as text.
+/// Arguments that hold a graph, as an object or as text.
 const GRAPHS: [&str; 5] = ["workflow", "workflow_a", "workflow_b", "graph", "ui_workflow"];
-/// The argument that holds settings by id. Which were touched is kept, never their values: what a server's owner
+/// Argument that holds settings by id. The ids are kept, never the values: what a server's owner
 /// keeps in a setting is not known here.
 const SETTINGS: &str = "settings";
-/// The most ids of settings that are kept.
+/// Limit for ids of settings that are kept.
 const MAX_IDS: usize = 50;
-/// Text longer than this is kept as a digest whatever it is called.
+/// Length beyond which any text is kept as a digest.
 const MAX_TEXT: usize = 2_048;
 
-/// The arguments as the log shows them: uploads always, prompts and graphs by `privacy`, as length and hash.
+/// Summarises arguments: uploads always, prompts and graphs by `privacy`, as length and hash.
 pub fn summarise(args: &JsonObject, privacy: Privacy) -> Value {
     let mut summary = Map::with_capacity(args.len());
     for (key, value) in args {

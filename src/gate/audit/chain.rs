@@ -1,14 +1,14 @@
-//! The hash chain: each line carries its number, the hash of the line before it, and its own.
+//! Hash chain: each line carries its number, the hash of the line before it, and its own.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// What a chain starts from.
+/// Hash that a chain starts from.
 pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// What stands between a line and its own hash.
+/// Text between a line and its own hash.
 const HASH_KEY: &str = ",\"hash\":\"";
 
-/// The end of a chain: how many records there are and the hash of the last one.
+/// End of a chain: the number of records and the hash of the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chain {
     pub(super) count: u64,
@@ -36,17 +36,17 @@ impl Chain {
     }
 }
 
-/// A closed line, taken apart.
+/// Chain fields of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ChainedLine {
     pub(super) seq: u64,
     pub(super) prev: String,
     pub(super) hash: String,
-    /// True when the line says the hash that its text has.
+    /// True when the stated hash is the hash of the text.
     pub(super) intact: bool,
 }
 
-/// Takes a line apart. `None` when it is not one of ours.
+/// Parses a line; `None` when it is not a record of this log.
 pub(super) fn read(line: &str) -> Option<(ChainedLine, Value)> {
     let value: Value = serde_json::from_str(line).ok()?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);

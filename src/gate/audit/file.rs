@@ -1,4 +1,4 @@
-//! One open log file: write a batch, rotate, keep the note of where it ends.
+//! An open log file: writes batches, rotates, and keeps the note of its end.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,19 +10,19 @@ use std::{
 use super::{chain::Chain, location, record::Record};
 use crate::config;
 
-/// When a file is put away and a new one begun.
+/// Rules for rotating a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rotation {
     pub(super) most_bytes: u64,
     pub(super) most_age: Duration,
-    /// How many records lie between two anchors.
+    /// Records between two anchors.
     pub(super) anchor_every: u64,
-    /// The log leaves so many bytes of the disk to everybody else.
+    /// Bytes of the disk that the log leaves free.
     pub(super) least_free: u64,
 }
 
 impl Rotation {
-    /// The configured one.
+    /// Reads the configured rules.
     pub(super) fn of(logging: &config::Logging) -> Self {
         const MIB: u64 = 1 << 20;
         Self {
@@ -34,7 +34,7 @@ impl Rotation {
     }
 }
 
-/// An open log file whose chain is known.
+/// A log file that is open and locked, with the end of its chain.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
@@ -46,7 +46,7 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// A file that was opened and locked; `torn` bytes of an unfinished line lie at its end.
+    /// Takes a file that is open and locked; `torn` bytes of an unfinished line lie at its end.
     pub(super) fn new(path: PathBuf, file: File, chain: Chain, torn: usize) -> Self {
         let metadata = file.metadata().ok();
         let bytes = metadata.as_ref().map_or(0, std::fs::Metadata::len);
@@ -63,12 +63,12 @@ impl LogFile {
         log
     }
 
-    /// Where the records go.
+    /// Path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// An error when the disk has less left than it should keep.
+    /// Fails when the disk has less space left than [`Rotation::least_free`].
     pub(super) fn check_room(&self, least_free: u64) -> io::Result<()> {
         let Some(free) = free_bytes(&self.path).filter(|_| least_free > 0) else { return Ok(()) };
         if free >= least_free {
@@ -110,7 +110,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// A record of the chain's end that is also told to the diagnostic log, where another hand may keep it.
+    /// Writes a record of the chain's end, and repeats it in the diagnostic log, which others may keep.
     fn anchor(&mut self) -> io::Result<()> {
         let record = Record::new("audit", "anchor")
             .field("count", self.chain.count)
@@ -133,7 +133,7 @@ impl LogFile {
         self.write(&[Record::new("audit", "anchor").field("continues", name).into_open_line()])
     }
 
-    /// A dated name that no file has: two rotations within a millisecond must not write over each other.
+    /// Picks a dated name that is free: two rotations within a millisecond must not overwrite each other.
     fn free_name(&self, mut moment: chrono::DateTime<chrono::Utc>) -> io::Result<PathBuf> {
         loop {
             let name = location::with_infix(&self.path, &format!(".{}", moment.format("%Y%m%dT%H%M%S%3fZ")));
@@ -144,7 +144,7 @@ impl LogFile {
         }
     }
 
-    /// Where the log ends, beside it: without this note a cut at the end could not be seen.
+    /// Notes the end of the log beside it: without this note a cut at the end could not be seen.
     fn note_head(&mut self) {
         let note = format!("{:020} {}\n", self.chain.count, self.chain.head);
         if let Some(head) = &mut self.head {
@@ -156,7 +156,7 @@ impl LogFile {
     }
 }
 
-/// Where the note beside the log says that it ends.
+/// Reads the note of the log's end.
 pub(super) fn noted(path: &Path) -> Option<Chain> {
     let note = fs::read_to_string(head_path(path)).ok()?;
     let (count, head) = note.trim_end().split_once(' ')?;
@@ -165,7 +165,7 @@ pub(super) fn noted(path: &Path) -> Option<Chain> {
     Some(Chain { count: count.parse().ok()?, head: head.to_owned() })
 }
 
-/// `audit.jsonl.head`.
+/// Path of the note, `audit.jsonl.head`.
 pub(super) fn head_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".head");
@@ -184,7 +184,7 @@ fn open_head(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// What the owner of a file may still write on its disk.
+/// Free bytes on the disk of a file, for its owner.
 #[cfg(unix)]
 fn free_bytes(path: &Path) -> Option<u64> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -1,4 +1,4 @@
-//! Where a log file may lie, and which of the files already there is ours.
+//! Opens log files: which path is safe, and which existing file belongs to this log.
 
 use std::{
     ffi::OsString,
@@ -12,9 +12,9 @@ use super::{
     file::LogFile,
 };
 
-/// How many files may lie beside each other before something is clearly wrong.
+/// Limit for log files beside each other; more means that something is wrong.
 const MAX_BESIDE: usize = 64;
-/// More than the longest record: the last line lies within this distance of the end.
+/// Distance from the end within which the last line begins; more than the longest record.
 const TAIL_BYTES: u64 = 256 << 10;
 
 /// Opens the log at `path`, or beside it when `path` is somebody else's file or in use by another process.
@@ -31,17 +31,17 @@ pub(super) fn open(path: &Path) -> io::Result<LogFile> {
     Err(io::Error::other("too many files beside it that are in use or not an audit log"))
 }
 
-/// `audit.jsonl`, `audit-1.jsonl`, `audit-2.jsonl`, …
+/// Builds the names `audit.jsonl`, `audit-1.jsonl`, `audit-2.jsonl`, …
 pub(super) fn beside(path: &Path, number: usize) -> PathBuf {
     if number == 0 { path.to_owned() } else { with_infix(path, &format!("-{number}")) }
 }
 
-/// The log at `path` and those that other processes write beside it, as far as they exist.
+/// Lists the log at `path` and those that other processes write beside it, as far as they exist.
 pub fn logs_beside(path: &Path) -> Vec<PathBuf> {
     (0..MAX_BESIDE).map(|number| beside(path, number)).filter(|log| log.is_file()).collect()
 }
 
-/// `audit.jsonl` with something between the stem and the extension.
+/// Inserts `infix` between the stem and the extension.
 pub(super) fn with_infix(path: &Path, infix: &str) -> PathBuf {
     let mut name: OsString = path.file_stem().unwrap_or_default().to_owned();
     name.push(infix);
@@ -52,7 +52,7 @@ pub(super) fn with_infix(path: &Path, infix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// `None` when the file exists and is not for us.
+/// Opens and locks one file; `None` when it exists and is not ours or in use.
 fn try_open(path: &Path) -> io::Result<Option<LogFile>> {
     let existing = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
@@ -79,7 +79,7 @@ fn try_open(path: &Path) -> io::Result<Option<LogFile>> {
     Ok(end.map(|(chain, torn)| LogFile::new(path.to_owned(), file, chain, torn)))
 }
 
-/// A new file is made and never followed to; an existing one is opened without being made.
+/// Options that create a new file and never follow a link, or open an existing one without creating it.
 fn open_options(existing: bool) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create_new(!existing);
@@ -88,7 +88,7 @@ fn open_options(existing: bool) -> OpenOptions {
     options
 }
 
-/// Makes a new file for the log, for the owner alone.
+/// Creates a new log file, readable by its owner alone.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     let file = open_options(false).open(path)?;
     file.try_lock().map_err(|error| io::Error::other(error.to_string()))?;
@@ -124,7 +124,7 @@ fn is_same_file(path: &Path, _: &File) -> io::Result<bool> {
     Ok(fs::symlink_metadata(path)?.is_file())
 }
 
-/// The end of the chain in a file, and how many bytes of an unfinished line follow it.
+/// Reads the end of the chain in a file, and the length of an unfinished line after it.
 ///
 /// `None` when the file is not one of our logs.
 fn read_end(mut file: &File) -> io::Result<Option<(Chain, usize)>> {

@@ -1,4 +1,4 @@
-//! The handle that the gate and the tools write through.
+//! Handle that the gate and the tools write through.
 
 use std::{
     path::{Path, PathBuf},
@@ -91,7 +91,7 @@ impl AuditLog {
         Ok(log)
     }
 
-    /// A log in memory, for tests.
+    /// Creates a log in memory, for tests.
     pub fn memory() -> Self {
         Self::with(
             Destination::Memory(Memory::default()),
@@ -147,7 +147,7 @@ impl AuditLog {
         }
     }
 
-    /// The file that is written to; `None` in memory, or when it could not be opened at the start.
+    /// Path of the file; `None` in memory, or when it could not be opened at the start.
     pub fn path(&self) -> Option<&Path> {
         match &self.0.destination {
             Destination::File { path, .. } => path.as_deref(),
@@ -155,7 +155,7 @@ impl AuditLog {
         }
     }
 
-    /// The credits that the records of `day` charged, over every process that shares this log's configuration.
+    /// Adds up the credits that the records of `day` charged, over every process that shares this log's configuration.
     pub(crate) fn spent_on(&self, day: &str) -> std::io::Result<u64> {
         match &self.0.destination {
             Destination::File { base, .. } => spent::in_files(base, day),
@@ -166,17 +166,17 @@ impl AuditLog {
         }
     }
 
-    /// How many records could not be written since the start.
+    /// Counts the records that could not be written since the start.
     pub fn failures(&self) -> u64 {
         self.0.failures.load(Ordering::Relaxed)
     }
 
-    /// What the log keeps of prompts and uploads.
+    /// Setting for prompts and uploads in the log.
     pub fn privacy(&self) -> comfywarden_policy::settings::Privacy {
         self.0.privacy
     }
 
-    /// The records of a log in memory.
+    /// Returns the records of a log in memory.
     pub fn records(&self) -> Vec<Value> {
         let Destination::Memory(memory) = &self.0.destination else { return Vec::new() };
         let state = memory.state.lock().unwrap_or_else(PoisonError::into_inner);

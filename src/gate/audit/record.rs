@@ -1,4 +1,4 @@
-//! One audit record, from its fields to the text of its line.
+//! An audit record, from its fields to the text of its line.
 
 use std::{io, sync::Arc};
 
@@ -10,9 +10,9 @@ use crate::gate::{contract::Class, identity::CallId};
 use comfywarden_error::JsonObject;
 use comfywarden_policy::{display, redact};
 
-/// The longest line, without its chain fields.
+/// Length limit of a line, without its chain fields.
 pub(super) const MAX_LINE_BYTES: usize = 64 << 10;
-/// The fields that stand beside `action` and not inside `extra`.
+/// Fields that stand beside `action` and not inside `extra`.
 const TOP_LEVEL: [&str; 5] = ["prompt_id", "nodes_used", "warnings", "duration_ms", "status"];
 
 /// One event. Everything in it is redacted before it is written.
@@ -23,7 +23,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// An event outside of any call, such as the start of the server.
+    /// Creates an event outside of any call, such as the start of the server.
     pub fn new(tool: &str, action: &str) -> Self {
         let mut fields = JsonObject::new();
         let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
@@ -37,7 +37,7 @@ impl Record {
         Self { fields, extra }
     }
 
-    /// Says which call this belongs to, who made it, and of what class it is.
+    /// Adds the call, its caller and its class.
     #[must_use]
     pub fn call(mut self, call_id: CallId, caller: &str, class: Option<Class>) -> Self {
         self.fields.insert("call_id".into(), call_id.to_string().into());
@@ -69,7 +69,7 @@ impl Record {
         fields.into_iter().fold(self, |record, (key, value)| record.field(&key, value))
     }
 
-    /// The redacted record as one line of JSON without its closing brace and line end.
+    /// Writes the redacted record as one line of JSON without its closing brace and line end.
     pub(super) fn into_open_line(mut self) -> Arc<str> {
         if !self.extra.is_empty() {
             self.fields.insert("extra".into(), Value::Object(self.extra));
@@ -85,7 +85,7 @@ impl Record {
     }
 }
 
-/// `value` as one line of JSON in which every invisible or direction-changing character is escaped.
+/// Writes `value` as one line of JSON with every invisible or direction-changing character escaped.
 pub fn to_line(value: &Value) -> String {
     let mut bytes = Vec::with_capacity(512);
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, OneLine);
@@ -96,7 +96,7 @@ pub fn to_line(value: &Value) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Compact JSON with `\u` escapes for what a terminal or a viewer would act upon.
+/// Formats compact JSON with `\u` escapes for what a terminal or a viewer would act upon.
 struct OneLine;
 
 impl Formatter for OneLine {

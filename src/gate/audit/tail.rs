@@ -1,4 +1,4 @@
-//! Reading the log while it is written, for people.
+//! Follows the log while it is written, for people.
 
 use std::{
     fs::File,
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use comfywarden_policy::display;
 
-/// How much is read at once.
+/// Bytes that are read at once.
 const CHUNK_BYTES: u64 = 1 << 20;
 
-/// A reader that remembers how far it came.
+/// Reads a log and remembers its position.
 #[derive(Debug)]
 pub struct Tail {
     path: PathBuf,
@@ -35,7 +35,7 @@ impl Tail {
         Ok((tail, records))
     }
 
-    /// The records written since the last look. Follows a rotation to the new file.
+    /// Returns the records written since the last call. Follows a rotation to the new file.
     pub fn poll(&mut self) -> io::Result<Vec<Value>> {
         let mut records = self.read()?;
         if was_replaced(&self.path, &self.file) {
@@ -80,7 +80,7 @@ fn was_replaced(path: &Path, file: &File) -> bool {
     }
 }
 
-/// One record as one line for people.
+/// Formats a record as one line for people.
 ///
 /// `06:56:03.123 9f86d081884c7d65 local comfyui_get_queue completed 1.2 ms ok`
 pub fn render(record: &Value) -> String {

@@ -49,7 +49,7 @@ async fn the_file_is_private_even_when_it_was_not() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// The writer thread lets the file go a moment after the last handle is dropped.
+/// Waits until the writer thread has released the file, a moment after the last handle is dropped.
 fn wait_unlocked(path: &Path) {
     let file = fs::File::open(path).unwrap();
     file.lock().unwrap();

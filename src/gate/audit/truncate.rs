@@ -1,13 +1,13 @@
-//! Records that are too long lose the ends of their longest texts and lists, and say so.
+//! Truncates records that are too long: the ends of their longest texts and lists, with a note.
 
 use serde_json::Value;
 
 use super::record::{MAX_LINE_BYTES, to_line};
 
-/// The longest text and list that stay, tried in this order.
+/// Length limits of texts and lists, tried in this order.
 const STEPS: [(usize, usize); 4] = [(4_096, 256), (512, 64), (64, 16), (16, 4)];
 
-/// The line of `value`, cut until it fits; `bytes` is how long it was.
+/// Writes the line of `value`, cut until it fits; `bytes` is its full length.
 pub(super) fn truncate(value: &mut Value, bytes: usize) -> String {
     if let Value::Object(fields) = value {
         fields.insert("cut_from_bytes".into(), bytes.into());

@@ -1,4 +1,4 @@
-//! Finds out whether anybody touched the log: edits, cuts, reorders, insertions.
+//! Verifies that the log is intact: finds edits, cuts, reorders, insertions.
 
 use std::{
     ffi::OsStr,
@@ -15,42 +15,42 @@ use super::{
     file::head_path,
 };
 
-/// What the verifier found.
+/// Result of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// The files that were read, oldest first.
+    /// Files that were read, oldest first.
     pub files: Vec<PathBuf>,
-    /// How many records they hold.
+    /// Number of records in them.
     pub records: u64,
-    /// How many of them are anchors.
+    /// Number of anchors among the records.
     pub anchors: u64,
-    /// The number of the last record.
+    /// Sequence number of the last record.
     pub last_seq: u64,
-    /// The hash of the last record.
+    /// Hash of the last record.
     pub head: String,
-    /// What is wrong; empty when nobody touched the log.
+    /// Faults; empty when the log is intact.
     pub problems: Vec<Problem>,
-    /// What limits this verdict, such as older files that are not there.
+    /// Limits of this result, such as older files that are missing.
     pub notes: Vec<String>,
-    /// True when nothing tells how far the log once reached: more may have followed.
+    /// True when nothing tells where the log ended: more may have followed.
     pub open_end: bool,
 }
 
 impl Report {
-    /// True when nothing is wrong.
+    /// True when there are no faults.
     pub fn is_ok(&self) -> bool {
         self.problems.is_empty()
     }
 }
 
-/// One place where the log is not as it was written.
+/// A fault in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// The file.
+    /// File with the fault.
     pub file: PathBuf,
-    /// The line, from 1; 0 for the file as a whole.
+    /// Line, from 1; 0 for the file as a whole.
     pub line: u64,
-    /// What is wrong there.
+    /// Description of the fault.
     pub what: String,
 }
 
@@ -71,7 +71,7 @@ pub fn verify(path: &Path) -> io::Result<Report> {
     Ok(report)
 }
 
-/// `audit.20261121T065600123Z.jsonl` and the like beside `audit.jsonl`, oldest first.
+/// Lists rotated files (`audit.20261121T065600123Z.jsonl`) beside `audit.jsonl`, oldest first.
 pub(super) fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
@@ -99,7 +99,7 @@ pub(super) fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 struct Walk {
-    /// The end of the chain so far; `None` before the first record.
+    /// End of the chain so far; `None` before the first record.
     chain: Option<Chain>,
     report: Report,
 }
@@ -165,7 +165,7 @@ impl Walk {
         self.chain = Some(Chain { count: closed.seq, head: closed.hash.clone() });
     }
 
-    /// A log begins with record 1, or with the anchor that a rotation wrote.
+    /// Checks the first record: number 1, or the anchor that a rotation wrote.
     fn first(&mut self, file: &Path, number: u64, closed: &chain::ChainedLine, value: &Value) {
         if closed.seq == 1 && closed.prev == GENESIS {
             return;
@@ -193,7 +193,7 @@ fn explains(line: &str, length: usize) -> bool {
     })
 }
 
-/// The note beside the log says how far it reached: a log that ends earlier was cut.
+/// Compares the end with the note beside the log: a log that ends earlier was cut.
 fn check_head(path: &Path, chain: &Chain, report: &mut Report) {
     let noted = fs::read_to_string(head_path(path)).ok();
     let noted = noted.as_deref().and_then(|note| {

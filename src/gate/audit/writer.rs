@@ -1,4 +1,4 @@
-//! The thread that owns the log file. Everything waiting is written at once, then everyone is told.
+//! Thread that owns the log file. Writes everything that waits in one batch, then acknowledges it.
 
 use std::{
     io,
@@ -14,12 +14,12 @@ use super::{
     location,
 };
 
-/// How many records are written at once.
+/// Limit for records in one batch.
 const MAX_IN_BATCH: usize = 512;
-/// How long a file that could not be opened is left alone.
+/// Pause after a file could not be opened.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What the writer is told when a record is on its way.
+/// Channel for the result of a write.
 pub(super) type Acknowledge = oneshot::Sender<Result<(), String>>;
 
 /// A line to write; without an acknowledgement when nobody can wait.
@@ -29,7 +29,7 @@ pub(super) struct WriteRequest {
     pub(super) acknowledge: Option<Acknowledge>,
 }
 
-/// The writer's end.
+/// Owns the file and writes the records.
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
@@ -39,7 +39,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// A writer for `path`. The file is opened now, so that a mistake shows at the start.
+    /// Creates a writer for `path`. The file is opened now, so that a mistake shows at the start.
     pub(super) fn open(path: &Path, rotation: Rotation) -> (Self, io::Result<PathBuf>) {
         let opened = location::open(path);
         let (file, result) = match opened {

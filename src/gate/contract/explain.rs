@@ -1,4 +1,4 @@
-//! What is wrong with arguments, in words: the field, the rule, the accepted values.
+//! Explains why arguments break their schema: the field, the rule, the accepted values.
 
 use std::borrow::Cow;
 
@@ -10,9 +10,9 @@ use comfywarden_error::{Error, JsonObject};
 use comfywarden_policy::{display, redact};
 use comfywarden_workflow::nearest;
 
-/// A list of accepted values up to this length is shown as it is.
+/// Length up to which a list of accepted values is shown whole.
 const MAX_LIST: usize = 400;
-/// The most names of a longer one.
+/// Limit for the names that are shown of a longer list.
 const MAX_LISTED: usize = 20;
 
 impl Contract {
@@ -62,7 +62,7 @@ impl Contract {
         if place.is_empty() { error } else { error.detail("field", place) }
     }
 
-    /// An argument that is not there: what it is, and the first of what it takes.
+    /// Explains a missing argument: its description or its first accepted values.
     fn required(&self, path: &str, name: &str) -> Error {
         let place = format!("{path}/{name}");
         let error = Error::invalid_input(format!("{} is required", field_name(&place)))
@@ -106,10 +106,10 @@ impl Contract {
     }
 }
 
-/// How many accepted values the hint about a missing argument names.
+/// Limit for accepted values in the hint about a missing argument.
 const MAX_SHOWN: usize = 8;
 
-/// The accepted values, with the nearest first where there are many.
+/// Lists the accepted values, with the nearest first where there are many.
 fn one_of(given: &Value, options: &[Value]) -> String {
     let all = Value::from(options).to_string();
     let texts: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
@@ -122,12 +122,12 @@ fn one_of(given: &Value, options: &[Value]) -> String {
     format!("it must be one of the listed values{near}; they are {shown}")
 }
 
-/// `1 character`, `2 characters`.
+/// Formats a count with its noun: `1 character`, `2 characters`.
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// `/inputs/0/name` as `inputs[0].name`.
+/// Formats the pointer `/inputs/0/name` as `inputs[0].name`.
 fn field_name(pointer: &str) -> String {
     let mut name = String::from("`");
     for part in pointer.split('/').skip(1) {
@@ -144,7 +144,7 @@ fn field_name(pointer: &str) -> String {
     name
 }
 
-/// The forms that a value may have, in words: `an object, or a text of 2 to 100 characters`.
+/// Describes the forms of a value: `an object, or a text of 2 to 100 characters`.
 fn forms(schema: &JsonObject) -> Option<String> {
     let branches = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
     let form = |branch: &Value| {

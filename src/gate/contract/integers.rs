@@ -1,4 +1,4 @@
-//! Whole numbers that were written with a point.
+//! Normalizes whole numbers that were written with a point.
 //!
 //! JSON Schema calls `2.0` an integer, and some clients send every number so; our own types read `2` only. What the
 //! schema leaves open, such as a workflow, is not touched: there the spelling is part of the content.
@@ -8,10 +8,10 @@ use serde_json::Value;
 use comfywarden_error::JsonObject;
 use comfywarden_workflow::integers;
 
-/// How far references are followed.
+/// Limit for references that are followed.
 const MAX_REFERENCES: usize = 8;
 
-/// Settles the properties that an object schema names.
+/// Normalizes the properties that an object schema names.
 pub(super) fn settle_object(root: &JsonObject, schema: &JsonObject, object: &mut JsonObject) {
     let Some(Value::Object(properties)) = schema.get("properties") else { return };
     for (name, value) in object.iter_mut() {
@@ -44,7 +44,7 @@ fn wants_integer(schema: &JsonObject) -> bool {
     }
 }
 
-/// The schema that holds at a JSON pointer into the arguments.
+/// Finds the schema for a JSON pointer into the arguments.
 pub(super) fn schema_at<'s>(root: &'s JsonObject, pointer: &str) -> Option<&'s JsonObject> {
     let mut schema = root;
     for part in pointer.split('/').skip(1) {
@@ -55,7 +55,7 @@ pub(super) fn schema_at<'s>(root: &'s JsonObject, pointer: &str) -> Option<&'s J
     Some(schema)
 }
 
-/// The schema itself, or the definition that it names.
+/// Resolves a reference to the definition that it names.
 fn resolved<'s>(root: &'s JsonObject, schema: &'s Value) -> Option<&'s JsonObject> {
     let mut schema = schema.as_object()?;
     for _ in 0..MAX_REFERENCES {

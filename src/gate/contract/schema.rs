@@ -1,11 +1,11 @@
-//! JSON Schema 2020-12: compiling a schema, and the faults of a value.
+//! JSON Schema 2020-12: compiles a schema and lists the faults of a value.
 
 use boon::{Compiler, ErrorKind, Schemas, UrlLoader, ValidationError};
 use serde_json::Value;
 
 use comfywarden_error::JsonObject;
 
-/// Where a schema stands for the compiler. Nothing is ever loaded from there.
+/// Base address of a schema for the compiler. Nothing is ever loaded from there.
 const HERE: &str = "comfywarden:schema";
 
 /// A compiled schema.
@@ -46,8 +46,8 @@ pub fn compile(schema: &JsonObject) -> Result<Validator, String> {
     Ok(Validator { schemas, index })
 }
 
-/// The first fault that says something by itself. Alternatives (`anyOf`, `oneOf`) are told as a whole: which of them
-/// was meant cannot be known.
+/// Finds the first fault that says something by itself. Alternatives (`anyOf`, `oneOf`) are told as a whole: which
+/// of them was meant cannot be known.
 pub(super) fn first<'e, 's, 'v>(error: &'e ValidationError<'s, 'v>) -> &'e ValidationError<'s, 'v> {
     let whole = matches!(error.kind, ErrorKind::AnyOf | ErrorKind::OneOf(_) | ErrorKind::Not);
     match error.causes.first() {
@@ -65,7 +65,7 @@ fn collect(error: &ValidationError<'_, '_>, faults: &mut Vec<String>) {
     }
 }
 
-/// Loads nothing.
+/// Refuses to load any other document.
 struct Nowhere;
 
 impl UrlLoader for Nowhere {

@@ -15,7 +15,7 @@ fn peer() -> Peer {
     Peer { lines: Lines::new(input, output, MAX), theirs }
 }
 
-/// The answers to `sent`, and the methods that got through.
+/// Collects the answers to `sent`, and counts the messages that got through.
 async fn answers(sent: &[u8]) -> (Vec<Value>, usize) {
     let Peer { mut lines, mut theirs } = peer();
     theirs.write_all(sent).await.unwrap();
