@@ -1,140 +1,145 @@
-//! Editing JSON as text: comments, order and spacing of everything else stay as they are.
+//! Edits JSON with comments: the concrete syntax tree keeps comments, order and spacing of everything else.
 
-use std::ops::Range;
-
-use serde_json::{Map, Value};
+use jsonc_parser::ParseOptions;
+use jsonc_parser::cst::{CstInputValue, CstObject, CstObjectProp, CstRootNode};
+use serde_json::Value;
 
 use super::client::{Entry, is_ours, taken};
 use comfywarden_error::{Error, Result};
 
-mod scan;
+/// Comments and trailing commas, as the clients read them; anything else has to be JSON.
+const DIALECT: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_trailing_commas: true,
+    allow_loose_object_property_names: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
 
-use scan::{Node, scan};
-
-/// The text with the entry under `section`; the same text when it is there already.
+/// Returns the text with the entry under `section`; the same text when it is there already.
 pub(super) fn with_entry(text: &str, section: &str, typed: bool, entry: &Entry) -> Result<String> {
-    let text = if text.trim_start_matches('\u{feff}').trim().is_empty() { "{}\n" } else { text };
-    let root = scan(text)?;
-    let members = root.members().ok_or_else(|| wrong("the file must hold a JSON object"))?;
-    let style = Style::of(text, &root);
-    let Some(found) = members.iter().rev().find(|member| member.key == section) else {
-        let mut servers = Map::new();
-        servers.insert(entry.name.clone(), fresh(entry, typed));
-        return Ok(style.insert(text, &root, 1, section, &Value::Object(servers)));
+    let bare = text.trim_start_matches('\u{feff}');
+    let mark = if bare.trim().is_empty() { "" } else { text.strip_suffix(bare).unwrap_or_default() };
+    let bare = if bare.trim().is_empty() { "{}\n" } else { bare };
+    let root = parse(bare)?;
+    let top = root.object_value().ok_or_else(|| wrong("the file must hold a JSON object"))?;
+    let Some(servers) = last(&top, section) else {
+        let servers = vec![(entry.name.clone(), fresh(entry, typed))];
+        let written = top.append(section, CstInputValue::Object(servers));
+        let object = written.object_value().and_then(|servers| servers.object_value(&entry.name));
+        spread_arguments(object.as_ref());
+        return Ok(format!("{mark}{root}"));
     };
-    let servers = found.node.members().ok_or_else(|| wrong(format!("`{section}` must be an object")))?;
-    let Some(old) = servers.iter().rev().find(|member| member.key == entry.name) else {
-        return Ok(style.insert(text, &found.node, 2, &entry.name, &fresh(entry, typed)));
-    };
-    let before = old.node.to_value();
-    let after = updated(&before, entry, section)?;
-    if before == after {
-        return Ok(text.to_owned());
+    let servers = servers.object_value().ok_or_else(|| wrong(format!("`{section}` must be an object")))?;
+    match last(&servers, &entry.name) {
+        None => {
+            let written = servers.append(&entry.name, fresh(entry, typed));
+            spread_arguments(written.object_value().as_ref());
+        }
+        Some(old) => update(&old, entry, section)?,
     }
-    Ok(replaced(text, old.node.range.clone(), &style.render(&after, 2)))
+    Ok(format!("{mark}{root}"))
+}
+
+fn parse(text: &str) -> Result<CstRootNode> {
+    CstRootNode::parse(text, &DIALECT).map_err(|error| {
+        let (line, column) = (error.line_display(), error.column_display());
+        let rule = error.kind().to_string();
+        wrong(format!("the file is no valid JSON: line {line}, column {column}: {}", uncapitalized(&rule)))
+    })
+}
+
+fn uncapitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn wrong(message: impl Into<String>) -> Error {
     Error::invalid_input(message).hint("repair the file first; nothing was changed")
 }
 
-fn fresh(entry: &Entry, typed: bool) -> Value {
-    let mut object = Map::new();
+/// Finds a property; of equal names the last one counts, as it does for the clients.
+fn last(object: &CstObject, name: &str) -> Option<CstObjectProp> {
+    object.properties().into_iter().rev().find(|property| property.decoded_name().as_deref() == Some(name))
+}
+
+fn fresh(entry: &Entry, typed: bool) -> CstInputValue {
+    let mut members = Vec::new();
     if typed {
-        object.insert("type".into(), "stdio".into());
+        members.push(("type".to_owned(), "stdio".into()));
     }
-    object.insert("command".into(), entry.command.clone().into());
-    object.insert("args".into(), entry.arguments.clone().into());
+    members.push(("command".to_owned(), entry.command.as_str().into()));
+    members.push(("args".to_owned(), arguments(entry)));
     if !entry.environment.is_empty() {
-        let pairs = entry.environment.iter().map(|(key, value)| (key.clone(), value.clone().into()));
-        object.insert("env".into(), Value::Object(pairs.collect()));
+        members.push(("env".to_owned(), environment(entry)));
     }
-    Value::Object(object)
+    CstInputValue::Object(members)
 }
 
-/// The entry with our command and arguments; what else a person wrote into it stays.
-fn updated(before: &Value, entry: &Entry, section: &str) -> Result<Value> {
+fn arguments(entry: &Entry) -> CstInputValue {
+    CstInputValue::Array(entry.arguments.iter().map(|argument| argument.as_str().into()).collect())
+}
+
+fn environment(entry: &Entry) -> CstInputValue {
+    let pairs = entry.environment.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
+    CstInputValue::Object(pairs.collect())
+}
+
+/// Puts each argument on a line of its own, as the clients write them.
+fn spread_arguments(server: Option<&CstObject>) {
+    let list = server.and_then(|server| last(server, "args")).and_then(|list| list.array_value());
+    if let Some(list) = list
+        && !list.elements().is_empty()
+    {
+        list.ensure_multiline();
+    }
+}
+
+/// Brings command, arguments and environment up to date; what else a person wrote into the entry stays.
+fn update(old: &CstObjectProp, entry: &Entry, section: &str) -> Result<()> {
     let name = &entry.name;
-    let object = before.as_object().ok_or_else(|| wrong(format!("`{section}.{name}` must be an object")))?;
-    let command =
-        object.get("command").or_else(|| object.get("url")).and_then(Value::as_str).unwrap_or_default();
-    if !is_ours(command) {
-        return Err(taken(name, command));
+    let server = old.object_value().ok_or_else(|| wrong(format!("`{section}.{name}` must be an object")))?;
+    let text = |key: &str| value_of(&last(&server, key)?)?.as_str().map(str::to_owned);
+    let command = text("command").or_else(|| text("url")).unwrap_or_default();
+    if !is_ours(&command) {
+        return Err(taken(name, &command));
     }
-    let mut object = object.clone();
-    object.insert("command".into(), entry.command.clone().into());
-    object.insert("args".into(), entry.arguments.clone().into());
-    if !entry.environment.is_empty() {
-        let variables = object.entry("env").or_insert_with(|| Value::Object(Map::new()));
-        let variables = variables
-            .as_object_mut()
-            .ok_or_else(|| wrong(format!("`{section}.{name}.env` must be an object")))?;
-        for (key, value) in &entry.environment {
-            variables.insert(key.clone(), value.clone().into());
-        }
+    set(&server, "command", &entry.command.as_str().into(), || entry.command.as_str().into());
+    if set(&server, "args", &entry.arguments.clone().into(), || arguments(entry)) {
+        spread_arguments(Some(&server));
     }
-    Ok(Value::Object(object))
+    if entry.environment.is_empty() {
+        return Ok(());
+    }
+    let Some(variables) = last(&server, "env") else {
+        server.append("env", environment(entry));
+        return Ok(());
+    };
+    let variables =
+        variables.object_value().ok_or_else(|| wrong(format!("`{section}.{name}.env` must be an object")))?;
+    for (key, value) in &entry.environment {
+        set(&variables, key, &value.as_str().into(), || value.as_str().into());
+    }
+    Ok(())
 }
 
-fn replaced(text: &str, range: Range<usize>, with: &str) -> String {
-    let before = text.get(..range.start).unwrap_or_default();
-    let after = text.get(range.end..).unwrap_or_default();
-    format!("{before}{with}{after}")
+/// Writes a property unless it has this value; returns whether it wrote.
+fn set(object: &CstObject, key: &str, value: &Value, input: impl FnOnce() -> CstInputValue) -> bool {
+    match last(object, key) {
+        Some(property) if value_of(&property).as_ref() == Some(value) => return false,
+        Some(property) => property.set_value(input()),
+        None => drop(object.append(key, input())),
+    }
+    true
 }
 
-/// How the file is laid out.
-struct Style {
-    indent: String,
-    line_break: &'static str,
-}
-
-impl Style {
-    fn of(text: &str, root: &Node) -> Self {
-        let line_break = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        let first = root.members().and_then(|members| members.first()).map_or(0, |member| member.start);
-        let before = text.get(..first).unwrap_or_default();
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        let own_line =
-            before.contains('\n') && !line.is_empty() && line.chars().all(|c| c == ' ' || c == '\t');
-        Self { indent: if own_line { line.to_owned() } else { "  ".to_owned() }, line_break }
-    }
-
-    /// A value as it looks at this depth of the file.
-    fn render(&self, value: &Value, depth: usize) -> String {
-        let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
-        let mut lines = pretty.lines();
-        let mut out = lines.next().unwrap_or_default().to_owned();
-        for line in lines {
-            let content = line.trim_start_matches(' ');
-            let inner = (line.len() - content.len()) / 2;
-            out.push_str(self.line_break);
-            out.push_str(&self.indent.repeat(depth + inner));
-            out.push_str(content);
-        }
-        out
-    }
-
-    /// The text with one more member at the end of `object`, which stands at `depth`.
-    fn insert(&self, text: &str, object: &Node, depth: usize, key: &str, value: &Value) -> String {
-        let close = object.range.end - 1;
-        let inside = text.get(..close).unwrap_or_default();
-        let mut out = inside.trim_end().to_owned();
-        let last = object.members().and_then(|members| members.last());
-        if let Some(last) = last
-            && !object.trailing_comma
-        {
-            out.insert(last.node.range.end, ',');
-        }
-        out.push_str(self.line_break);
-        out.push_str(&self.indent.repeat(depth));
-        out.push_str(&Value::from(key).to_string());
-        out.push_str(": ");
-        out.push_str(&self.render(value, depth));
-        out.push_str(self.line_break);
-        out.push_str(&self.indent.repeat(depth - 1));
-        out.push_str(text.get(close..).unwrap_or_default());
-        out
-    }
+fn value_of(property: &CstObjectProp) -> Option<Value> {
+    property.value()?.to_serde_value()
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ fn comments_order_and_spacing_stay() {
     let after = edited(text);
     for kept in [
         "// mine\n{\n\t\"z\": 1, /* why */\n",
-        "{\"command\": \"x\"}, // keep\n\t\t// last\n\t\t\"comfyui\": {\n\t\t\t\"command\"",
-        "\t},\n\t\"a\": [1,2,],\n}\n",
+        "{\"command\": \"x\"}, // keep\n\t\t\"comfyui\": {\n\t\t\t\"command\"",
+        "\t\t}\n\t\t// last\n\t},\n\t\"a\": [1,2,],\n}\n",
     ] {
         assert!(after.contains(kept), "{kept}\n---\n{after}");
     }
@@ -75,6 +75,25 @@ fn own_entry_is_brought_up_to_date_and_keeps_what_a_person_added() {
 }
 
 #[test]
+fn comments_inside_of_the_own_entry_stay() {
+    let text = "\u{feff}{\n  \"mcpServers\": {\n    \"comfyui\": {\n      // the old one\n      \"command\": \"/old/comfywarden\", /* here */\n      \"args\": [\"serve\"],\n      \"env\": {\"COMFYUI_URL\": \"http://old:1/\"} // there\n    }\n  }\n}\n";
+    let expected =
+        text.replace("/old/comfywarden", "/opt/comfywarden").replace("http://old:1/", "http://gpu:8188/");
+    assert_eq!(edited(text), expected);
+}
+
+#[test]
+fn last_of_equal_keys_counts() {
+    let text = r#"{"mcpServers": {"comfyui": {"command": "uvx"}, "comfyui": {"command": "comfywarden"}}}"#;
+    let after = edited(text);
+    assert!(after.contains(r#""comfyui": {"command": "uvx"}"#), "{after}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&after).unwrap()["mcpServers"]["comfyui"]["command"],
+        "/opt/comfywarden"
+    );
+}
+
+#[test]
 fn server_of_somebody_else_is_not_replaced() {
     let text = r#"{"mcpServers": {"comfyui": {"command": "uvx", "args": ["comfyui-mcp"]}}}"#;
     let error = with_entry(text, "mcpServers", false, &entry()).unwrap_err();
@@ -85,14 +104,14 @@ fn server_of_somebody_else_is_not_replaced() {
 #[test]
 fn broken_files_are_refused_with_the_place() {
     for (text, place) in [
-        ("{\n  \"a\": 1\n  \"b\": 2\n}", "line 3"),
+        ("{\n  \"a\": 1\n  \"b\": 2\n}", "line 2, column 9: expected comma"),
         ("{\"a\": }", "column 7"),
-        ("{\"a\": \"x", "does not end"),
-        ("{\"a\": 1} x", "after the end"),
+        ("{\"a\": \"x", "unterminated string"),
+        ("{\"a\": 1} x", "more than one JSON value"),
         ("{/* ", "comment"),
         ("[1]", "object"),
         ("{\"mcpServers\": []}", "`mcpServers`"),
-        ("{'a': 1}", "quotation marks"),
+        ("{'a': 1}", "single-quoted strings are not allowed"),
     ] {
         let error = with_entry(text, "mcpServers", false, &entry()).unwrap_err();
         assert!(error.message().contains(place), "{text}: {error}");

@@ -60,6 +60,19 @@ fn own_table_is_brought_up_to_date_and_keeps_what_a_person_added() {
 }
 
 #[test]
+fn comments_stay_where_they_are() {
+    let text = "\u{feff}# top\n[mcp_servers.comfyui] # mine\n# the old one\ncommand = '/old/comfywarden' # here\nargs = [\n  'serve', # first\n  '--profile', 'core'\n]\nenv.MINE = \"1\"\n\n# about the other\n[other]\nx = 1 # why\n# end\n";
+    let expected = text
+        .replace("'/old/comfywarden'", "\"C:\\\\x\\\\comfywarden.exe\"")
+        .replace("env.MINE = \"1\"\n", "env.MINE = \"1\"\nenv.COMFYUI_URL = \"http://gpu:8188/\"\n");
+    assert_eq!(edited(text), expected);
+    let text = "[mcp_servers.other]\ncommand = 'o'\n\n[last]\nx = 1\n# end\n";
+    assert_eq!(edited(text), format!("{text}\n{OURS}"));
+    let text = "# only a comment\n";
+    assert_eq!(edited(text), format!("{text}\n{OURS}"));
+}
+
+#[test]
 fn server_of_somebody_else_is_not_replaced() {
     let error = with_entry("[mcp_servers.comfyui]\ncommand = \"uvx\"\n", &entry()).unwrap_err();
     assert_eq!(error.kind(), comfywarden_error::Kind::Conflict);
@@ -71,13 +84,14 @@ fn other_spellings_and_broken_files_are_refused_with_the_place() {
         ("mcp_servers = {}\n", "line 1"),
         ("\n[mcp_servers]\ncomfyui.command = \"x\"\n", "line 3"),
         ("[[mcp_servers.comfyui]]\n", "line 1"),
+        ("a = 1\nmcp_servers.other.command = 'x'\n", "line 2"),
         ("[mcp_servers.comfyui]\ncommand = \"comfywarden\"\nenv = {A = \"1\"}\n", "one line"),
         ("a = 1\nb = \n", "line 2"),
         ("a = \"x\n", "line 1"),
         ("a = [1, 2\n", "`]`"),
         ("[a\n", "`]`"),
-        ("a = 1 2\n", "after the end"),
-        ("a = '''x", "does not end"),
+        ("a = 1 2\n", "line 1"),
+        ("a = '''x", "multi-line literal string"),
         ("{}", "key"),
     ] {
         let error = with_entry(text, &entry()).unwrap_err();
