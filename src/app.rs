@@ -1,6 +1,7 @@
 //! The application and its seam: [`App::call`] is the only way to a tool, from every front door.
 
 mod catalogue;
+mod conversation;
 mod questions;
 mod queue_poller;
 mod reading;
@@ -20,8 +21,8 @@ use crate::{
     config::{self, Config},
     gate::{AuditLog, CallId, Caller, Class, Gate, Outcome, SignedState, StateSigner},
     tools::{
-        self, Call, Change, Changes, Defaults, Fit, Reply, Tool, View, blame, compact, progress::Sink,
-        tool::Ended, workflow_files::Library,
+        self, Call, Change, Changes, Defaults, Reply, Tool, View, blame, progress::Sink, tool::Ended,
+        workflow_files::Library,
     },
     web::Fetcher,
 };
@@ -29,8 +30,10 @@ pub use catalogue::Catalogue;
 use comfywarden_error::{JsonObject, Result};
 use comfywarden_policy::{Inspector, untrusted};
 use comfywarden_workflow::ObjectInfo;
+pub use conversation::{Conversation, ResolvedCall, Turn};
 pub use queue_poller::Watch;
 pub use reading::{Completion, is_resource};
+pub use results::KeptResult;
 
 /// How long calls in flight may take to end when the application stops; the whole stop stays below 2 s.
 const LAST_MOMENTS: Duration = Duration::from_millis(1200);
@@ -54,8 +57,6 @@ pub struct CallContext {
     pub progress: Sink,
     /// Fires when the caller goes away.
     pub cancel: CancellationToken,
-    /// How much of an answer the client can take.
-    pub fit: Fit,
 }
 
 impl CallContext {
@@ -69,7 +70,6 @@ impl CallContext {
             signed_state: None,
             progress: Sink::none(),
             cancel: CancellationToken::new(),
-            fit: Fit::default(),
         }
     }
 }
@@ -234,23 +234,25 @@ impl App {
         self.gate.audit().flush().await;
     }
 
-    /// The class of the tool that such a call would run; none for a tool that is not there.
-    pub fn class_of(&self, view: View, name: &str, args: &JsonObject) -> Option<Class> {
-        let (unwrapped, view) = Self::meant(view, name, &mut args.clone());
-        let catalogue = self.tools_in(view).ok()?;
-        catalogue.get(unwrapped.as_deref().unwrap_or(name)).map(|tool| tool.class())
+    /// Class of the tool that a call would run; `None` for a tool that does not exist.
+    pub fn class_of(&self, call: &ResolvedCall) -> Option<Class> {
+        self.tools_in(call.view).ok()?.get(&call.name).map(|tool| tool.class())
     }
 
     /// Runs one tool: lookup, gate, tool, audit. `signed_state` and `answer` continue a call that ended in a
     /// question; such a call keeps its id and takes no second token.
     pub async fn call(&self, context: CallContext, name: &str, args: JsonObject) -> Result<Reply> {
-        self.admit_and_run(context, name, args).await.map_err(untrusted::defuse_error)
+        let call = ResolvedCall::new(context.view, name, args);
+        self.call_resolved(context, call).await
     }
 
-    async fn admit_and_run(&self, context: CallContext, name: &str, mut args: JsonObject) -> Result<Reply> {
-        let (unwrapped, view) = Self::meant(context.view, name, &mut args);
-        let indirect = unwrapped.is_some();
-        let name = unwrapped.as_deref().unwrap_or(name);
+    async fn call_resolved(&self, context: CallContext, call: ResolvedCall) -> Result<Reply> {
+        self.admit_and_run(context, call).await.map_err(untrusted::defuse_error)
+    }
+
+    async fn admit_and_run(&self, context: CallContext, call: ResolvedCall) -> Result<Reply> {
+        let ResolvedCall { view, name, mut args, indirect } = call;
+        let name = name.as_str();
         let catalogue = self.tools_in(view)?;
         let Some(tool) = catalogue.get(name) else {
             let known: Vec<&str> = catalogue.iter().map(|tool| tool.name()).collect();
@@ -289,7 +291,6 @@ impl App {
             gate: Arc::clone(&self.gate),
             inspector: Arc::clone(if context.caller.is_enforced() { &self.strict } else { &self.inspector }),
             ledger: Arc::clone(&self.ledger),
-            fit: context.fit,
             consent: tools::Consent { can_ask: context.can_ask, answer: context.answer, about },
         };
         let _in_flight = self.calls.token();
@@ -303,9 +304,7 @@ impl App {
             ended = caller_leaves => ended,
         };
         match ended {
-            Ended::Done { structured, blocks, whole, .. } => {
-                Ok(self.fitted(&context.caller, name, context.fit, (structured, blocks), whole))
-            }
+            Ended::Done { structured, blocks, .. } => Ok(Reply::Done { structured, blocks }),
             Ended::Ask(question) => Ok(self.ask(question, &context.caller, trail, name, &asked_args)),
         }
     }
@@ -318,18 +317,6 @@ impl App {
         self.signer.redeem(&about)?;
         self.questions.answered(about.nonce);
         Ok(Some(about).filter(|_| context.answer.is_some()))
-    }
-
-    /// In the compact profile: the tool that a call really means, with its own arguments, and where to look for it.
-    fn meant(view: View, name: &str, args: &mut JsonObject) -> (Option<String>, View) {
-        let unwrapped = if view.is_compact() { compact::unwrap(name, args) } else { None };
-        match unwrapped {
-            Some((inner, arguments)) => {
-                *args = arguments;
-                (Some(inner), view.direct())
-            }
-            None => (None, view),
-        }
     }
 }
 

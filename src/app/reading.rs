@@ -6,7 +6,7 @@ use super::{App, CallContext, Caller, View, queue_poller::Watch};
 use crate::{
     gate::{CallId, Class, Contract, Outcome, Permit},
     tools::{
-        Fit, Reply, Tool, clamp, completion, must_read,
+        Reply, Tool, completion, must_read,
         prompts::{self, PROMPTS, Prompt},
         resources::{
             self, Resource,
@@ -95,7 +95,6 @@ impl App {
         let permit = self.admit(caller, &self.contracts.read, &args).await?;
         let read = async {
             let (document, wanted) = found?;
-            let tool = document.tool();
             let resource = match wanted {
                 Wanted::File => {
                     let file = resources::parse(uri)?;
@@ -107,11 +106,6 @@ impl App {
                     let mut document = documents::ask(&self.comfy, &other).await?;
                     redact::redact(&mut document);
                     untrusted::defuse_value(&mut document);
-                    if let Some(whole) = clamp::clamp(&mut document, Fit::default().text)
-                        && let Some(tool) = tool
-                    {
-                        self.keep_whole(caller, tool, &mut document, &whole);
-                    }
                     Resource::Document(document)
                 }
             };

@@ -1,4 +1,4 @@
-//! Results that are more than their client can take: kept for a while behind an address, for whoever asked.
+//! Results that are too large for their client: kept for a while behind an address, for the caller who asked.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -6,14 +6,10 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{App, Caller, View};
-use crate::tools::{
-    Block, Fit, Reply,
-    resources::{Resource, ResourceFile, documents::Piece, result_uri},
-};
+use crate::tools::resources::{Resource, ResourceFile, documents::Piece, result_uri};
 use comfywarden_error::{Error, Result};
 
 /// How long a result is kept.
@@ -115,73 +111,40 @@ fn heaviest(kept: &VecDeque<Kept>) -> Option<String> {
     weights.into_iter().max_by_key(|(_, weight)| *weight).map(|(owner, _)| owner.to_owned())
 }
 
+/// Address of a result that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptResult {
+    /// Address of the whole result; `/1`, `/2` … after it are pieces.
+    pub uri: String,
+    /// Number of pieces; 1 for a picture.
+    pub pieces: usize,
+    /// Minutes for which it is kept.
+    pub minutes: u64,
+}
+
+impl KeptResult {
+    fn new(id: &str, pieces: usize) -> Self {
+        Self { uri: result_uri(id), pieces, minutes: LIFE.as_secs() / 60 }
+    }
+}
+
 impl App {
-    /// Makes an answer fit its client. What is taken out of it is kept, and linked.
-    pub(super) fn fitted(
-        &self,
-        caller: &Caller,
-        tool: &str,
-        fit: Fit,
-        (mut structured, blocks): (Value, Vec<Block>),
-        whole: Option<String>,
-    ) -> Reply {
-        let mut links = Vec::new();
-        if let Some(whole) = whole {
-            links.extend(self.keep_whole(caller, tool, &mut structured, &whole));
-        }
-        // The JSON travels twice, the second time in quotes.
-        let mut size = structured.to_string().len() * 9 / 4;
-        let mut shown = Vec::new();
-        for block in blocks {
-            let Block::Image { bytes, mime_type } = block else {
-                shown.push(block);
-                continue;
-            };
-            let encoded = bytes.len().div_ceil(3) * 4;
-            if fit.pictures && size + encoded <= fit.whole {
-                size += encoded;
-                shown.push(Block::Image { bytes, mime_type });
-            } else {
-                let length = bytes.len() as u64;
-                let body = Body::Picture { bytes: bytes.into(), mime_type: mime_type.clone() };
-                let id = self.results.keep(caller.id(), tool, body);
-                links.extend(id.map(|id| Block::Link {
-                    uri: result_uri(&id),
-                    name: format!("{tool} picture"),
-                    mime_type: Some(mime_type),
-                    size: Some(length),
-                }));
-            }
-        }
-        links.extend(shown);
-        Reply::Done { structured, blocks: links }
+    /// Keeps the JSON of a result that this tool gave to this caller; `None` when it is too large.
+    pub fn keep_json(&self, caller: &Caller, tool: &str, json: &str) -> Option<KeptResult> {
+        let id = self.results.keep(caller.id(), tool, Body::Json(json.into()))?;
+        Some(KeptResult::new(&id, pieces(json)))
     }
 
-    /// Keeps the whole of a shortened result, says so in it, and gives the link.
-    pub(super) fn keep_whole(
+    /// Keeps a picture that this tool gave to this caller; `None` when it is too large.
+    pub fn keep_picture(
         &self,
         caller: &Caller,
         tool: &str,
-        shortened: &mut Value,
-        whole: &str,
-    ) -> Option<Block> {
-        let id = self.results.keep(caller.id(), tool, Body::Json(whole.into()))?;
-        let (uri, pieces) = (result_uri(&id), pieces(whole));
-        let note = format!(
-            "the full result has {} characters; narrow the request, page through it, or read {uri} \
-             ({uri}/1 to {uri}/{pieces} are pieces of it) within {} minutes",
-            whole.chars().count(),
-            LIFE.as_secs() / 60
-        );
-        if let Value::Object(object) = shortened {
-            object.insert("truncated".into(), note.into());
-        }
-        Some(Block::Link {
-            uri,
-            name: format!("{tool} result"),
-            mime_type: Some("application/json".to_owned()),
-            size: Some(whole.len() as u64),
-        })
+        bytes: Vec<u8>,
+        mime_type: String,
+    ) -> Option<KeptResult> {
+        let id = self.results.keep(caller.id(), tool, Body::Picture { bytes: bytes.into(), mime_type })?;
+        Some(KeptResult::new(&id, 1))
     }
 
     /// A result that is kept for this caller, whole or in part, as far as the door still shows its tool.

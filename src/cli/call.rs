@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -12,10 +13,10 @@ use super::failure::{FAILED, Failure, INTERRUPTED, code_of};
 use super::output::{complain, say_json};
 use crate::config::Config;
 use crate::{
-    app::{App, CallContext},
+    app::{App, Conversation, Turn},
     gate::Caller,
     tools::{
-        Block, Reply,
+        Block, View,
         progress::{Sink, Update},
     },
 };
@@ -42,38 +43,44 @@ pub(super) async fn run(
     ended
 }
 
-/// The call, and the questions about it.
+/// Makes the call, and puts its questions to the person at the terminal.
 async fn converse(
-    app: &App,
+    app: &Arc<App>,
     wanted: &Call,
     arguments: JsonObject,
     can_ask: bool,
     stop: &CancellationToken,
 ) -> std::result::Result<(), Failure> {
-    let mut answer = None;
-    let mut signed_state = None;
+    let view = View::default();
+    let mut conversation = Conversation::new(Arc::clone(app), Caller::local(), view, &wanted.tool, arguments);
+    if can_ask {
+        conversation = conversation.asking();
+    }
     loop {
         let (out, reports) = mpsc::channel(REPORTS);
         let shown = tokio::spawn(show(reports));
-        let context = CallContext {
-            can_ask,
-            answer,
-            signed_state,
-            progress: Sink::to(out),
-            cancel: stop.clone(),
-            ..CallContext::plain(Caller::local())
-        };
-        let replied = app.call(context, &wanted.tool, arguments.clone()).await;
+        let turn = conversation.advance(Sink::to(out), stop.clone()).await;
         let _ = shown.await;
-        match replied {
-            Ok(Reply::Done { structured, blocks }) => {
+        match turn {
+            Ok(Turn::Done { structured, blocks }) => {
                 print(&structured)?;
                 keep(&blocks, wanted.out.as_deref())?;
                 return if ended_badly(&structured) { Err(Failure::Answered(FAILED)) } else { Ok(()) };
             }
-            Ok(Reply::Ask { question, signed_state: state }) => {
-                answer = Some(patiently(stop, move || ask(&question)).await??);
-                signed_state = Some(state);
+            Ok(Turn::Asked { question }) => {
+                let mut failure = Failure::Answered(INTERRUPTED);
+                let answer = async {
+                    match patiently(stop, move || ask(&question)).await.and_then(|said| Ok(said?)) {
+                        Ok(yes) => Some(yes),
+                        Err(failed) => {
+                            failure = failed;
+                            None
+                        }
+                    }
+                };
+                if !conversation.await_answer(stop.cancelled(), answer).await {
+                    return Err(failure);
+                }
             }
             Err(_) if stop.is_cancelled() => return Err(Failure::Answered(INTERRUPTED)),
             Err(error) => {

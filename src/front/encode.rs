@@ -1,16 +1,27 @@
-//! Encodes tools and replies for MCP.
+//! Encodes tools and replies for MCP, within the limits of the client.
+
+mod clamp;
+mod fit;
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use rmcp::model::{
-    Annotations, CallToolResult, ContentBlock, Implementation, MetaObject, Resource, Role, Tool as McpTool,
-    ToolAnnotations,
+    Annotations, CallToolResult, ContentBlock, Implementation, MetaObject, Resource as McpResource,
+    ResourceContents, Role, Tool as McpTool, ToolAnnotations,
 };
 use serde_json::Value;
 
-use crate::tools::{Block, Tool};
+use crate::{
+    app::{App, Conversation},
+    gate::Caller,
+    tools::{
+        Block, Tool,
+        resources::{self, Resource},
+    },
+};
 use comfywarden_error::Error;
+pub(crate) use fit::ResultLimits;
 
 /// Describes this server to clients.
 pub(crate) fn implementation() -> Implementation {
@@ -45,8 +56,16 @@ pub(crate) fn tool(tool: &Tool) -> McpTool {
     entry
 }
 
-/// Encodes a finished call: the JSON, the same as text, links, then pictures.
-pub(crate) fn done(structured: Value, blocks: Vec<Block>) -> CallToolResult {
+/// Encodes a finished call: the JSON, the same as text, links, then pictures. What is too large for the client is kept,
+/// and linked.
+pub(crate) fn done(
+    conversation: &Conversation,
+    limits: ResultLimits,
+    mut structured: Value,
+    blocks: Vec<Block>,
+) -> CallToolResult {
+    let whose = (conversation.app(), conversation.caller(), conversation.tool());
+    let blocks = fit::fit(whose, limits, &mut structured, blocks);
     let mut result = CallToolResult::structured(structured);
     let (links, pictures): (Vec<Block>, Vec<Block>) =
         blocks.into_iter().partition(|block| matches!(block, Block::Link { .. }));
@@ -60,6 +79,21 @@ pub(crate) fn failed(error: &Error) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text)])
 }
 
+/// Encodes a resource under its address.
+pub(crate) fn resource(app: &App, caller: &Caller, uri: String, resource: Resource) -> ResourceContents {
+    match resource {
+        Resource::Document(mut document) => {
+            let tool = resources::documents::find(&uri).ok().and_then(|(document, _)| document.tool());
+            fit::fit_document(app, caller, tool, &mut document);
+            ResourceContents::text(document.to_string(), uri).with_mime_type("application/json")
+        }
+        Resource::Text { text, mime_type } => ResourceContents::text(text, uri).with_mime_type(mime_type),
+        Resource::File(file) => {
+            ResourceContents::blob(base64(&file.bytes), uri).with_mime_type(file.mime_type)
+        }
+    }
+}
+
 fn content(block: Block) -> ContentBlock {
     match block {
         Block::Image { bytes, mime_type } => {
@@ -69,7 +103,7 @@ fn content(block: Block) -> ContentBlock {
             )
         }
         Block::Link { uri, name, mime_type, size } => {
-            let mut link = Resource::new(uri, name).with_annotations(for_everyone(0.5));
+            let mut link = McpResource::new(uri, name).with_annotations(for_everyone(0.5));
             if let Some(mime_type) = mime_type {
                 link = link.with_mime_type(mime_type);
             }
@@ -86,6 +120,6 @@ fn for_everyone(priority: f32) -> Annotations {
 }
 
 /// Encodes bytes as standard base64.
-pub(crate) fn base64(bytes: &[u8]) -> String {
+fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }

@@ -171,10 +171,12 @@ impl ServerHandler for Mcp {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if let Some(task) = self.begin_task(&request, &context)? {
-            return Ok(task.add_server_info(&context));
+        let conversation = self.conversation(request, &context)?;
+        if self.becomes_task(&conversation, &context) {
+            return Ok(self.begin_task(conversation, &context).add_server_info(&context));
         }
-        let ran = trace::within(context.meta.get_traceparent(), self.run_tool(request, &context)).await?;
+        let running = Box::pin(self.run_tool(conversation, &context));
+        let ran = trace::within(context.meta.get_traceparent(), running).await?;
         Ok(ran.add_server_info(&context))
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Answer, Call, Handled, Hints, Tool, clamp,
+    Answer, Call, Handled, Hints, Tool, fitting,
     params::{Seed, WorkflowArg},
     reading,
 };
@@ -129,10 +129,10 @@ async fn create_workflow(call: Call, params: CreateWorkflow) -> Handled<Created>
 /// A workflow as a result. One that would have to be cut to fit is refused: half a workflow is none.
 fn whole(workflow: Value) -> Result<JsonObject, Error> {
     let size = workflow.to_string().len();
-    if size > clamp::HARD_LIMIT - ROOM_FOR_THE_REST {
+    if size > fitting::MAX_RESULT_BYTES - ROOM_FOR_THE_REST {
         return Err(Error::invalid_input(format!(
             "the resulting workflow has {size} characters; a result holds at most {}",
-            clamp::HARD_LIMIT
+            fitting::MAX_RESULT_BYTES
         ))
         .hint(
             "ask for the script form (to: script), which is shorter; or use the `comfywarden convert` command on files",

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Changes, Defaults, Fit, consent::Consent, job_owners::Ledger, progress::Sink, reply::Stop,
+    Changes, Defaults, consent::Consent, job_owners::Ledger, progress::Sink, reply::Stop,
     workflow_files::Library,
 };
 use crate::{
@@ -43,7 +43,6 @@ pub struct Call {
     pub(crate) gate: Arc<Gate>,
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) consent: Consent,
-    pub(crate) fit: Fit,
     pub(crate) defaults: Arc<Defaults>,
     pub(crate) ledger: Arc<Ledger>,
 }

@@ -68,15 +68,23 @@ pub(crate) fn tools(inner: &[Arc<Tool>]) -> Vec<Tool> {
     ]
 }
 
-/// The call that a well-formed call of `comfyui_run_tool` stands for.
-pub(crate) fn unwrap(name: &str, args: &JsonObject) -> Option<(String, JsonObject)> {
+/// Unwraps a well-formed call of `comfyui_run_tool` into the call that it stands for; gives back the arguments of any
+/// other call.
+pub(crate) fn unwrap(name: &str, mut args: JsonObject) -> Result<(String, JsonObject), JsonObject> {
+    let Some(inner) = inner_name(name, &args) else { return Err(args) };
+    match args.swap_remove("arguments") {
+        Some(Value::Object(arguments)) => Ok((inner, arguments)),
+        _ => Ok((inner, JsonObject::new())),
+    }
+}
+
+fn inner_name(name: &str, args: &JsonObject) -> Option<String> {
     if name != RUN || !args.keys().all(|key| matches!(key.as_str(), "name" | "arguments")) {
         return None;
     }
     let inner = args.get("name").and_then(Value::as_str).filter(|name| (1..=128).contains(&name.len()))?;
     match args.get("arguments") {
-        None | Some(Value::Null) => Some((inner.to_owned(), JsonObject::new())),
-        Some(Value::Object(arguments)) => Some((inner.to_owned(), arguments.clone())),
+        None | Some(Value::Null | Value::Object(_)) => Some(inner.to_owned()),
         Some(_) => None,
     }
 }
@@ -199,15 +207,18 @@ mod tests {
     #[test]
     fn a_call_is_unwrapped_once_and_only_when_it_fits() {
         let args = object(&json!({"name": "comfyui_get_job", "arguments": {"prompt_id": "x"}}));
-        assert_eq!(unwrap(RUN, &args), Some(("comfyui_get_job".into(), object(&json!({"prompt_id": "x"})))));
-        assert_eq!(unwrap("comfyui_get_job", &args), None);
+        assert_eq!(
+            unwrap(RUN, args.clone()),
+            Ok(("comfyui_get_job".into(), object(&json!({"prompt_id": "x"}))))
+        );
+        assert_eq!(unwrap("comfyui_get_job", args.clone()), Err(args));
         for odd in [
             json!({}),
             json!({"name": 7}),
             json!({"name": "x", "arguments": []}),
             json!({"name": "x", "y": 1}),
         ] {
-            assert_eq!(unwrap(RUN, &object(&odd)), None, "{odd}");
+            assert_eq!(unwrap(RUN, object(&odd)), Err(object(&odd)), "{odd}");
         }
     }
 

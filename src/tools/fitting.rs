@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use super::clamp::HARD_LIMIT;
-
+/// Size of a result's JSON in bytes that every known client can take; lists are paged to it.
+pub(crate) const MAX_RESULT_BYTES: usize = 40_000;
 /// What stands beside the items: counts, keys, brackets.
 const ROOM_FOR_THE_REST: usize = 2_000;
 
 /// As many of the items as a result can hold, and one at least. Whoever cuts here says where to go on; the
 /// last resort, which shortens whatever is too large, could not.
 pub(crate) fn fitting<T: Serialize>(items: impl Iterator<Item = T>) -> Vec<T> {
-    let mut room = HARD_LIMIT - ROOM_FOR_THE_REST;
+    let mut room = MAX_RESULT_BYTES - ROOM_FOR_THE_REST;
     let mut kept = Vec::new();
     for item in items {
         let size = serde_json::to_string(&item).map_or(0, |text| text.len() + 1);

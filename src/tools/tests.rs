@@ -40,7 +40,6 @@ async fn no_tool_runs_with_a_permit_for_another() {
             gate: Arc::clone(&gate),
             inspector: Arc::new(Inspector::new(&config.security)),
             consent: Consent::default(),
-            fit: super::Fit::default(),
             defaults: Arc::new(super::Defaults::new(
                 std::path::Path::new("no such file"),
                 std::collections::BTreeMap::default(),

@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::{
     Call,
-    clamp::clamp,
     reply::{Answer, Block, Exact, Handled, Question, Stop},
     schema,
 };
@@ -34,14 +33,7 @@ pub struct Hints {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// With a result.
-    Done {
-        structured: Value,
-        blocks: Vec<Block>,
-        prompt_id: Option<String>,
-        exact: Exact,
-        /// The whole JSON, where `structured` had to be shortened.
-        whole: Option<String>,
-    },
+    Done { structured: Value, blocks: Vec<Block>, prompt_id: Option<String>, exact: Exact },
     /// With a question.
     Ask(Question),
 }
@@ -102,7 +94,7 @@ impl Tool {
                     let structured = serde_json::to_value(&answer.output)
                         .map_err(|e| Error::internal("the result cannot be written as JSON").source(e))?;
                     let Answer { blocks, prompt_id, exact, .. } = answer;
-                    Ok(Ended::Done { structured, blocks, prompt_id, exact, whole: None })
+                    Ok(Ended::Done { structured, blocks, prompt_id, exact })
                 })
             }),
         }
@@ -196,7 +188,7 @@ impl Tool {
     /// that panics fails this call and no other.
     pub(crate) async fn run(&self, permit: Permit, call: Call, args: JsonObject) -> Result<Ended> {
         permit.check_tool(self.name())?;
-        let (cancel, fit) = (call.cancel.clone(), call.fit);
+        let cancel = call.cancel.clone();
         let running = AssertUnwindSafe((self.handler)(call, args)).catch_unwind();
         let ended = tokio::select! {
             ended = running => ended.unwrap_or_else(|_| {
@@ -207,12 +199,11 @@ impl Tool {
             () = async { cancel.cancelled().await; tokio::time::sleep(GRACE).await } => Err(Stop::Cancelled),
         };
         match ended {
-            Ok(Ended::Done { mut structured, blocks, prompt_id, exact, .. }) => {
+            Ok(Ended::Done { mut structured, blocks, prompt_id, exact }) => {
                 made_safe(&mut structured, exact);
-                let whole = clamp(&mut structured, fit.text);
                 permit.finish(&Outcome::Completed { prompt_id: prompt_id.clone() }).await?;
                 let blocks = blocks.into_iter().map(named_safely).collect();
-                Ok(Ended::Done { structured, blocks, prompt_id, exact, whole })
+                Ok(Ended::Done { structured, blocks, prompt_id, exact })
             }
             Ok(Ended::Ask(mut question)) | Err(Stop::Ask(mut question)) => {
                 question.text = untrusted::defuse(&question.text).into_owned();

@@ -148,10 +148,7 @@ async fn an_answer_with_many_pictures_stays_below_a_megabyte() {
 async fn a_kept_result_is_for_who_asked_and_no_further_than_the_tool() {
     let app = talks().await;
     let owner = Caller::with_classes("token-1", [Class::Read]);
-    let args = object(json!({"items": 5_000, "pictures": 0}));
-    let reply = bounded(app.app.call(CallContext::plain(owner.clone()), "comfyui_test_talk", args)).await;
-    let Ok(Reply::Done { blocks, .. }) = reply else { panic!("{reply:?}") };
-    let Block::Link { uri, .. } = &blocks[0] else { panic!("{blocks:?}") };
+    let uri = app.app.keep_json(&owner, "comfyui_test_talk", "[]").unwrap().uri;
 
     let read = |caller: Caller, view: View| {
         let (app, uri) = (&app.app, uri.clone());
@@ -165,4 +162,20 @@ async fn a_kept_result_is_for_who_asked_and_no_further_than_the_tool() {
     let records = app.audit.records();
     let reads = records.iter().filter(|record| record["tool"] == "resources/read").count();
     assert_eq!(reads, 6, "each read was called and ended");
+}
+
+#[tokio::test]
+async fn what_is_no_mcp_client_gets_the_whole_result() {
+    let app = talks().await;
+    let args = object(json!({"items": 5_000, "pictures": 20}));
+    let context = CallContext::plain(Caller::local());
+    let Ok(Reply::Done { structured, blocks }) =
+        bounded(app.app.call(context, "comfyui_test_talk", args)).await
+    else {
+        panic!("no result")
+    };
+    assert_eq!(structured["items"].as_array().unwrap().len(), 5_000);
+    assert!(structured.get("truncated").is_none());
+    let pictures = blocks.iter().filter(|block| matches!(block, Block::Image { .. })).count();
+    assert_eq!((blocks.len(), pictures), (20, 20));
 }

@@ -1,5 +1,6 @@
 //! Tasks: long calls of clients that know them, and of nobody else.
 
+use comfywarden::config::Profile;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, GetTaskParams, TaskPayload, TaskStatus,
 };
@@ -50,6 +51,27 @@ async fn a_long_call_is_a_task_for_a_client_that_knows_them() {
     let TaskPayload::Completed { result } = payload else { panic!("{payload:?}") };
     assert_eq!(result["structuredContent"]["status"], "completed");
     assert_eq!(app.actions("comfyui_run_workflow").iter().filter(|action| *action == "called").count(), 1);
+}
+
+#[tokio::test]
+async fn a_long_call_behind_the_compact_profile_is_a_task_too() {
+    let app = TestApp::with(|config| config.tools.profile = Profile::Compact).await;
+    let client = connect(&app, &Person::silent().with_tasks(), Era::Discover).await;
+    let run = |wait: bool| {
+        let inner = json!({"workflow": sleeping_workflow(2), "wait": wait});
+        let args = json!({"name": "comfyui_run_workflow", "arguments": inner});
+        CallToolRequestParams::new("comfyui_run_tool").with_arguments(object(args))
+    };
+
+    let id = begun(&client, run(true)).await;
+
+    let (status, payload) = ended(&client, &id).await;
+    assert_eq!(status, TaskStatus::Completed);
+    let TaskPayload::Completed { result } = payload else { panic!("{payload:?}") };
+    assert_eq!(result["structuredContent"]["status"], "completed");
+    assert_eq!(app.actions("comfyui_run_workflow").iter().filter(|action| *action == "called").count(), 1);
+    let answer = bounded(client.call_tool_once(run(false))).await.unwrap();
+    assert!(matches!(answer, CallToolResponse::Complete(_)), "{answer:?}");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::access::{Access, LimitedByScopes};
 use crate::{
-    app::{App, CallContext},
+    app::{App, CallContext, ResolvedCall},
     front::mcp::TokenView,
     gate::{Caller, Class},
     tools::View,
@@ -75,7 +75,10 @@ async fn refused(step_up: &StepUp, caller: &Caller, view: View, bytes: &Bytes) -
     let Params { name, arguments } = message.params.filter(|_| message.method == "tools/call")?;
     let arguments = arguments.unwrap_or_default();
     let view = step_up.app.view(view);
-    let class = step_up.app.class_of(view, &name, &arguments).filter(|class| !caller.may(*class))?;
+    let class = step_up
+        .app
+        .class_of(&ResolvedCall::new(view, &name, arguments.clone()))
+        .filter(|class| !caller.may(*class))?;
     let challenge = step_up.access.step_up(caller, class);
     // Through the seam as ever, so that the refusal is the gate's and leaves its records.
     let context = CallContext { view, ..CallContext::plain(caller.clone()) };

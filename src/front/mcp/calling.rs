@@ -1,9 +1,10 @@
-//! One `tools/call`: from the request to the seam and back, with progress and questions on the way.
+//! Runs one `tools/call`, with progress and questions on the way.
 
 use rmcp::{
     ErrorData, RoleServer,
     model::{
-        CallToolRequestParams, CallToolResponse, ProgressNotificationParam, ProgressToken, ProtocolVersion,
+        CallToolRequestParams, CallToolResponse, CallToolResult, ProgressNotificationParam, ProgressToken,
+        ProtocolVersion,
     },
     service::{Peer, RequestContext},
 };
@@ -11,73 +12,80 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{Mcp, clients, elicitation, protocol_error};
 use crate::{
-    app::CallContext,
+    app::{Conversation, Turn},
     front::encode,
-    tools::{
-        Reply,
-        progress::{Sink, Update},
-    },
+    tools::progress::{Sink, Update},
 };
-use comfywarden_error::Kind;
+use comfywarden_error::{Error, Kind};
 
 impl Mcp {
-    /// Runs a tool. A question goes to the client in the way of its era.
-    pub(super) async fn run_tool(
+    /// Decodes a call. A client of the newer era answers a question by making the call again.
+    pub(super) fn conversation(
         &self,
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(context)?;
-        let view = self.view(context);
-        let modern = is_modern(context);
-        let can_ask = elicitation::can_ask(context);
+    ) -> Result<Conversation, ErrorData> {
+        let answer = elicitation::answer(request.input_responses.as_ref());
         let args = request.arguments.unwrap_or_default();
-        let mut signed_state = request.request_state;
-        let mut answer = elicitation::answer(request.input_responses.as_ref());
+        let (app, view) = (self.app.clone(), self.view(context));
+        let conversation = Conversation::new(app, self.caller(context)?, view, &request.name, args)
+            .resuming(request.request_state, answer);
+        Ok(match (elicitation::can_ask(context), is_modern(context)) {
+            (false, _) => conversation,
+            (true, true) => conversation.asking_elsewhere(),
+            (true, false) => conversation.asking(),
+        })
+    }
+
+    /// Runs a tool. A question goes to the client in the way of its era.
+    pub(super) async fn run_tool(
+        &self,
+        mut conversation: Conversation,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
         let mut silence = None;
         loop {
             let (sink, pump) = progress(context);
-            let call = CallContext {
-                caller: caller.clone(),
-                view,
-                can_ask,
-                answer,
-                signed_state: signed_state.take(),
-                progress: sink,
-                cancel: context.ct.clone(),
-                fit: clients::fit_of(context),
-            };
-            let reply = self.app.call(call, &request.name, args.clone()).await;
+            let turn = conversation.advance(sink, context.ct.clone()).await;
             if let Some(pump) = pump {
                 // The sink is gone with the call: the pump ends by itself, and progress stops before the answer.
                 pump.await.ok();
             }
-            match reply {
-                Ok(Reply::Done { structured, blocks }) => return Ok(encode::done(structured, blocks).into()),
-                Ok(Reply::Ask { question, signed_state: state }) if modern => {
+            match turn {
+                Ok(Turn::Done { structured, blocks }) => {
+                    let limits = clients::limits_of(context);
+                    return Ok(encode::done(&conversation, limits, structured, blocks).into());
+                }
+                Ok(Turn::Asked { question }) if is_modern(context) => {
+                    let state = conversation.into_signed_state().unwrap_or_default();
                     return Ok(elicitation::input_required(&question, state)?.into());
                 }
-                Ok(Reply::Ask { question, signed_state: state }) => {
-                    let asking = async { Some(elicitation::ask_now(&context.peer, &question).await) };
-                    let Some(said) = self.app.await_answer(&state, context.ct.cancelled(), asking).await
-                    else {
-                        return Ok(encode::failed(&elicitation::left_open()).into());
+                Ok(Turn::Asked { question }) => {
+                    let answer = async {
+                        let answer = elicitation::ask_now(&context.peer, &question).await;
+                        let yes = *answer.as_ref().unwrap_or(&false);
+                        silence = answer.err();
+                        Some(yes)
                     };
-                    answer = Some(*said.as_ref().unwrap_or(&false));
-                    silence = said.err();
-                    signed_state = Some(state);
+                    if !conversation.await_answer(context.ct.cancelled(), answer).await {
+                        return Ok(encode::failed(&elicitation::left_open()).into());
+                    }
                 }
                 Err(error) if error.details().contains_key("unknown_tool") => {
                     return Err(protocol_error(&error));
                 }
-                Err(error) if error.kind() == Kind::Internal => return Err(protocol_error(&error)),
                 Err(error) => {
                     let error = elicitation::unanswered(error, silence.as_deref());
-                    return Ok(encode::failed(&error).into());
+                    return Ok(failed(&error)?.into());
                 }
             }
         }
     }
+}
+
+/// Encodes a failed call. What went wrong inside is an error of the protocol.
+pub(super) fn failed(error: &Error) -> Result<CallToolResult, ErrorData> {
+    if error.kind() == Kind::Internal { Err(protocol_error(error)) } else { Ok(encode::failed(error)) }
 }
 
 /// True for a request of the era without handshake.
@@ -85,7 +93,7 @@ pub(super) fn is_modern(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
-/// A progress sink for the call, and the task that carries its reports to the client.
+/// Creates a progress sink for the call, and the task that sends its reports to the client.
 fn progress(context: &RequestContext<RoleServer>) -> (Sink, Option<JoinHandle<()>>) {
     let Some(token) = context.meta.get_progress_token() else { return (Sink::none(), None) };
     let (out, reports) = mpsc::channel(16);

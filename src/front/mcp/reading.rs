@@ -4,14 +4,13 @@ use rmcp::{
     ErrorData, RoleServer,
     model::{
         CacheScope, CompleteRequestParams, CompleteResult, CompletionInfo, GetPromptRequestParams,
-        GetPromptResult, PromptMessage, ReadResourceRequestParams, ReadResourceResult, Reference,
-        ResourceContents, Role,
+        GetPromptResult, PromptMessage, ReadResourceRequestParams, ReadResourceResult, Reference, Role,
     },
     service::RequestContext,
 };
 
 use super::{Mcp, protocol_error, server_info::ServerInfoMeta};
-use crate::{front::encode, tools::resources::Resource};
+use crate::front::encode;
 
 impl Mcp {
     pub(super) async fn read(
@@ -24,16 +23,7 @@ impl Mcp {
         let named =
             |error: comfywarden_error::Error| protocol_error(&error.detail("uri", request.uri.as_str()));
         let (resource, ttl_ms) = read.map_err(named)?;
-        let contents = match resource {
-            Resource::Document(document) => {
-                ResourceContents::text(document.to_string(), request.uri).with_mime_type("application/json")
-            }
-            Resource::Text { text, mime_type } => {
-                ResourceContents::text(text, request.uri).with_mime_type(mime_type)
-            }
-            Resource::File(file) => ResourceContents::blob(encode::base64(&file.bytes), request.uri)
-                .with_mime_type(file.mime_type),
-        };
+        let contents = encode::resource(&self.app, &caller, request.uri, resource);
         Ok(ReadResourceResult::new(vec![contents])
             .with_ttl_ms(ttl_ms)
             .with_cache_scope(CacheScope::Private)

@@ -1,4 +1,4 @@
-//! Long calls as tasks, for clients that say they know tasks; all others get a job id to ask about.
+//! Runs long calls as tasks, for clients that support tasks; all others get a job id to ask about.
 //!
 //! A task is a call like any other: it passed the gate when it began, and its result is the tool's. Asking about it is
 //! gated too, and a task belongs to the caller who began it.
@@ -11,9 +11,7 @@ use std::{
 
 use rmcp::{
     ErrorData, RoleServer,
-    model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, CreateTaskResult, DetailedTask, JsonObject,
-    },
+    model::{CallToolResponse, CallToolResult, CreateTaskResult, DetailedTask},
     service::RequestContext,
     task_manager::{TaskContext, TaskExit, TaskFuture, TaskManager, TaskOptions},
 };
@@ -21,26 +19,22 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Mcp, clients, elicitation, protocol_error};
+use super::{Mcp, calling, clients, elicitation, protocol_error};
 use crate::{
-    app::CallContext,
-    front::encode,
+    app::{Conversation, ResolvedCall, Turn},
+    front::encode::{self, ResultLimits},
     gate::Class,
-    tools::{
-        Reply,
-        progress::{Sink, Update},
-    },
+    tools::progress::{Sink, Update},
 };
-use comfywarden_error::Kind;
 
-/// How many tasks are kept.
+/// Limit for tasks that are kept.
 const MAX_TASKS: usize = 256;
-/// How long a task may take: as long as a wait may be.
+/// Time limit of a task, the same as of a wait.
 const MAX_TASK_SECONDS: u64 = 3_600;
-/// How often a client should ask.
+/// Interval at which a client should ask.
 const POLL_MS: u64 = 2_000;
 
-/// The tasks of this server, and whose they are.
+/// Tasks of this server, with their owners.
 #[derive(Clone, Default)]
 pub(super) struct Tasks {
     manager: TaskManager,
@@ -65,33 +59,29 @@ impl Tasks {
             owners.len() < MAX_TASKS
         })
     }
+
+    /// Starts a task that belongs to this caller.
+    fn start(&self, owner: String, work: impl FnOnce(TaskContext) -> TaskFuture) -> CallToolResponse {
+        let options = TaskOptions::new().with_ttl_ms(MAX_TASK_SECONDS * 1_000).with_poll_interval_ms(POLL_MS);
+        let task = self.manager.spawn(options, work);
+        self.with(|owners| owners.insert(task.task_id.clone(), owner));
+        CreateTaskResult::new(task).into()
+    }
 }
 
 impl Mcp {
-    /// Begins a task for this call, if it is a long one and the client knows tasks.
-    pub(super) fn begin_task(
+    /// True when this call is a long one, the client knows tasks, and there is room for another.
+    pub(super) fn becomes_task(
         &self,
-        request: &CallToolRequestParams,
+        conversation: &Conversation,
         context: &RequestContext<RoleServer>,
-    ) -> Result<Option<CallToolResponse>, ErrorData> {
+    ) -> bool {
         let knows_tasks =
             self.has_tasks() && context.client_capabilities().is_some_and(|client| client.supports_tasks());
-        let mut args = request.arguments.clone().unwrap_or_default();
-        if !knows_tasks || request.request_state.is_some() || !self.is_long(request, &args, context) {
-            return Ok(None);
-        }
-        let caller = self.caller(context)?;
-        // Nobody waits on the line, so the wait is the task's life unless the caller said otherwise.
-        args.entry("wait_seconds").or_insert(MAX_TASK_SECONDS.into());
-        let (this, name) = (self.clone(), request.name.to_string());
-        let can_ask = elicitation::can_ask(context);
-        let (view, fit) = (self.view(context), clients::fit_of(context));
-        self.start_task(context, move |task| {
-            Box::pin(async move {
-                let base = CallContext { view, can_ask, fit, ..CallContext::plain(caller) };
-                this.work(task, base, &name, args).await
-            })
-        })
+        knows_tasks
+            && !conversation.is_resumed()
+            && conversation.is_valid_call(Class::Generation, waits)
+            && self.tasks.make_room()
     }
 
     /// Starts a task that belongs to this caller; `None` when there is no room for another.
@@ -101,86 +91,25 @@ impl Mcp {
         work: impl FnOnce(TaskContext) -> TaskFuture,
     ) -> Result<Option<CallToolResponse>, ErrorData> {
         let owner = self.caller(context)?.id().to_owned();
-        if !self.tasks.make_room() {
-            return Ok(None);
-        }
-        let options = TaskOptions::new().with_ttl_ms(MAX_TASK_SECONDS * 1_000).with_poll_interval_ms(POLL_MS);
-        let task = self.tasks.manager.spawn(options, work);
-        self.tasks.with(|owners| owners.insert(task.task_id.clone(), owner));
-        Ok(Some(CreateTaskResult::new(task).into()))
+        Ok(self.tasks.make_room().then(|| self.tasks.start(owner, work)))
     }
 
-    /// Waiting for pictures takes minutes; everything else is answered at once.
-    fn is_long(
+    /// Runs a call as a task, from now on.
+    pub(super) fn begin_task(
         &self,
-        request: &CallToolRequestParams,
-        args: &JsonObject,
+        mut conversation: Conversation,
         context: &RequestContext<RoleServer>,
-    ) -> bool {
-        let waits =
-            args.get("wait") == Some(&Value::Bool(true)) || request.name == "comfyui_run_workflow_stream";
-        let catalogue = self.app.tools_in(self.view(context));
-        let known = catalogue.is_ok_and(|tools| {
-            tools
-                .get(&request.name)
-                .is_some_and(|tool| tool.class() == Class::Generation && tool.contract().check(args).is_ok())
-        });
-        waits && known
-    }
-
-    async fn work(
-        &self,
-        task: TaskContext,
-        base: CallContext,
-        name: &str,
-        args: JsonObject,
-    ) -> Result<CallToolResult, TaskExit> {
-        let CallContext { caller, view, can_ask, fit, .. } = base;
-        let (mut answer, mut signed_state) = (None, None);
-        for round in 0.. {
-            let (out, reports) = mpsc::channel(16);
-            let told = tokio::spawn(tell(reports, task.clone()));
-            let cancel = CancellationToken::new();
-            let call = CallContext {
-                view,
-                can_ask,
-                fit,
-                answer,
-                signed_state: signed_state.take(),
-                progress: Sink::to(out),
-                cancel: cancel.clone(),
-                ..CallContext::plain(caller.clone())
-            };
-            let calling = self.app.call(call, name, args.clone());
-            tokio::pin!(calling);
-            let reply = tokio::select! {
-                reply = &mut calling => reply,
-                () = task.cancelled() => {
-                    cancel.cancel();
-                    calling.await.ok();
-                    return Err(TaskExit::Cancelled);
-                }
-            };
-            told.await.ok();
-            match reply {
-                Ok(Reply::Done { structured, blocks }) => return Ok(encode::done(structured, blocks)),
-                Ok(Reply::Ask { question, signed_state: state }) => {
-                    // A key may be used once in the life of a task.
-                    let (key, request) = elicitation::request(&question)?;
-                    let asking = async { task.request_input(format!("{key}_{round}"), request).await.ok() };
-                    let said = self.app.await_answer(&state, task.cancelled(), asking).await;
-                    let Some(response) = said else { return Err(TaskExit::Cancelled) };
-                    answer = Some(elicitation::is_yes(&response));
-                    signed_state = Some(state);
-                }
-                Err(error) if error.kind() == Kind::Internal => return Err(protocol_error(&error).into()),
-                Err(error) => return Ok(encode::failed(&error)),
-            }
+    ) -> CallToolResponse {
+        // Nobody waits on the line, so the wait is the task's life unless the caller said otherwise.
+        conversation.set_default("wait_seconds", MAX_TASK_SECONDS);
+        if elicitation::can_ask(context) {
+            conversation = conversation.asking();
         }
-        Err(TaskExit::Cancelled)
+        let (owner, limits) = (conversation.caller().id().to_owned(), clients::limits_of(context));
+        self.tasks.start(owner, move |task| Box::pin(work(task, conversation, limits)))
     }
 
-    /// What is known of a task.
+    /// Returns the state of a task.
     pub(super) async fn task(
         &self,
         id: &str,
@@ -211,7 +140,7 @@ impl Mcp {
         self.tasks.manager.cancel_task(id)
     }
 
-    /// Fails for a task that this caller did not begin, in the words for one that does not exist.
+    /// Fails for a task of another caller, in the words for one that does not exist.
     async fn own(
         &self,
         id: &str,
@@ -223,6 +152,55 @@ impl Mcp {
         let theirs = self.tasks.with(|owners| owners.get(id).is_some_and(|owner| owner == caller.id()));
         if theirs { Ok(()) } else { Err(ErrorData::invalid_params("there is no task of that id", None)) }
     }
+}
+
+/// True for a call that waits for pictures, which takes minutes; everything else is answered at once.
+fn waits(call: &ResolvedCall) -> bool {
+    call.args().get("wait") == Some(&Value::Bool(true)) || call.name() == "comfyui_run_workflow_stream"
+}
+
+/// Runs a call to its end. Progress and questions go through the task.
+async fn work(
+    task: TaskContext,
+    mut conversation: Conversation,
+    limits: ResultLimits,
+) -> Result<CallToolResult, TaskExit> {
+    for round in 0.. {
+        let (out, reports) = mpsc::channel(16);
+        let told = tokio::spawn(tell(reports, task.clone()));
+        let cancel = CancellationToken::new();
+        let turn = {
+            let advancing = conversation.advance(Sink::to(out), cancel.clone());
+            tokio::pin!(advancing);
+            tokio::select! {
+                turn = &mut advancing => turn,
+                () = task.cancelled() => {
+                    cancel.cancel();
+                    advancing.await.ok();
+                    return Err(TaskExit::Cancelled);
+                }
+            }
+        };
+        told.await.ok();
+        match turn {
+            Ok(Turn::Done { structured, blocks }) => {
+                return Ok(encode::done(&conversation, limits, structured, blocks));
+            }
+            Ok(Turn::Asked { question }) => {
+                // A key may be used once in the life of a task.
+                let (key, request) = elicitation::request(&question)?;
+                let answer = async {
+                    let response = task.request_input(format!("{key}_{round}"), request).await.ok()?;
+                    Some(elicitation::is_yes(&response))
+                };
+                if !conversation.await_answer(task.cancelled(), answer).await {
+                    return Err(TaskExit::Cancelled);
+                }
+            }
+            Err(error) => return Ok(calling::failed(&error)?),
+        }
+    }
+    Err(TaskExit::Cancelled)
 }
 
 async fn tell(mut reports: mpsc::Receiver<Update>, task: TaskContext) {

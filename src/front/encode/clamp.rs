@@ -1,15 +1,13 @@
-//! Keeps results inside what a client's context can bear.
+//! Shortens results to the size that a client's context can bear.
 
 use serde_json::Value;
 
-/// The most characters a result's JSON may have (`shared/spec/mcp.md`, section 5).
-pub(crate) const HARD_LIMIT: usize = 40_000;
-/// A string longer than this is cut first when a result is too large.
+/// Length of strings that are cut first when a result is too large.
 const LONG_STRING: usize = 2_000;
 
-/// Shortens long strings, then long lists, until the JSON fits; says so in `truncated`. Gives the whole text back where
-/// something had to go.
-pub(crate) fn clamp(value: &mut Value, limit: usize) -> Option<String> {
+/// Shortens long strings, then long lists, until the JSON has at most `limit` bytes, and says so in `truncated`. Returns
+/// the whole JSON if something was cut.
+pub(super) fn clamp(value: &mut Value, limit: usize) -> Option<String> {
     let whole = serde_json::to_string(value).unwrap_or_default();
     if whole.len() <= limit {
         return None;
@@ -140,10 +138,12 @@ mod tests {
 
     use super::*;
 
+    const LIMIT: usize = 40_000;
+
     #[test]
     fn a_small_result_is_left_alone() {
         let mut value = json!({"items": ["a", "b"]});
-        assert_eq!(clamp(&mut value, HARD_LIMIT), None);
+        assert_eq!(clamp(&mut value, LIMIT), None);
         assert_eq!(value, json!({"items": ["a", "b"]}));
     }
 
@@ -155,9 +155,9 @@ mod tests {
 
         let before = value.to_string();
 
-        assert_eq!(clamp(&mut value, HARD_LIMIT), Some(before));
+        assert_eq!(clamp(&mut value, LIMIT), Some(before));
 
-        assert!(length(&value) <= HARD_LIMIT + 200);
+        assert!(length(&value) <= LIMIT + 200);
         assert_eq!(value["total"], 5_000);
         assert!(value["truncated"].as_str().unwrap().contains("characters"));
         assert_eq!(value["items"][0]["name"], "model_0.safetensors");
