@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use serde_json::{Value, json};
 
-use super::{ERAS, Era, call, connect, error_of, request};
+use super::protocol::{ERAS, Era, call, connect, error_of, request};
 use crate::support::{
     TestApp, bounded,
     person::{Answer, Person},

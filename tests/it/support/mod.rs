@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a broken set-up must stop the test")]
 
 pub(crate) mod callers;
+pub(crate) mod comfy;
 pub(crate) mod hub;
 pub(crate) mod network;
 pub(crate) mod person;

@@ -1,0 +1,7 @@
+//! The commands and the configuration, as a user meets them.
+
+mod commands;
+mod config;
+mod files;
+mod inspect;
+mod setup;

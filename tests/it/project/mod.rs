@@ -1,0 +1,5 @@
+//! The repository itself: layers, documents, packages.
+
+mod acceptance;
+mod distribution;
+mod layers;

@@ -1,0 +1,29 @@
+//! The tools: the catalogue as a whole, and each tool with its arguments and answers.
+
+mod answers;
+mod assets;
+mod budgets;
+mod catalogue;
+mod defaults;
+mod diagnose;
+mod discovery;
+mod download_notes;
+mod downloads;
+mod each_tool;
+mod editor_files;
+mod exact;
+mod from_files;
+mod generate;
+mod hints;
+mod history;
+mod hubs;
+mod images;
+mod media;
+mod nodes;
+mod packs;
+mod publish;
+mod published;
+mod queue;
+mod redraw;
+mod settings;
+mod workflows;
