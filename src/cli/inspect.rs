@@ -66,7 +66,7 @@ fn look(inspector: &Inspector, bytes: &[u8]) -> Result<Vec<Finding>> {
     let found = read(bytes)?;
     let knowledge = Knowledge::default();
     let ran = found.prompt.as_ref().map(|prompt| inspector.inspect(prompt, &knowledge));
-    let drawn = found.workflow.map(|drawn| inspector.inspect_drawn(&drawn.into_value(), &knowledge));
+    let drawn = found.workflow.map(|drawn| inspector.inspect_ui_graph(&drawn.into_value(), &knowledge));
     // A picture may carry one graph to look at and another one to run.
     let mut findings = ran.unwrap_or_default();
     for finding in drawn.unwrap_or_default() {

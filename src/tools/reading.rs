@@ -47,7 +47,7 @@ pub(crate) async fn read_to_show(call: &Call, argument: WorkflowArg) -> Result<R
     let mut readable = read(call, argument).await?;
     if from_server
         && let Some(sentence) =
-            strip_credentials::sentence(&strip_credentials::withhold_in(&mut readable.workflow))
+            strip_credentials::sentence(&strip_credentials::strip_workflow(&mut readable.workflow))
     {
         readable.report.dropped.push(Remark::general(sentence));
     }

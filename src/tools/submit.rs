@@ -55,7 +55,7 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Vets and submits `workflow`, and follows it when asked to.
 pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Result<Answer<Envelope>, Stop> {
-    strip_credentials::refuse_withheld(&workflow)?;
+    strip_credentials::refuse_stripped(&workflow)?;
     let missing = missing_models(call, &workflow).await;
     let vetted = match call.vet(workflow, how.seed).await {
         Err(Stop::Failed(error)) => return Err(Stop::Failed(remembered(call, error, Vec::new()))),

@@ -126,7 +126,7 @@ fn suspicions(name: &str, class: Option<&NodeClass>, origin: Origin) -> Vec<Stri
     let Some(class) = class else {
         return vec!["the server describes it in a way that cannot be read".to_owned()];
     };
-    if inspector::is_withheld(name) {
+    if inspector::is_off_allow_list(name) {
         return vec!["it is core, but reads files that can hold code".to_owned()];
     }
     if origin != Origin::Custom {

@@ -17,16 +17,16 @@ const SHORTEST: usize = 6;
 const MAX_NAMED: usize = 8;
 
 /// Takes the credentials out of a graph of any form; the places where they were, such as `3.inputs.api_key`.
-pub fn withhold(graph: &mut Value) -> Vec<String> {
+pub fn strip(graph: &mut Value) -> Vec<String> {
     let mut places = Vec::new();
     walk(graph, None, &mut String::new(), &mut places);
     places
 }
 
 /// The same for a workflow in API format.
-pub fn withhold_in(workflow: &mut Workflow) -> Vec<String> {
+pub fn strip_workflow(workflow: &mut Workflow) -> Vec<String> {
     let mut graph = workflow.to_value();
-    let places = withhold(&mut graph);
+    let places = strip(&mut graph);
     if !places.is_empty()
         && let Ok(without) = Workflow::from_owned(graph)
     {
@@ -59,7 +59,7 @@ pub fn sentence(places: &[String]) -> Option<String> {
 }
 
 /// Refuses a workflow in which a withheld credential was not put back.
-pub fn refuse_withheld(workflow: &Workflow) -> Result<()> {
+pub fn refuse_stripped(workflow: &Workflow) -> Result<()> {
     let gap = workflow.iter().find_map(|(id, node)| {
         let (input, _) = node.inputs.iter().find(|(_, value)| value.as_str() == Some(WITHHELD))?;
         Some((id, node, input))
@@ -121,24 +121,24 @@ mod tests {
             "2": {"class_type": "X", "inputs": {"text": "hf_EXAMPLEexampleEXAMPLEexample", "auth_token_comfy_org": ["1", 0]}},
         });
         let before = graph.clone();
-        let places = withhold(&mut graph);
+        let places = strip(&mut graph);
         assert_eq!(places, ["1.inputs.api_key_comfy_org", "2.inputs.text"]);
         assert_eq!(graph["1"]["inputs"]["api_key_comfy_org"], WITHHELD);
         assert_eq!(graph["1"]["inputs"]["text"], before["1"]["inputs"]["text"]);
         assert_eq!(graph["1"]["inputs"]["token"], "a b");
         assert_eq!(graph["2"]["inputs"]["auth_token_comfy_org"], json!(["1", 0]));
-        assert!(withhold(&mut graph).is_empty(), "a second time finds nothing");
+        assert!(strip(&mut graph).is_empty(), "a second time finds nothing");
         assert!(sentence(&places).unwrap().contains("2.inputs.text"));
-        let refused = refuse_withheld(&Workflow::from_value(&graph).unwrap()).unwrap_err();
+        let refused = refuse_stripped(&Workflow::from_value(&graph).unwrap()).unwrap_err();
         assert!(refused.message().contains("`api_key_comfy_org`"), "{refused}");
-        assert!(refuse_withheld(&Workflow::from_value(&before).unwrap()).is_ok());
+        assert!(refuse_stripped(&Workflow::from_value(&before).unwrap()).is_ok());
     }
 
     #[test]
     fn credentials_in_the_editors_format_are_found_by_shape() {
         let mut graph =
             json!({"nodes": [{"id": 1, "widgets_values": ["a cat", "sk-0123456789abcdefghij", 5]}]});
-        assert_eq!(withhold(&mut graph), ["nodes.0.widgets_values.1"]);
+        assert_eq!(strip(&mut graph), ["nodes.0.widgets_values.1"]);
         assert_eq!(graph["nodes"][0]["widgets_values"], json!(["a cat", WITHHELD, 5]));
     }
 }

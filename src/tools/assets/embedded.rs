@@ -60,7 +60,7 @@ pub(super) async fn get_workflow(call: Call, params: GetWorkflow) -> Handled<Emb
     let mut prompt = found.prompt.map(|prompt| prompt.to_value());
     let mut workflow = found.workflow.map(|workflow| Value::Object(workflow.as_json().clone()));
     for (name, graph) in [("prompt", &mut prompt), ("workflow", &mut workflow)] {
-        let places = graph.as_mut().map(strip_credentials::withhold).unwrap_or_default();
+        let places = graph.as_mut().map(strip_credentials::strip).unwrap_or_default();
         if let Some(sentence) = strip_credentials::sentence(&places) {
             let _ = write!(message, "; `{name}`: {sentence}");
         }

@@ -156,7 +156,7 @@ fn modified(text: &str) -> Option<String> {
 
 fn making(mut found: origin::Origin, with_workflow: bool, notes: &mut Vec<String>) -> Making {
     notes.append(&mut found.notes);
-    let withheld = strip_credentials::withhold_in(&mut found.workflow);
+    let withheld = strip_credentials::strip_workflow(&mut found.workflow);
     notes.extend(strip_credentials::sentence(&withheld).filter(|_| with_workflow));
     let workflow = &found.workflow;
     let value = |name: &str| {

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use super::{
     class_name,
     classes::{self, Lists, Origin},
-    inputs::{Name, Purpose, encodes_text, loads, loads_pictures, shows_text},
+    inputs::{NameFacts, Purpose, encodes_text, loads, loads_pictures, shows_text},
     inspect::Knowledge,
     names, replacements,
 };
@@ -31,7 +31,7 @@ pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::Rand
 
 /// What a class name says by itself.
 #[derive(Debug, Clone, Copy)]
-struct ClassName {
+struct ClassNameFacts {
     encodes: bool,
     shows: bool,
     passes: bool,
@@ -47,7 +47,7 @@ struct ClassName {
     sounds_dangerous: bool,
 }
 
-impl ClassName {
+impl ClassNameFacts {
     fn read(class: &str, lists: &Lists) -> Self {
         Self {
             encodes: encodes_text(class),
@@ -66,7 +66,7 @@ impl ClassName {
 
 /// What a class says in this inspection.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Class {
+pub(super) struct ClassFacts {
     pub(super) origin: Origin,
     /// Turns words into conditioning and does nothing else with them.
     pub(super) encodes: bool,
@@ -88,7 +88,7 @@ pub(super) struct Class {
     pub(super) plain: bool,
 }
 
-impl Class {
+impl ClassFacts {
     /// True for ComfyUI's own classes that make text of text.
     pub(super) fn is_about_text(self) -> bool {
         self.origin == Origin::Core && self.passes
@@ -98,28 +98,33 @@ impl Class {
 /// What inspections remember.
 #[derive(Debug, Default, Clone)]
 struct Remembered {
-    names: Map<Box<str>, Name>,
-    classes: Map<Box<str>, ClassName>,
+    names: Map<Box<str>, NameFacts>,
+    classes: Map<Box<str>, ClassNameFacts>,
 }
 
 /// The memory of an inspector, shared by all its inspections.
 #[derive(Debug, Default)]
-pub(super) struct Memory(ArcSwap<Remembered>);
+pub(super) struct FactCache(ArcSwap<Remembered>);
 
 /// One inspection's access to what names and classes say.
-pub(super) struct Said<'a> {
+pub(super) struct Facts<'a> {
     pub(super) lists: &'a Lists,
     pub(super) knowledge: Knowledge<'a>,
     pub(super) enforce: bool,
-    memory: &'a Memory,
+    memory: &'a FactCache,
     known: Arc<Remembered>,
     learned: RefCell<Remembered>,
-    classes: RefCell<Map<Box<str>, Class>>,
+    classes: RefCell<Map<Box<str>, ClassFacts>>,
     followed: Cell<usize>,
 }
 
-impl<'a> Said<'a> {
-    pub(super) fn new(memory: &'a Memory, lists: &'a Lists, knowledge: Knowledge<'a>, enforce: bool) -> Self {
+impl<'a> Facts<'a> {
+    pub(super) fn new(
+        memory: &'a FactCache,
+        lists: &'a Lists,
+        knowledge: Knowledge<'a>,
+        enforce: bool,
+    ) -> Self {
         Self {
             lists,
             knowledge,
@@ -144,25 +149,25 @@ impl<'a> Said<'a> {
     }
 
     /// What a name says.
-    pub(super) fn name(&self, name: &str) -> Name {
+    pub(super) fn name(&self, name: &str) -> NameFacts {
         if let Some(known) = self.known.names.get(name) {
             return *known;
         }
         if let Some(known) = self.learned.borrow().names.get(name) {
             return *known;
         }
-        let read = Name::read(name);
+        let read = NameFacts::read(name);
         self.learned.borrow_mut().names.insert(name.into(), read);
         read
     }
 
     /// What a class says.
-    pub(super) fn class(&self, class: &str) -> Class {
+    pub(super) fn class(&self, class: &str) -> ClassFacts {
         if let Some(known) = self.classes.borrow().get(class) {
             return *known;
         }
         let name = self.known.classes.get(class).copied().unwrap_or_else(|| {
-            let read = ClassName::read(class, self.lists);
+            let read = ClassNameFacts::read(class, self.lists);
             self.learned.borrow_mut().classes.insert(class.into(), read);
             read
         });
@@ -172,13 +177,13 @@ impl<'a> Said<'a> {
     }
 
     /// What the name of an input says in this class.
-    pub(super) fn input(&self, class: &str, said: Class, name: &str) -> Name {
+    pub(super) fn input(&self, class: &str, class_facts: ClassFacts, name: &str) -> NameFacts {
         let read = self.name(name);
-        if said.is_about_text() {
+        if class_facts.is_about_text() {
             return read.of_text();
         }
         let input = || self.knowledge.object_info?.get(class)?.input(name);
-        if said.uploads && input().is_some_and(classes::is_upload) { read.of_file() } else { read }
+        if class_facts.uploads && input().is_some_and(classes::is_upload) { read.of_file() } else { read }
     }
 
     /// True when the catalogue says that this input takes what no text can be.
@@ -188,11 +193,11 @@ impl<'a> Said<'a> {
     }
 
     /// What the input `name` of `class` is for.
-    pub(super) fn purpose(&self, class: &str, said: Class, name: &str) -> Purpose {
-        self.input(class, said, name).purpose(said.loads, said.origin)
+    pub(super) fn purpose(&self, class: &str, class_facts: ClassFacts, name: &str) -> Purpose {
+        self.input(class, class_facts, name).purpose(class_facts.loads, class_facts.origin)
     }
 
-    fn read(&self, class: &str, name: ClassName) -> Class {
+    fn read(&self, class: &str, name: ClassNameFacts) -> ClassFacts {
         let info = self.knowledge.object_info;
         let known = info.and_then(|info| info.get(class));
         let origin = classes::origin(class, info);
@@ -201,7 +206,7 @@ impl<'a> Said<'a> {
         let may_run = !self.enforce || origin == Origin::EditorOnly || self.lists.is_allowed(class, info);
         let replaced =
             self.knowledge.replacements.is_some_and(|answer| replacements::replaces(class, answer));
-        Class {
+        ClassFacts {
             origin,
             encodes: name.encodes,
             shows: name.shows,
@@ -216,7 +221,7 @@ impl<'a> Said<'a> {
     }
 }
 
-impl Drop for Said<'_> {
+impl Drop for Facts<'_> {
     /// Hands on what was learned. Two inspections at once may forget each other's lessons; nothing hangs on them.
     fn drop(&mut self) {
         let learned = self.learned.get_mut();

@@ -4,59 +4,59 @@ use super::{
     class_name,
     classes::{self, Origin},
     finding::{Flag, short},
-    location::Place,
+    location::Location,
     replacements,
-    visitor::Walk,
+    visitor::Visitor,
 };
 
-impl Walk<'_> {
+impl Visitor<'_> {
     /// What the class itself says.
-    pub(super) fn class(&mut self, place: Place<'_>) {
-        if place.said.plain {
+    pub(super) fn class(&mut self, location: Location<'_>) {
+        if location.class_facts.plain {
             return;
         }
-        let (lists, info) = (self.said.lists, self.said.knowledge.object_info);
-        let shown = short(place.class);
-        if class_name::is_disguised(place.class) {
-            self.push(place, Flag::SuspiciousClassName, "", format!("Suspicious class name: {shown}"));
+        let (lists, info) = (self.facts.lists, self.facts.knowledge.object_info);
+        let shown = short(location.class);
+        if class_name::is_disguised(location.class) {
+            self.push(location, Flag::SuspiciousClassName, "", format!("Suspicious class name: {shown}"));
         }
-        if lists.is_dangerous(place.class, info) {
-            self.push(place, Flag::DangerousNode, "", format!("Dangerous node type: {shown}"));
+        if lists.is_dangerous(location.class, info) {
+            self.push(location, Flag::DangerousNode, "", format!("Dangerous node type: {shown}"));
         }
-        if classes::is_paid(place.class, info) {
+        if classes::is_paid(location.class, info) {
             self.push(
-                place,
+                location,
                 Flag::CloudApiNode,
                 "",
                 format!("Dangerous node type: {shown} (it calls a paid service)"),
             );
         }
-        if self.said.enforce
-            && place.origin != Origin::EditorOnly
-            && !lists.is_allowed(place.class, info)
-            && !place.class.is_empty()
+        if self.facts.enforce
+            && location.origin != Origin::EditorOnly
+            && !lists.is_allowed(location.class, info)
+            && !location.class.is_empty()
         {
             self.push(
-                place,
+                location,
                 Flag::ClassNotAllowed,
                 "",
                 format!("Node type '{shown}' is not on the allow-list"),
             );
         }
-        self.replaced(place, &shown);
+        self.replaced(location, &shown);
     }
 
-    fn replaced(&mut self, place: Place<'_>, shown: &str) {
+    fn replaced(&mut self, location: Location<'_>, shown: &str) {
         let Some(answer) =
-            self.said.knowledge.replacements.filter(|answer| replacements::replaces(place.class, answer))
+            self.facts.knowledge.replacements.filter(|answer| replacements::replaces(location.class, answer))
         else {
             return;
         };
-        let (lists, info) = (self.said.lists, self.said.knowledge.object_info);
-        let targets = replacements::targets(place.class, answer);
+        let (lists, info) = (self.facts.lists, self.facts.knowledge.object_info);
+        let targets = replacements::targets(location.class, answer);
         let names = targets.iter().take(5).map(|target| short(target)).collect::<Vec<_>>().join(", ");
         self.push(
-            place,
+            location,
             Flag::NodeReplacement,
             "",
             format!("Node type '{shown}' has server-side replacement(s) {names}"),
@@ -65,7 +65,7 @@ impl Walk<'_> {
             let name = short(target);
             if lists.is_dangerous(target, info) {
                 self.push(
-                    place,
+                    location,
                     Flag::DangerousNode,
                     "",
                     format!("Dangerous node type: {name} (in place of {shown})"),
@@ -73,15 +73,15 @@ impl Walk<'_> {
             }
             if classes::is_paid(target, info) {
                 self.push(
-                    place,
+                    location,
                     Flag::CloudApiNode,
                     "",
                     format!("Dangerous node type: {name} (it calls a paid service)"),
                 );
             }
-            if self.said.enforce && !lists.is_allowed(target, info) {
+            if self.facts.enforce && !lists.is_allowed(target, info) {
                 self.push(
-                    place,
+                    location,
                     Flag::ClassNotAllowed,
                     "",
                     format!("Node type '{name}' is not on the allow-list"),

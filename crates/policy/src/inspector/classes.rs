@@ -110,7 +110,7 @@ pub(super) fn is_core(class: &str) -> bool {
 }
 
 /// True for a core class that is kept off the built-in allow-list.
-pub(crate) fn is_withheld(class: &str) -> bool {
+pub(crate) fn is_off_allow_list(class: &str) -> bool {
     CORE_CLASSES.get(class) == Some(&false)
 }
 

@@ -130,16 +130,16 @@ const HIDDEN_WORDS: [&str; 10] = [
 
 /// How sure one has to be before text counts as code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Doubt {
+pub(super) enum Confidence {
     /// Only what can be nothing else: the input is meant for prose.
-    ProseUnlessCertain,
+    Certain,
     /// Also words that are code more often than not.
-    CodeIfLikely,
+    Likely,
 }
 
 /// Code that was seen.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Sight {
+pub(super) struct CodeMatch {
     /// The part that gave it away, as it reads.
     pub(super) excerpt: String,
     /// True when something had to be decoded or put together to see it.
@@ -147,14 +147,18 @@ pub(super) struct Sight {
 }
 
 /// The first of the readings of `text` that is code.
-pub(super) fn sight(text: Text<'_>, readings: &[Reading<'_>], doubt: Doubt) -> Option<Sight> {
+pub(super) fn find_code(
+    text: Text<'_>,
+    readings: &[Reading<'_>],
+    confidence: Confidence,
+) -> Option<CodeMatch> {
     if text.len() < 4 || is_arithmetic(&text) {
         return None;
     }
     readings.iter().find_map(|reading| {
-        let end = match doubt {
-            Doubt::ProseUnlessCertain => end_of_match(&CERTAIN_CODE, &reading.text)?,
-            Doubt::CodeIfLikely => end_of_match(&LIKELY_CODE, &reading.text).or_else(|| {
+        let end = match confidence {
+            Confidence::Certain => end_of_match(&CERTAIN_CODE, &reading.text)?,
+            Confidence::Likely => end_of_match(&LIKELY_CODE, &reading.text).or_else(|| {
                 let says_it = |line: &str| HIDDEN_WORDS.contains(&line.trim());
                 (reading.decoded && reading.text.lines().any(says_it)).then_some(0)
             })?,
@@ -162,7 +166,7 @@ pub(super) fn sight(text: Text<'_>, readings: &[Reading<'_>], doubt: Doubt) -> O
         // Where nothing was moved, the text itself is shown, as somebody wrote it.
         let as_written = !reading.decoded && text.is_plain() && reading.text.len() == text.len();
         let shown = if as_written { text.as_str() } else { &reading.text };
-        Some(Sight { excerpt: around(shown, end), decoded: reading.decoded })
+        Some(CodeMatch { excerpt: around(shown, end), decoded: reading.decoded })
     })
 }
 
@@ -199,8 +203,8 @@ mod tests {
     use super::*;
     use crate::inspector::deobfuscate::readings;
 
-    fn is_code(text: Text<'_>, doubt: Doubt) -> bool {
-        sight(text, &readings(text), doubt).is_some()
+    fn is_code(text: Text<'_>, confidence: Confidence) -> bool {
+        find_code(text, &readings(text), confidence).is_some()
     }
 
     #[test]
@@ -221,7 +225,7 @@ mod tests {
             "a.png; wget https://x.example/p",
             "open('a', mode='w')",
         ] {
-            assert!(is_code(Text::new(text), Doubt::ProseUnlessCertain), "{text}");
+            assert!(is_code(Text::new(text), Confidence::Certain), "{text}");
         }
         for text in [
             "eval #\n('1')",
@@ -230,7 +234,7 @@ mod tests {
             "ev\u{200b}al(x)",
             "\u{1d41e}\u{1d42f}\u{1d41a}\u{1d425}(1)",
         ] {
-            assert!(is_code(Text::new(text), Doubt::CodeIfLikely), "{text}");
+            assert!(is_code(Text::new(text), Confidence::Likely), "{text}");
         }
     }
 
@@ -238,7 +242,7 @@ mod tests {
     fn a_sight_shows_what_gave_the_code_away() {
         let of = |text: &str| {
             let text = Text::new(text);
-            sight(text, &readings(text), Doubt::CodeIfLikely).map(|sight| (sight.excerpt, sight.decoded))
+            find_code(text, &readings(text), Confidence::Likely).map(|code| (code.excerpt, code.decoded))
         };
         let written = of("X = 1; Import OS; os.system('Id')").unwrap();
         assert_eq!(written, ("X = 1; Import OS; os.system('Id')".into(), false));
@@ -257,7 +261,7 @@ mod tests {
             "(masterpiece:1.2), <lora:add_detail:0.8>",
             "${price} tag on a vintage lamp",
         ] {
-            assert!(!is_code(Text::new(text), Doubt::ProseUnlessCertain), "{text}");
+            assert!(!is_code(Text::new(text), Confidence::Certain), "{text}");
         }
         for text in [
             "a*b + round(c, 2)",
@@ -268,15 +272,15 @@ mod tests {
             "{a} and {b}",
             "0.5,0.5,1.0,1.0",
         ] {
-            assert!(!is_code(Text::new(text), Doubt::CodeIfLikely), "{text}");
+            assert!(!is_code(Text::new(text), Confidence::Likely), "{text}");
         }
     }
 
     #[test]
     fn a_megabyte_of_openings_takes_no_time() {
         let start = std::time::Instant::now();
-        assert!(is_code(Text::new(&"open(a,".repeat(150_000)), Doubt::CodeIfLikely));
-        assert!(!is_code(Text::new(&"open(".repeat(200_000)), Doubt::ProseUnlessCertain));
+        assert!(is_code(Text::new(&"open(a,".repeat(150_000)), Confidence::Likely));
+        assert!(!is_code(Text::new(&"open(".repeat(200_000)), Confidence::Certain));
         // Linear: a debug build needs a fraction of this; a quadratic search would need minutes.
         assert!(start.elapsed().as_secs() < 20);
     }

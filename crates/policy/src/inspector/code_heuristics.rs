@@ -14,7 +14,7 @@ use super::text::{Text, kind};
 /// Where text ends that has the shape of code. Names do not count; a few that only compute are let through.
 pub(super) fn end_of_code(text: Text<'_>) -> Option<usize> {
     let may_call =
-        text.has(kind::SHAPE) && (text.has(kind::DOT | kind::OPENING | kind::QUOTE) || chains(&text));
+        text.has(kind::CAPITAL) && (text.has(kind::DOT | kind::OPENING | kind::QUOTE) || chains(&text));
     let may_reach = text.has(kind::DOT | kind::QUOTE);
     if !may_call && !may_reach {
         return None;

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    class_facts::{Class, Map, Said},
+    class_facts::{ClassFacts, Facts, Map},
     classes::Origin,
     inputs::Purpose,
     rewriting::{self, Replacing},
@@ -32,9 +32,9 @@ type Takers<'a> = Map<&'a str, Vec<(&'a str, &'a str)>>;
 pub(super) type Use = (Purpose, Origin, bool, bool);
 
 /// The nodes of one map, and who takes whose output.
-pub(super) struct Flow<'a> {
+pub(super) struct DataFlow<'a> {
     map: &'a JsonObject,
-    said: &'a Said<'a>,
+    facts: &'a Facts<'a>,
     takers: OnceCell<Takers<'a>>,
     harmless: RefCell<Map<&'a str, bool>>,
     /// What nodes hand on. `None`: not known yet, in which case the node takes its own output.
@@ -46,12 +46,12 @@ pub(super) struct Flow<'a> {
     loaded: Volume,
 }
 
-impl<'a> Flow<'a> {
+impl<'a> DataFlow<'a> {
     /// The flow within a map of nodes. What is not a node is passed over.
-    pub(super) fn new(map: &'a JsonObject, said: &'a Said<'a>) -> Self {
+    pub(super) fn new(map: &'a JsonObject, facts: &'a Facts<'a>) -> Self {
         Self {
             map,
-            said,
+            facts,
             takers: OnceCell::new(),
             harmless: RefCell::default(),
             constants: RefCell::default(),
@@ -110,8 +110,8 @@ impl<'a> Flow<'a> {
 
     fn takes_words(&self, taker: &str, input: &str, hops: usize) -> bool {
         let Some((_, name, _)) = self.node(taker) else { return false };
-        let class = self.said.class(name);
-        let purpose = self.said.purpose(name, class, input);
+        let class = self.facts.class(name);
+        let purpose = self.facts.purpose(name, class, input);
         if purpose.path || purpose.code || purpose.url {
             return false;
         }
@@ -128,7 +128,7 @@ impl<'a> Flow<'a> {
     /// The node that a link names and the text that it brings, as far as that is a constant of the graph.
     pub(super) fn text(&self, link: &Value) -> Option<(&'a str, Rc<str>)> {
         let (id, class, _) = self.node(source_of(link)?)?;
-        if !hands_on_text(self.said.class(class)) {
+        if !hands_on_text(self.facts.class(class)) {
             return None;
         }
         Some((id, self.constant(id))).filter(|(_, text)| !text.is_empty())
@@ -144,7 +144,7 @@ impl<'a> Flow<'a> {
         if let Some(known) = self.judged.borrow().get(&(id, usage)) {
             return Rc::clone(known);
         }
-        let found = Rc::new(if self.said.pay(text.len()) { judge(text) } else { Found::new() });
+        let found = Rc::new(if self.facts.pay(text.len()) { judge(text) } else { Found::new() });
         self.judged.borrow_mut().insert((id, usage), Rc::clone(&found));
         found
     }
@@ -158,7 +158,7 @@ impl<'a> Flow<'a> {
                 pending.pop();
                 continue;
             }
-            let node = self.node(id).filter(|(_, class, _)| hands_on_text(self.said.class(class)));
+            let node = self.node(id).filter(|(_, class, _)| hands_on_text(self.facts.class(class)));
             let text = match node {
                 None => Rc::from(""),
                 Some((_, _, inputs)) if state.is_none() => {
@@ -212,7 +212,7 @@ impl<'a> Flow<'a> {
         };
         let mut whole = String::new();
         for piece in [first, second].into_iter().chain(pieces) {
-            if !self.said.pay(piece.len()) {
+            if !self.facts.pay(piece.len()) {
                 break;
             }
             whole.push_str(&piece);
@@ -223,7 +223,7 @@ impl<'a> Flow<'a> {
     /// What a pattern and its replacement make of a text.
     fn rewritten(&self, inputs: &JsonObject, one: &dyn Fn(&str) -> Rc<str>) -> Option<Rc<str>> {
         let (text, pattern, replace) = (one("string"), one("regex_pattern"), one("replace"));
-        if !self.said.pay(Replacing::price(&text)) {
+        if !self.facts.pay(Replacing::price(&text)) {
             return None;
         }
         let is = |name: &str, default| inputs.get(name).and_then(Value::as_bool).unwrap_or(default);
@@ -241,13 +241,13 @@ impl<'a> Flow<'a> {
 
     /// The template of somebody's text node, with the other inputs in its gaps.
     fn filled(&self, class: &str, inputs: &JsonObject, one: &dyn Fn(&str) -> Rc<str>) -> Option<Rc<str>> {
-        if self.said.class(class).origin != Origin::Custom {
+        if self.facts.class(class).origin != Origin::Custom {
             return None;
         }
         let holder = inputs.keys().find(|name| rewriting::is_template(name))?;
         let filled = rewriting::filled(&one(holder), |name| {
             let piece = inputs.contains_key(name).then(|| one(name))?;
-            self.said.pay(piece.len()).then_some(piece)
+            self.facts.pay(piece.len()).then_some(piece)
         });
         filled.map(Rc::from)
     }
@@ -257,14 +257,14 @@ impl<'a> Flow<'a> {
             return Rc::clone(text);
         }
         let grown = text.matches(find).count().saturating_mul(replace.len());
-        if !self.said.pay(text.len().saturating_add(grown)) {
+        if !self.facts.pay(text.len().saturating_add(grown)) {
             return Rc::clone(text);
         }
         text.replace(find, replace).into()
     }
 }
 
-impl Flow<'_> {
+impl DataFlow<'_> {
     /// The pictures that come out of a node, as far as numbers in the graph tell. No recursion here either.
     pub(super) fn volume(&self, id: &str) -> Option<Volume> {
         let (id, ..) = self.node(id)?;
@@ -294,7 +294,7 @@ impl Flow<'_> {
     }
 
     fn made(&self, class: &str, inputs: &JsonObject) -> Volume {
-        let class = self.said.class(class);
+        let class = self.facts.class(class);
         let work = self.work(class, inputs);
         let mut given = if class.loads_pictures { self.loaded } else { Volume::LEAST };
         let volumes = self.volumes.borrow();
@@ -306,13 +306,13 @@ impl Flow<'_> {
     }
 
     /// What the numbers of a node ask for.
-    pub(super) fn work(&self, class: Class, inputs: &JsonObject) -> Work {
+    pub(super) fn work(&self, class: ClassFacts, inputs: &JsonObject) -> Work {
         let mut work = Work::new(class.repeats, class.origin);
         if class.is_about_text() {
             return work;
         }
         for (name, value) in inputs {
-            work.add(&self.said.name(name).amount, || self.number(value));
+            work.add(&self.facts.name(name).amount, || self.number(value));
         }
         if let Some(factor) = self.enlargement(inputs) {
             work.enlarge(factor);
@@ -354,7 +354,7 @@ impl Flow<'_> {
 }
 
 /// ComfyUI's own nodes hand on pictures and models, except for those that are made for text.
-fn hands_on_text(class: Class) -> bool {
+fn hands_on_text(class: ClassFacts) -> bool {
     class.origin != Origin::Core || class.passes
 }
 

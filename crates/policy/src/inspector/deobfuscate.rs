@@ -178,7 +178,7 @@ fn tight(text: Text<'_>) -> Cow<'_, str> {
     if text.has(kind::HASH | kind::FOREIGN) {
         return tighten(&text.to_lowercase()).into();
     }
-    if !text.has(kind::SHAPE | kind::DOT | kind::OPENING) || is_tight(text.as_bytes()) {
+    if !text.has(kind::CAPITAL | kind::DOT | kind::OPENING) || is_tight(text.as_bytes()) {
         return text.as_str().into();
     }
     let mut tight: Vec<u8> = Vec::with_capacity(text.len());

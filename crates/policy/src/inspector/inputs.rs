@@ -222,7 +222,7 @@ pub(super) struct Purpose {
 
 /// What a name says by itself. Worked out once per name: a graph repeats few names many times.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Name {
+pub(super) struct NameFacts {
     prose: bool,
     code: bool,
     command: bool,
@@ -243,7 +243,7 @@ pub(super) struct Name {
     pub(super) amount: Amount,
 }
 
-impl Name {
+impl NameFacts {
     /// Reads a name.
     pub(super) fn read(name: &str) -> Self {
         let words = words(name);

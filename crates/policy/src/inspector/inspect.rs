@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::{
-    class_facts::{Memory, Said},
+    class_facts::{FactCache, Facts},
     classes::Lists,
     finding::{Finding, Flag},
     ui_graph,
     verdict::{Asking, Rules, Verdict, judge},
-    visitor::Walk,
+    visitor::Visitor,
 };
 use crate::settings::{self, Mode};
 use comfywarden_workflow::{ObjectInfo, Workflow};
@@ -28,16 +28,16 @@ pub struct Knowledge<'a> {
 pub struct Inspector {
     rules: Rules,
     lists: Lists,
-    memory: Memory,
+    memory: FactCache,
 }
 
 impl Inspector {
     /// An inspector with these rules.
     pub fn new(security: &settings::Security) -> Self {
-        Self { rules: Rules::new(security), lists: Lists::new(security), memory: Memory::default() }
+        Self { rules: Rules::new(security), lists: Lists::new(security), memory: FactCache::default() }
     }
 
-    pub(super) fn memory(&self) -> &Memory {
+    pub(super) fn memory(&self) -> &FactCache {
         &self.memory
     }
 
@@ -52,24 +52,24 @@ impl Inspector {
 
     /// The same for a value that may not be a workflow at all.
     pub fn inspect_value(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
-        let said = Said::new(&self.memory, &self.lists, *knowledge, self.rules.mode == Mode::Enforce);
-        let mut walk = Walk::new(&said);
-        walk.top(value);
-        walk.into_findings()
+        let facts = Facts::new(&self.memory, &self.lists, *knowledge, self.rules.mode == Mode::Enforce);
+        let mut visitor = Visitor::new(&facts);
+        visitor.top(value);
+        visitor.into_findings()
     }
 
     /// The same for what the editor saves: all its nodes, also those in subgraphs.
-    pub fn inspect_drawn(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
-        let drawn = ui_graph::read(value);
-        let mut findings = self.inspect_value(&drawn.graph, knowledge);
+    pub fn inspect_ui_graph(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
+        let ui = ui_graph::read(value);
+        let mut findings = self.inspect_value(&ui.graph, knowledge);
         // A subgraph of the file is no class, and what is in it has been looked at.
         findings.retain(|finding| {
             !matches!(finding.flag, Flag::SubgraphUnresolved | Flag::ClassNotAllowed)
-                || !finding.class_type.as_ref().is_some_and(|class| drawn.subgraphs.contains(class))
+                || !finding.class_type.as_ref().is_some_and(|class| ui.subgraphs.contains(class))
         });
         let in_file = |finding: Finding| match finding.way() {
             [id, rest @ ..] => {
-                let way = drawn.ways.get(id).cloned().unwrap_or_default();
+                let way = ui.ways.get(id).cloned().unwrap_or_default();
                 let way = if way.is_empty() { way } else { [way.as_slice(), rest].concat() };
                 finding.at(way)
             }

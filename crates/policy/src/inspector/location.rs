@@ -1,6 +1,6 @@
 //! Where a value stands: in which node, on which way.
 
-use super::{class_facts::Class, classes::Origin, finding::short, inputs::Name};
+use super::{class_facts::ClassFacts, classes::Origin, finding::short, inputs::NameFacts};
 
 /// The most characters of a node's name, ways included. Where something lies is told by both ends.
 const MAX_NAME: usize = 120;
@@ -9,18 +9,18 @@ const MAX_HOP: usize = 120;
 
 /// The way to a value, built only when something is found there.
 #[derive(Clone, Copy)]
-pub(super) enum Step<'p> {
-    Root(&'p str, Name),
-    Key(&'p Step<'p>, &'p str, Name),
-    Index(&'p Step<'p>, usize),
+pub(super) enum ValuePath<'p> {
+    Root(&'p str, NameFacts),
+    Key(&'p ValuePath<'p>, &'p str, NameFacts),
+    Index(&'p ValuePath<'p>, usize),
 }
 
-impl Step<'_> {
-    pub(super) fn path(&self) -> String {
+impl ValuePath<'_> {
+    pub(super) fn dotted(&self) -> String {
         match self {
             Self::Root(name, _) => (*name).to_owned(),
-            Self::Key(before, name, _) => format!("{}.{name}", before.path()),
-            Self::Index(before, at) => format!("{}[{at}]", before.path()),
+            Self::Key(before, name, _) => format!("{}.{name}", before.dotted()),
+            Self::Index(before, at) => format!("{}[{at}]", before.dotted()),
         }
     }
 
@@ -56,7 +56,7 @@ impl Step<'_> {
     }
 
     /// What the innermost name says, and with it what a value is for.
-    pub(super) fn inner(&self) -> &Name {
+    pub(super) fn inner(&self) -> &NameFacts {
         match self {
             Self::Root(_, name) | Self::Key(_, _, name) => name,
             Self::Index(before, _) => before.inner(),
@@ -64,7 +64,7 @@ impl Step<'_> {
     }
 
     /// What the name of the input itself says.
-    pub(super) fn outer(&self) -> &Name {
+    pub(super) fn outer(&self) -> &NameFacts {
         match self {
             Self::Root(_, name) => name,
             Self::Key(before, ..) | Self::Index(before, _) => before.outer(),
@@ -74,35 +74,35 @@ impl Step<'_> {
 
 /// What a node lies in.
 #[derive(Clone, Copy)]
-pub(super) enum Around<'n> {
+pub(super) enum Parent<'n> {
     /// The workflow itself.
     Workflow,
     /// A graph in a value of another node.
-    Graph(&'n Place<'n>, &'n Step<'n>),
+    Graph(&'n Location<'n>, &'n ValuePath<'n>),
     /// A value of another node that is a node itself.
-    Value(&'n Place<'n>, &'n Step<'n>),
+    Value(&'n Location<'n>, &'n ValuePath<'n>),
 }
 
 /// One node on the way.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'n> {
+pub(super) struct Location<'n> {
     pub(super) id: &'n str,
-    pub(super) around: Around<'n>,
+    pub(super) parent: Parent<'n>,
     /// Not a node, but something that stands among nodes.
     pub(super) stray: bool,
     pub(super) class: &'n str,
     pub(super) origin: Origin,
-    pub(super) said: Class,
+    pub(super) class_facts: ClassFacts,
     pub(super) graphs: usize,
 }
 
-impl Place<'_> {
+impl Location<'_> {
     /// The node as findings name it: `9`, and `9.graph.1` for node 1 of a graph in input `graph` of node 9.
     pub(super) fn name(&self) -> String {
-        let name = match self.around {
-            Around::Workflow => short(self.id),
-            Around::Graph(place, step) => format!("{}.{}", place.inner(step), short(self.id)),
-            Around::Value(place, step) => place.inner(step),
+        let name = match self.parent {
+            Parent::Workflow => short(self.id),
+            Parent::Graph(location, path) => format!("{}.{}", location.inner(path), short(self.id)),
+            Parent::Value(location, path) => location.inner(path),
         };
         let length = name.chars().count();
         if length <= MAX_NAME {
@@ -115,13 +115,13 @@ impl Place<'_> {
     }
 
     /// A value of this node.
-    fn inner(&self, step: &Step<'_>) -> String {
-        let path = short(&step.path());
-        match (self.stray, self.around) {
+    fn inner(&self, path: &ValuePath<'_>) -> String {
+        let path = short(&path.dotted());
+        match (self.stray, self.parent) {
             // The way to a stray value begins with its own name.
-            (true, Around::Workflow) => path,
-            (true, Around::Graph(place, outer) | Around::Value(place, outer)) => {
-                format!("{}.{path}", place.inner(outer))
+            (true, Parent::Workflow) => path,
+            (true, Parent::Graph(location, outer) | Parent::Value(location, outer)) => {
+                format!("{}.{path}", location.inner(outer))
             }
             (false, _) => format!("{}.{path}", self.name()),
         }
@@ -129,15 +129,15 @@ impl Place<'_> {
 
     /// The keys and indexes that lead to the node in the workflow.
     pub(super) fn way(&self) -> Vec<String> {
-        let mut hops = match self.around {
-            Around::Workflow => Vec::new(),
-            Around::Graph(place, step) | Around::Value(place, step) => {
-                let mut hops = if place.stray { place.way_around() } else { place.way() };
-                step.hops(&mut hops);
+        let mut hops = match self.parent {
+            Parent::Workflow => Vec::new(),
+            Parent::Graph(location, path) | Parent::Value(location, path) => {
+                let mut hops = if location.stray { location.way_around() } else { location.way() };
+                path.hops(&mut hops);
                 hops
             }
         };
-        if !matches!(self.around, Around::Value(..)) {
+        if !matches!(self.parent, Parent::Value(..)) {
             hops.push(hop(self.id));
         }
         hops
@@ -151,7 +151,7 @@ impl Place<'_> {
 
     /// True for a node of a graph: other nodes may take what it makes.
     pub(super) fn is_in_graph(&self) -> bool {
-        !matches!(self.around, Around::Value(..))
+        !matches!(self.parent, Parent::Value(..))
     }
 }
 

@@ -53,7 +53,7 @@ mod workload;
 
 pub(crate) use class_name::is_disguised;
 pub use classes::is_paid;
-pub(crate) use classes::{Lists, Origin, is_code_type, is_withheld, origin};
+pub(crate) use classes::{Lists, Origin, is_code_type, is_off_allow_list, origin};
 pub use finding::{Finding, Flag, Severity};
 pub use inspect::{Inspector, Knowledge};
 pub(crate) use names::sounds_dangerous;

@@ -1,8 +1,8 @@
 //! How much each node of a workflow makes, for those who weigh work: the same reckoning that refuses what is too much.
 
 use super::{
-    class_facts::Said,
-    dataflow::Flow,
+    class_facts::Facts,
+    dataflow::DataFlow,
     inspect::{Inspector, Knowledge},
     workload::Volume,
 };
@@ -27,10 +27,10 @@ pub struct Load {
 impl Inspector {
     /// The load of each node. `loaded` is the area, in pixels, of pictures whose size only their file tells.
     pub fn loads(&self, workflow: &Workflow, loaded: f64) -> Vec<Load> {
-        let said = Said::new(self.memory(), self.lists(), Knowledge::default(), false);
+        let facts = Facts::new(self.memory(), self.lists(), Knowledge::default(), false);
         let value = workflow.to_value();
         let Some(map) = value.as_object() else { return Vec::new() };
-        let flow = Flow::new(map, &said).with_loaded(Volume { area: loaded, many: 1.0, is_known: true });
+        let flow = DataFlow::new(map, &facts).with_loaded(Volume { area: loaded, many: 1.0, is_known: true });
         let load = |(id, node): (_, &comfywarden_workflow::Node)| {
             let volume = flow.volume(id).unwrap_or(Volume::LEAST);
             let steps = node.inputs.get("steps").and_then(|steps| flow.number(steps));
@@ -38,7 +38,7 @@ impl Inspector {
             Load {
                 megapixels: volume.area * volume.many * unit,
                 is_known: volume.is_known,
-                resizes: flow.work(said.class(&node.class_type), &node.inputs).resizes(),
+                resizes: flow.work(facts.class(&node.class_type), &node.inputs).resizes(),
                 steps: steps.unwrap_or_default().clamp(0.0, MAX_STEPS),
             }
         };

@@ -42,7 +42,7 @@ pub(super) mod kind {
     /// `.`
     pub(crate) const DOT: u16 = 16_384;
     /// Capital letters and `(`.
-    pub(crate) const SHAPE: u16 = 32_768;
+    pub(crate) const CAPITAL: u16 = 32_768;
 }
 
 const fn kind_of(byte: u8) -> u16 {
@@ -62,7 +62,7 @@ const fn kind_of(byte: u8) -> u16 {
         b'{' => kind::BRACE,
         b'#' => kind::HASH,
         b'.' => kind::DOT,
-        b'A'..=b'Z' | b'(' => kind::SHAPE,
+        b'A'..=b'Z' | b'(' => kind::CAPITAL,
         _ => 0,
     }
 }

@@ -17,7 +17,7 @@ const AFTER_GENERATE: [&str; 4] = ["fixed", "increment", "decrement", "randomize
 const MAX_PREFIX: usize = 100;
 
 /// A drawing, read as a graph.
-pub(super) struct Drawn {
+pub(super) struct UiGraph {
     /// The nodes, as in API format.
     pub(super) graph: Value,
     /// The ids of the subgraphs that are part of the file.
@@ -27,17 +27,17 @@ pub(super) struct Drawn {
 }
 
 /// Reads a drawing. What is no node is passed over.
-pub(super) fn read(drawn: &Value) -> Drawn {
-    let mut read = Drawn { graph: Map::new().into(), subgraphs: Vec::new(), ways: HashMap::new() };
-    let definitions = drawn.pointer("/definitions/subgraphs").and_then(Value::as_array);
+pub(super) fn read(saved: &Value) -> UiGraph {
+    let mut read = UiGraph { graph: Map::new().into(), subgraphs: Vec::new(), ways: HashMap::new() };
+    let definitions = saved.pointer("/definitions/subgraphs").and_then(Value::as_array);
     let definitions: Vec<(String, &Value)> = definitions
         .into_iter()
         .flatten()
         .map(|definition| (definition.get("id").map(plain).unwrap_or_default(), definition))
         .collect();
-    let prefixes = prefixes(drawn, &definitions);
+    let prefixes = prefixes(saved, &definitions);
     let mut graph = Map::new();
-    add(&mut graph, &mut read.ways, drawn, "", &[]);
+    add(&mut graph, &mut read.ways, saved, "", &[]);
     for (at, (id, definition)) in definitions.into_iter().enumerate() {
         // One that no node stands for is read as well, under its own id.
         let prefix = prefixes.get(&id).cloned().unwrap_or_else(|| {
@@ -53,11 +53,11 @@ pub(super) fn read(drawn: &Value) -> Drawn {
 }
 
 /// What stands before the ids of each subgraph's nodes: the first way to it, and the shortest.
-fn prefixes(drawn: &Value, definitions: &[(String, &Value)]) -> HashMap<String, String> {
+fn prefixes(saved: &Value, definitions: &[(String, &Value)]) -> HashMap<String, String> {
     let known: HashMap<&str, &Value> =
         definitions.iter().map(|(id, definition)| (id.as_str(), *definition)).collect();
     let mut prefixes = HashMap::new();
-    let mut pending = VecDeque::from([(drawn, String::new())]);
+    let mut pending = VecDeque::from([(saved, String::new())]);
     while let Some((graph, prefix)) = pending.pop_front() {
         for node in graph.get("nodes").and_then(Value::as_array).into_iter().flatten() {
             let class = node.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -79,11 +79,11 @@ fn prefixes(drawn: &Value, definitions: &[(String, &Value)]) -> HashMap<String, 
 fn add(
     graph: &mut Map<String, Value>,
     ways: &mut HashMap<String, Vec<String>>,
-    drawn: &Value,
+    saved: &Value,
     prefix: &str,
     way: &[String],
 ) {
-    let list = |key: &str| drawn.get(key).and_then(Value::as_array).into_iter().flatten();
+    let list = |key: &str| saved.get(key).and_then(Value::as_array).into_iter().flatten();
     let links: HashMap<String, Value> = list("links").filter_map(|link| source(link, prefix)).collect();
     for (at, node) in list("nodes").enumerate() {
         let id = node.get("id").map_or_else(|| format!("#{at}"), plain);
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn values_links_and_subgraphs_are_read() {
-        let drawn = json!({
+        let saved = json!({
             "nodes": [
                 {"id": 1, "type": "KSampler", "widgets_values": [7, "randomize", 20],
                  "inputs": [{"name": "model", "link": 4}, {"name": "seed", "widget": {"name": "seed"}},
@@ -196,9 +196,9 @@ mod tests {
                 "nodes": [{"id": 6, "type": "LoadImage", "widgets_values": ["x.png", "image"]},
                           {"id": 7, "type": "Combine", "widgets_values": {"prefix": "a"}, "inputs": [{"name": "x", "link": 1}]}]}]}
         });
-        let drawn = read(&drawn);
+        let saved = read(&saved);
         assert_eq!(
-            drawn.graph,
+            saved.graph,
             json!({
                 "1": {"class_type": "KSampler", "inputs": {"model": ["2", 0], "seed": 7, "steps": 20}},
                 "2": {"class_type": "aaaa", "inputs": {}, "_meta": {"title": "T"}},
@@ -206,15 +206,15 @@ mod tests {
                 "2:7": {"class_type": "Combine", "inputs": {"x": ["2:5", 0], "prefix": "a"}}
             })
         );
-        assert_eq!(drawn.subgraphs, ["aaaa"]);
-        assert_eq!(drawn.ways["1"], ["nodes", "0"]);
-        assert_eq!(drawn.ways["2:7"], ["definitions", "subgraphs", "0", "nodes", "1"]);
+        assert_eq!(saved.subgraphs, ["aaaa"]);
+        assert_eq!(saved.ways["1"], ["nodes", "0"]);
+        assert_eq!(saved.ways["2:7"], ["definitions", "subgraphs", "0", "nodes", "1"]);
     }
 
     #[test]
     fn subgraphs_in_subgraphs_are_named_by_the_first_way_to_them() {
         let node = |id: u8, class: &str| json!({"id": id, "type": class});
-        let drawn = json!({
+        let saved = json!({
             "nodes": [node(9, "outer"), node(8, "outer")],
             "definitions": {"subgraphs": [
                 {"id": "inner", "nodes": [node(1, "X"), node(2, "outer")]},
@@ -222,7 +222,7 @@ mod tests {
                 {"id": "unused", "nodes": [node(1, "Y")]}
             ]}
         });
-        let graph = read(&drawn).graph;
+        let graph = read(&saved).graph;
         let ids: Vec<&String> = graph.as_object().unwrap().keys().collect();
         assert_eq!(ids, ["9", "8", "9:4:1", "9:4:2", "9:4", "unused:1"]);
     }

@@ -4,16 +4,16 @@ use serde_json::Value;
 
 use super::{
     classes::Origin,
-    code::{Doubt, Sight, sight},
+    code::{CodeMatch, Confidence, find_code},
     code_heuristics,
     credential::{is_credential, is_reference},
-    dataflow::{Flow, Use},
+    dataflow::{DataFlow, Use},
     deobfuscate::{Reading, readings},
     encoded::{Runs, hidden_in},
     excerpt,
     finding::Flag,
     inputs::Purpose,
-    location::{Place, Step},
+    location::{Location, ValuePath},
     packages, path_url_rules, programs, prompt_injection,
     text::{Text, kind},
 };
@@ -42,13 +42,13 @@ impl Fault {
         Self { flag, why: why.into(), excerpt }
     }
 
-    fn code(sight: Sight) -> Self {
-        let why = if sight.decoded {
+    fn code(code: CodeMatch) -> Self {
+        let why = if code.decoded {
             "it reads as code once it is decoded or put together"
         } else {
             "it reads as code"
         };
-        Self::new(Flag::CodeInInput, why, Some(sight.excerpt))
+        Self::new(Flag::CodeInInput, why, Some(code.excerpt))
     }
 }
 
@@ -56,15 +56,15 @@ impl Fault {
 pub(super) type Found = Vec<Fault>;
 
 /// What a value in its place is for, where it comes from, and what may become of it.
-pub(super) fn usage(step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> Use {
-    let purpose = of_place(step, place);
-    let only_words = is_only_words(place, purpose, flow);
-    if purpose.prose && (place.said.shows || is_condition(step.input())) {
+pub(super) fn usage(path: ValuePath<'_>, location: Location<'_>, flow: &DataFlow<'_>) -> Use {
+    let purpose = of_place(path, location);
+    let only_words = is_only_words(location, purpose, flow);
+    if purpose.prose && (location.class_facts.shows || is_condition(path.input())) {
         // Nothing runs there either, as in a note.
         return (purpose, Origin::EditorOnly, false, only_words);
     }
     // Nodes that are not ComfyUI's own may run what they get, unless it only becomes words for a model.
-    (purpose, place.origin, place.origin == Origin::Custom && !only_words, only_words)
+    (purpose, location.origin, location.origin == Origin::Custom && !only_words, only_words)
 }
 
 /// A text in its place.
@@ -108,17 +108,17 @@ fn judge_text(text: &str, own: Option<bool>, (purpose, origin, may_run, only_wor
 /// Pieces that a node may join.
 pub(super) fn judge_joined(text: &str, (purpose, _, may_run, _): Use) -> Found {
     let text = Text::new(text);
-    let sight = may_run.then(|| sight(text, &readings(text), doubt(purpose))).flatten();
+    let code = may_run.then(|| find_code(text, &readings(text), required_confidence(purpose))).flatten();
     let why = "pieces that are code when they are put together";
-    sight.map(|sight| Fault::new(Flag::CodeInInput, why, Some(sight.excerpt))).into_iter().collect()
+    code.map(|code| Fault::new(Flag::CodeInInput, why, Some(code.excerpt))).into_iter().collect()
 }
 
 /// What a text would do if the node ran it as its input's name says.
 fn runs(text: Text<'_>, readings: &[Reading<'_>], purpose: Purpose) -> Option<Fault> {
-    if let Some(sight) = sight(text, readings, doubt(purpose))
-        && (purpose.code || sight.decoded || !is_name(&text))
+    if let Some(code) = find_code(text, readings, required_confidence(purpose))
+        && (purpose.code || code.decoded || !is_name(&text))
     {
-        return Some(Fault::code(sight));
+        return Some(Fault::code(code));
     }
     if purpose.language
         && let Some(end) = code_heuristics::end_of_code(text)
@@ -178,12 +178,12 @@ fn names_host_files(text: Text<'_>) -> bool {
 }
 
 /// The purpose of the innermost name, joined with that of the input it lies in.
-fn of_place(step: Step<'_>, place: Place<'_>) -> Purpose {
-    let outer = step.outer().purpose(place.said.loads, place.said.origin);
-    if matches!(step, Step::Root(..)) {
+fn of_place(path: ValuePath<'_>, location: Location<'_>) -> Purpose {
+    let outer = path.outer().purpose(location.class_facts.loads, location.class_facts.origin);
+    if matches!(path, ValuePath::Root(..)) {
         return outer;
     }
-    let inner = step.inner().purpose(place.said.loads, place.said.origin);
+    let inner = path.inner().purpose(location.class_facts.loads, location.class_facts.origin);
     Purpose {
         prose: inner.prose && !outer.code,
         code: outer.code || inner.code,
@@ -198,17 +198,17 @@ fn of_place(step: Step<'_>, place: Place<'_>) -> Purpose {
 }
 
 /// True for text that ends in a text encoder or before a reader.
-fn is_only_words(place: Place<'_>, purpose: Purpose, flow: &Flow<'_>) -> bool {
+fn is_only_words(location: Location<'_>, purpose: Purpose, flow: &DataFlow<'_>) -> bool {
     if purpose.code || purpose.path || purpose.url || purpose.packages {
         return false;
     }
-    match place.origin {
+    match location.origin {
         // Nothing runs there, but it is read by people and assistants.
         Origin::EditorOnly => false,
         Origin::Core if purpose.prose => true,
         _ => {
-            (purpose.prose && place.said.encodes)
-                || (place.is_in_graph() && flow.reaches_only_words(place.id))
+            (purpose.prose && location.class_facts.encodes)
+                || (location.is_in_graph() && flow.reaches_only_words(location.id))
         }
     }
 }
@@ -218,8 +218,8 @@ fn is_condition(input: &str) -> bool {
     ["positive", "negative"].iter().any(|start| input.starts_with(start))
 }
 
-fn doubt(purpose: Purpose) -> Doubt {
-    if purpose.prose { Doubt::ProseUnlessCertain } else { Doubt::CodeIfLikely }
+fn required_confidence(purpose: Purpose) -> Confidence {
+    if purpose.prose { Confidence::Certain } else { Confidence::Likely }
 }
 
 /// Paths and URLs.
@@ -291,9 +291,9 @@ fn judge_words(text: Text<'_>, secret: bool, (origin, purpose): (Origin, Purpose
 pub(super) fn judge_key(name: &str, origin: Origin) -> Found {
     let mut found = Found::new();
     let name = Text::new(name);
-    let doubt = if origin == Origin::Custom { Doubt::CodeIfLikely } else { Doubt::ProseUnlessCertain };
+    let confidence = if origin == Origin::Custom { Confidence::Likely } else { Confidence::Certain };
     // The name itself is told by every finding.
-    if sight(name, &readings(name), doubt).is_some() {
+    if find_code(name, &readings(name), confidence).is_some() {
         found.push(Fault::new(Flag::CodeInInput, "a name that is code", None));
     }
     if prompt_injection::steers_display(name) || prompt_injection::forges_lines(name) {

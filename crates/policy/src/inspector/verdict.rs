@@ -95,33 +95,33 @@ pub(super) fn hash_of(workflow: &Workflow) -> String {
 }
 
 /// What the table says about one severity.
-enum Step {
+enum Action {
     Run,
     Ask,
     Refuse,
 }
 
-fn step(rules: &Rules, severity: Severity, can_ask: bool) -> Step {
-    let ask_or = |otherwise| if can_ask { Step::Ask } else { otherwise };
+fn action(rules: &Rules, severity: Severity, can_ask: bool) -> Action {
+    let ask_or = |otherwise| if can_ask { Action::Ask } else { otherwise };
     match (severity, rules.mode) {
-        (Severity::Refused, _) | (Severity::Dangerous, Mode::Enforce) => Step::Refuse,
-        (Severity::Paid, _) if !rules.paid_budget => Step::Refuse,
-        (Severity::Paid, _) | (Severity::Dangerous, Mode::Audit) => ask_or(Step::Run),
-        (Severity::Warning, Mode::Audit) => Step::Run,
-        (Severity::Warning, Mode::Enforce) => ask_or(Step::Refuse),
+        (Severity::Refused, _) | (Severity::Dangerous, Mode::Enforce) => Action::Refuse,
+        (Severity::Paid, _) if !rules.paid_budget => Action::Refuse,
+        (Severity::Paid, _) | (Severity::Dangerous, Mode::Audit) => ask_or(Action::Run),
+        (Severity::Warning, Mode::Audit) => Action::Run,
+        (Severity::Warning, Mode::Enforce) => ask_or(Action::Refuse),
     }
 }
 
 pub(super) fn judge(rules: &Rules, workflow: Workflow, findings: Vec<Finding>, asking: &Asking) -> Verdict {
     let hash = hash_of(&workflow);
-    let of = |wanted: fn(&Step) -> bool| -> Vec<&Finding> {
-        findings.iter().filter(|f| wanted(&step(rules, f.severity, asking.can_ask))).collect()
+    let of = |wanted: fn(&Action) -> bool| -> Vec<&Finding> {
+        findings.iter().filter(|f| wanted(&action(rules, f.severity, asking.can_ask))).collect()
     };
-    let refused = of(|step| matches!(step, Step::Refuse));
+    let refused = of(|action| matches!(action, Action::Refuse));
     if !refused.is_empty() {
         return Verdict::Refused(refusal(rules, &refused, asking));
     }
-    let ask = of(|step| matches!(step, Step::Ask));
+    let ask = of(|action| matches!(action, Action::Ask));
     if asking.answer_was_no {
         return Verdict::Refused(declined(&ask));
     }

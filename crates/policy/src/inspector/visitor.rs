@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::{
-    class_facts::{Class, Said},
+    class_facts::{ClassFacts, Facts},
     classes::Origin,
-    dataflow::{Flow, source_of},
+    dataflow::{DataFlow, source_of},
     excerpt,
     finding::{Finding, Flag, Severity, short},
-    location::{Around, Place, Step},
+    location::{Location, Parent, ValuePath},
     prompt_injection,
     structure::{self, Parts},
     text::Text,
@@ -27,17 +27,17 @@ const MAX_FINDINGS: usize = 500;
 const MAX_FAULTS: usize = 50;
 
 /// One pass over a workflow.
-pub(super) struct Walk<'a> {
-    pub(super) said: &'a Said<'a>,
+pub(super) struct Visitor<'a> {
+    pub(super) facts: &'a Facts<'a>,
     faults: Vec<Finding>,
     findings: Vec<Finding>,
     /// How many there are of each severity.
     counts: [usize; Severity::ALL.len()],
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(said: &'a Said<'a>) -> Self {
-        Self { said, faults: Vec::new(), findings: Vec::new(), counts: Default::default() }
+impl<'a> Visitor<'a> {
+    pub(super) fn new(facts: &'a Facts<'a>) -> Self {
+        Self { facts, faults: Vec::new(), findings: Vec::new(), counts: Default::default() }
     }
 
     pub(super) fn into_findings(self) -> Vec<Finding> {
@@ -49,24 +49,24 @@ impl<'a> Walk<'a> {
     /// Looks at a whole workflow, or at what was given as one.
     pub(super) fn top(&mut self, value: &Value) {
         self.faults.extend(structure::fault(value));
-        let replacements = self.said.knowledge.replacements;
-        if self.said.enforce && replacements.is_some_and(|answer| !answer.is_object()) {
+        let replacements = self.facts.knowledge.replacements;
+        if self.facts.enforce && replacements.is_some_and(|answer| !answer.is_object()) {
             let why = "Node replacements of the server could not be read; what runs may differ from what was checked";
             self.findings.push(Finding::new(Flag::NodeReplacement, why));
         }
         match value {
-            Value::Object(map) => self.graph(map, Around::Workflow, 1),
-            other => self.stray(other, "workflow", Around::Workflow, 1),
+            Value::Object(map) => self.graph(map, Parent::Workflow, 1),
+            other => self.stray(other, "workflow", Parent::Workflow, 1),
         }
-        if self.said.is_spent() {
+        if self.facts.is_spent() {
             let why = "Texts are led to too many places, or put together to too long ones, to be read";
             self.findings.push(Finding::new(Flag::DepthExceeded, why));
         }
     }
 
     /// Looks at a map of nodes. Entries that are no nodes are searched for nodes.
-    fn graph(&mut self, map: &JsonObject, around: Around<'_>, graphs: usize) {
-        let flow = Flow::new(map, self.said);
+    fn graph(&mut self, map: &JsonObject, parent: Parent<'_>, graphs: usize) {
+        let flow = DataFlow::new(map, self.facts);
         for (id, value) in map {
             let parts = Parts::of(value);
             if graphs == 1 && self.faults.len() < MAX_FAULTS {
@@ -74,21 +74,21 @@ impl<'a> Walk<'a> {
             }
             match (value, parts.class) {
                 (Value::Object(node), Some(class)) => {
-                    self.node(id, node, class, (around, graphs), &flow);
+                    self.node(id, node, class, (parent, graphs), &flow);
                 }
-                _ => self.stray(value, id, around, graphs),
+                _ => self.stray(value, id, parent, graphs),
             }
         }
     }
 
     /// Looks for nodes in something that is not a node.
-    fn stray(&mut self, value: &Value, name: &str, around: Around<'_>, graphs: usize) {
+    fn stray(&mut self, value: &Value, name: &str, parent: Parent<'_>, graphs: usize) {
         let empty = JsonObject::new();
-        let flow = Flow::new(&empty, self.said);
-        let said = Class { origin: Origin::EditorOnly, ..self.said.class("") };
+        let flow = DataFlow::new(&empty, self.facts);
+        let class_facts = ClassFacts { origin: Origin::EditorOnly, ..self.facts.class("") };
         let origin = Origin::EditorOnly;
-        let place = Place { id: name, around, stray: true, class: "", origin, said, graphs };
-        self.value(value, Step::Root(name, self.said.name(name)), place, &flow, 1);
+        let location = Location { id: name, parent, stray: true, class: "", origin, class_facts, graphs };
+        self.value(value, ValuePath::Root(name, self.facts.name(name)), location, &flow, 1);
     }
 
     fn node(
@@ -96,33 +96,34 @@ impl<'a> Walk<'a> {
         id: &str,
         node: &JsonObject,
         class: &Value,
-        (around, graphs): (Around<'_>, usize),
-        flow: &Flow<'_>,
+        (parent, graphs): (Parent<'_>, usize),
+        flow: &DataFlow<'_>,
     ) {
         let class = class.as_str().unwrap_or_default();
-        let said = self.said.class(class);
-        let place = Place { id, around, stray: false, class, origin: said.origin, said, graphs };
+        let class_facts = self.facts.class(class);
+        let location =
+            Location { id, parent, stray: false, class, origin: class_facts.origin, class_facts, graphs };
         if graphs > MAX_GRAPHS {
             let shown = short(class);
             self.push(
-                place,
+                location,
                 Flag::DepthExceeded,
                 "",
-                format!("Node {} ({shown}) lies in more than {MAX_GRAPHS} graphs", place.name()),
+                format!("Node {} ({shown}) lies in more than {MAX_GRAPHS} graphs", location.name()),
             );
             return;
         }
-        self.class(place);
-        self.label(place, "node_id", id);
+        self.class(location);
+        self.label(location, "node_id", id);
         let mut inner = 0;
         for (key, value) in node {
             match (key.as_str(), value) {
                 ("class_type", Value::String(_)) => {}
-                ("inputs", Value::Object(inputs)) => inner += self.inputs(inputs, place, flow),
+                ("inputs", Value::Object(inputs)) => inner += self.inputs(inputs, location, flow),
                 ("_meta", value) => {
                     // The editor's notes never run, but people and assistants read them.
-                    let said = Class { origin: Origin::EditorOnly, ..place.said };
-                    let notes = Place { origin: Origin::EditorOnly, said, ..place };
+                    let class_facts = ClassFacts { origin: Origin::EditorOnly, ..location.class_facts };
+                    let notes = Location { origin: Origin::EditorOnly, class_facts, ..location };
                     let title = value.get("title").and_then(Value::as_str).unwrap_or_default();
                     let shown = Text::new(title);
                     if prompt_injection::forges_lines(shown) && !prompt_injection::steers_display(shown) {
@@ -135,70 +136,76 @@ impl<'a> Walk<'a> {
                             Some(&excerpt),
                         );
                     }
-                    inner += self.value(value, Step::Root("_meta", self.said.name("_meta")), notes, flow, 1);
+                    inner +=
+                        self.value(value, ValuePath::Root("_meta", self.facts.name("_meta")), notes, flow, 1);
                 }
                 (key, value) => {
-                    inner += self.value(value, Step::Root(key, self.said.name(key)), place, flow, 1);
+                    inner += self.value(value, ValuePath::Root(key, self.facts.name(key)), location, flow, 1);
                 }
             }
         }
-        if inner == 0 && said.subgraph {
+        if inner == 0 && class_facts.subgraph {
             self.push(
-                place,
+                location,
                 Flag::SubgraphUnresolved,
                 "",
-                format!("Node {} ({}) is a subgraph that could not be expanded", place.name(), short(class)),
+                format!(
+                    "Node {} ({}) is a subgraph that could not be expanded",
+                    location.name(),
+                    short(class)
+                ),
             );
         }
     }
 
-    fn inputs(&mut self, inputs: &JsonObject, place: Place<'_>, flow: &Flow<'_>) -> usize {
-        let mut work = Work::new(place.said.repeats, place.origin);
-        let mut pieces: Vec<(Step<'_>, &str)> = Vec::new();
+    fn inputs(&mut self, inputs: &JsonObject, location: Location<'_>, flow: &DataFlow<'_>) -> usize {
+        let mut work = Work::new(location.class_facts.repeats, location.origin);
+        let mut pieces: Vec<(ValuePath<'_>, &str)> = Vec::new();
         let mut inner = 0;
         for (name, value) in inputs {
-            let step = Step::Root(name, self.said.input(place.class, place.said, name));
-            if let Some(why) = work.add(&step.inner().amount, || flow.number(value)) {
-                self.suspicious(place, Flag::ResourceAbuse, name, &why, None);
+            let path = ValuePath::Root(name, self.facts.input(location.class, location.class_facts, name));
+            if let Some(why) = work.add(&path.inner().amount, || flow.number(value)) {
+                self.suspicious(location, Flag::ResourceAbuse, name, &why, None);
             }
-            self.key(place, step);
-            if place.origin == Origin::Custom
+            self.key(location, path);
+            if location.origin == Origin::Custom
                 && let Value::String(text) = value
-                && step.inner().purpose(place.said.loads, place.origin).code
+                && path.inner().purpose(location.class_facts.loads, location.origin).code
             {
-                pieces.push((step, text));
+                pieces.push((path, text));
             }
-            inner += self.value(value, step, place, flow, 1);
+            inner += self.value(value, path, location, flow, 1);
         }
         if let Some(factor) = flow.enlargement(inputs) {
             work.enlarge(factor);
         }
-        let grown =
-            || (work.enlarges() && place.is_in_graph()).then(|| flow.volume(place.id)?.excess()).flatten();
+        let grown = || {
+            (work.enlarges() && location.is_in_graph()).then(|| flow.volume(location.id)?.excess()).flatten()
+        };
         if let Some(why) = work.together().or_else(grown) {
-            self.suspicious(place, Flag::ResourceAbuse, "width", &why, None);
+            self.suspicious(location, Flag::ResourceAbuse, "width", &why, None);
         }
-        if let [(step, _), _, ..] = pieces.as_slice() {
+        if let [(path, _), _, ..] = pieces.as_slice() {
             let joined: String = pieces.iter().map(|(_, text)| *text).collect();
-            self.joined(&joined, *step, place, flow);
+            self.joined(&joined, *path, location, flow);
         }
         inner
     }
 
     /// Names and titles are shown to people and to the assistant.
-    fn label(&mut self, place: Place<'_>, what: &str, text: &str) {
+    fn label(&mut self, location: Location<'_>, what: &str, text: &str) {
         let text = Text::new(text);
         if prompt_injection::steers_display(text) || prompt_injection::forges_lines(text) {
-            self.suspicious(place, Flag::ControlChars, what, value_rules::STEERS, None);
+            self.suspicious(location, Flag::ControlChars, what, value_rules::STEERS, None);
         }
         if prompt_injection::speaks_to_model(text) {
-            self.suspicious(place, Flag::LlmInjection, what, value_rules::SPEAKS, None);
+            self.suspicious(location, Flag::LlmInjection, what, value_rules::SPEAKS, None);
         }
     }
 
-    fn key(&mut self, place: Place<'_>, step: Step<'_>) {
-        if !step.inner().plain {
-            self.found(&value_rules::judge_key(step.name(), place.origin), step, place);
+    fn key(&mut self, location: Location<'_>, path: ValuePath<'_>) {
+        if !path.inner().plain {
+            self.found(&value_rules::judge_key(path.name(), location.origin), path, location);
         }
     }
 
@@ -206,41 +213,47 @@ impl<'a> Walk<'a> {
     fn value(
         &mut self,
         value: &Value,
-        step: Step<'_>,
-        place: Place<'_>,
-        flow: &Flow<'_>,
+        path: ValuePath<'_>,
+        location: Location<'_>,
+        flow: &DataFlow<'_>,
         depth: usize,
     ) -> usize {
         if depth > MAX_DEPTH {
-            let (id, class) = (place.name(), short(place.class));
+            let (id, class) = (location.name(), short(location.class));
             self.push(
-                place,
+                location,
                 Flag::DepthExceeded,
-                step.input(),
+                path.input(),
                 format!("Node {id} ({class}) nests deeper than {MAX_DEPTH} levels"),
             );
             return 0;
         }
         match value {
             Value::String(text) => {
-                let usage = value_rules::usage(step, place, flow);
-                self.found(&value_rules::judge(text, step.inner().secret, usage), step, place);
-                self.graph_in_text(text, step, place, flow)
+                let usage = value_rules::usage(path, location, flow);
+                self.found(&value_rules::judge(text, path.inner().secret, usage), path, location);
+                self.graph_in_text(text, path, location, flow)
             }
-            Value::Array(items) => self.list(value, items, step, place, flow, depth),
-            Value::Object(map) => self.object(map, step, place, flow, depth),
+            Value::Array(items) => self.list(value, items, path, location, flow, depth),
+            Value::Object(map) => self.object(map, path, location, flow, depth),
             Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         }
     }
 
     /// A graph as JSON text in a value is a graph.
-    fn graph_in_text(&mut self, text: &str, step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) -> usize {
-        if !text.contains("class_type") || place.graphs >= MAX_GRAPHS {
+    fn graph_in_text(
+        &mut self,
+        text: &str,
+        path: ValuePath<'_>,
+        location: Location<'_>,
+        flow: &DataFlow<'_>,
+    ) -> usize {
+        if !text.contains("class_type") || location.graphs >= MAX_GRAPHS {
             return 0;
         }
         match serde_json::from_str::<Value>(text.trim()) {
-            Ok(Value::Object(map)) => self.graph_in_map(&map, step, place, flow).unwrap_or_else(|| {
-                self.graph(&map, Around::Graph(&place, &step), place.graphs + 1);
+            Ok(Value::Object(map)) => self.graph_in_map(&map, path, location, flow).unwrap_or_else(|| {
+                self.graph(&map, Parent::Graph(&location, &path), location.graphs + 1);
                 map.len()
             }),
             _ => 0,
@@ -251,45 +264,49 @@ impl<'a> Walk<'a> {
     fn graph_in_map(
         &mut self,
         map: &JsonObject,
-        step: Step<'_>,
-        place: Place<'_>,
-        flow: &Flow<'_>,
+        path: ValuePath<'_>,
+        location: Location<'_>,
+        flow: &DataFlow<'_>,
     ) -> Option<usize> {
         if let Some(class) = map.get("class_type") {
-            let around = Around::Value(&place, &step);
-            self.node(step.name(), map, class, (around, place.graphs + 1), flow);
+            let parent = Parent::Value(&location, &path);
+            self.node(path.name(), map, class, (parent, location.graphs + 1), flow);
             return Some(1);
         }
         if map.values().any(|value| value.get("class_type").is_some()) {
-            self.graph(map, Around::Graph(&place, &step), place.graphs + 1);
+            self.graph(map, Parent::Graph(&location, &path), location.graphs + 1);
             return Some(map.len());
         }
         None
     }
 
     /// Pieces of code that a node may join.
-    fn joined(&mut self, text: &str, step: Step<'_>, place: Place<'_>, flow: &Flow<'_>) {
-        self.found(&value_rules::judge_joined(text, value_rules::usage(step, place, flow)), step, place);
+    fn joined(&mut self, text: &str, path: ValuePath<'_>, location: Location<'_>, flow: &DataFlow<'_>) {
+        self.found(
+            &value_rules::judge_joined(text, value_rules::usage(path, location, flow)),
+            path,
+            location,
+        );
     }
 
     fn list(
         &mut self,
         value: &Value,
         items: &[Value],
-        step: Step<'_>,
-        place: Place<'_>,
-        flow: &Flow<'_>,
+        path: ValuePath<'_>,
+        location: Location<'_>,
+        flow: &DataFlow<'_>,
         depth: usize,
     ) -> usize {
-        let custom = place.origin == Origin::Custom;
+        let custom = location.origin == Origin::Custom;
         if source_of(value).is_some() {
-            if matches!(step, Step::Root(..) | Step::Index(Step::Root(..), _))
-                && self.takes_text(step, place)
+            if matches!(path, ValuePath::Root(..) | ValuePath::Index(ValuePath::Root(..), _))
+                && self.takes_text(path, location)
                 && let Some((id, text)) = flow.text(value)
             {
-                let usage = value_rules::usage(step, place, flow);
+                let usage = value_rules::usage(path, location, flow);
                 let found = flow.judged((id, &text), usage, |text| value_rules::judge_linked(text, usage));
-                self.found(&found, step, place);
+                self.found(&found, path, location);
             }
             if source_of(value).is_some_and(is_plain_id) {
                 return 0;
@@ -298,70 +315,85 @@ impl<'a> Walk<'a> {
             && items.len() > 1
             && let Some(joined) = value_rules::joined(items)
         {
-            self.joined(&joined, step, place, flow);
+            self.joined(&joined, path, location, flow);
         }
         let items = items.iter().enumerate();
-        items.map(|(at, item)| self.value(item, Step::Index(&step, at), place, flow, depth + 1)).sum()
+        items.map(|(at, item)| self.value(item, ValuePath::Index(&path, at), location, flow, depth + 1)).sum()
     }
 
     fn object(
         &mut self,
         map: &JsonObject,
-        step: Step<'_>,
-        place: Place<'_>,
-        flow: &Flow<'_>,
+        path: ValuePath<'_>,
+        location: Location<'_>,
+        flow: &DataFlow<'_>,
         depth: usize,
     ) -> usize {
-        if let Some(nodes) = self.graph_in_map(map, step, place, flow) {
+        if let Some(nodes) = self.graph_in_map(map, path, location, flow) {
             return nodes;
         }
         let editor_class = map.get("type").and_then(Value::as_str).filter(|_| {
             ["widgets_values", "outputs", "pos", "mode"].iter().any(|key| map.contains_key(*key))
         });
         if let Some(class) = editor_class {
-            let said = self.said.class(class);
-            let around = Around::Value(&place, &step);
-            let origin = said.origin;
-            self.class(Place { id: step.name(), around, stray: false, class, origin, said, ..place });
+            let class_facts = self.facts.class(class);
+            let parent = Parent::Value(&location, &path);
+            let origin = class_facts.origin;
+            self.class(Location {
+                id: path.name(),
+                parent,
+                stray: false,
+                class,
+                origin,
+                class_facts,
+                ..location
+            });
         }
-        if place.origin == Origin::Custom && map.len() > 1 && map.values().all(Value::is_string) {
+        if location.origin == Origin::Custom && map.len() > 1 && map.values().all(Value::is_string) {
             let joined: String = map.values().filter_map(Value::as_str).collect();
-            self.joined(&joined, step, place, flow);
+            self.joined(&joined, path, location, flow);
         }
         let mut inner = 0;
         for (key, value) in map {
-            let step = Step::Key(&step, key, self.said.name(key));
-            self.key(place, step);
-            inner += self.value(value, step, place, flow, depth + 1);
+            let path = ValuePath::Key(&path, key, self.facts.name(key));
+            self.key(location, path);
+            inner += self.value(value, path, location, flow, depth + 1);
         }
         inner
     }
 
-    fn found(&mut self, found: &Found, step: Step<'_>, place: Place<'_>) {
+    fn found(&mut self, found: &Found, path: ValuePath<'_>, location: Location<'_>) {
         for fault in found {
-            self.suspicious(place, fault.flag, &step.path(), &fault.why, fault.excerpt.as_deref());
+            self.suspicious(location, fault.flag, &path.dotted(), &fault.why, fault.excerpt.as_deref());
         }
     }
 
     /// A finding in the reference's words; what comes after them is ours.
-    fn suspicious(&mut self, place: Place<'_>, flag: Flag, field: &str, why: &str, excerpt: Option<&str>) {
+    fn suspicious(
+        &mut self,
+        location: Location<'_>,
+        flag: Flag,
+        field: &str,
+        why: &str,
+        excerpt: Option<&str>,
+    ) {
         if self.is_full(flag.severity()) {
             return;
         }
-        let (id, class, field) = (place.name(), short(place.class), short(field));
+        let (id, class, field) = (location.name(), short(location.class), short(field));
         let message = format!("Suspicious input in node {id} ({class}), field '{field}': {why}");
         let finding = Finding::new(flag, message).quoting(excerpt.map(str::to_owned));
-        self.add(finding, place, &field);
+        self.add(finding, location, &field);
     }
 
-    pub(super) fn push(&mut self, place: Place<'_>, flag: Flag, input: &str, message: String) {
+    pub(super) fn push(&mut self, location: Location<'_>, flag: Flag, input: &str, message: String) {
         if !self.is_full(flag.severity()) {
-            self.add(Finding::new(flag, message), place, input);
+            self.add(Finding::new(flag, message), location, input);
         }
     }
 
-    fn add(&mut self, finding: Finding, place: Place<'_>, input: &str) {
-        let finding = finding.node(&place.name(), place.class).at(place.way());
+    fn add(&mut self, finding: Finding, location: Location<'_>, input: &str) {
+        let finding = finding.node(&location.name(), location.class).at(location.way());
         let finding = if input.is_empty() { finding } else { finding.input(input) };
         if !self.findings.contains(&finding) {
             if let Some(count) = self.counts.get_mut(finding.severity as usize) {
@@ -372,13 +404,13 @@ impl<'a> Walk<'a> {
     }
 
     /// True where a text that comes over a link could do something: not in the place of a model or a picture.
-    fn takes_text(&self, step: Step<'_>, place: Place<'_>) -> bool {
-        if step.inner().purpose(place.said.loads, place.said.origin).path {
+    fn takes_text(&self, path: ValuePath<'_>, location: Location<'_>) -> bool {
+        if path.inner().purpose(location.class_facts.loads, location.class_facts.origin).path {
             return true;
         }
-        place.origin == Origin::Custom
-            && !step.inner().carries_objects
-            && !self.said.takes_objects(place.class, step.name())
+        location.origin == Origin::Custom
+            && !path.inner().carries_objects
+            && !self.facts.takes_objects(location.class, path.name())
     }
 
     fn is_full(&self, severity: Severity) -> bool {

@@ -269,13 +269,14 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::inputs::Name, *};
+    use super::{super::inputs::NameFacts, *};
 
     fn count(inputs: &Value) -> usize {
         let mut work = Work::new(true, Origin::Core);
         let inputs = inputs.as_object().unwrap().iter();
-        let alone =
-            inputs.filter_map(|(name, value)| work.add(&Name::read(name).amount, || number(value))).count();
+        let alone = inputs
+            .filter_map(|(name, value)| work.add(&NameFacts::read(name).amount, || number(value)))
+            .count();
         alone + usize::from(work.together().is_some())
     }
 

@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn what_is_said_is_the_list() {
-        for (list, said) in [(UPLOAD, NO_UPLOAD), (OUTPUT, NO_OUTPUT)] {
-            assert_eq!(said, format!("its extension is none of {}", list.join(", ")));
+        for (list, sentence) in [(UPLOAD, NO_UPLOAD), (OUTPUT, NO_OUTPUT)] {
+            assert_eq!(sentence, format!("its extension is none of {}", list.join(", ")));
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     extensions::{self, extension_of},
-    rules::{Kind, MAX_COMPONENT_BYTES, MAX_PATH_BYTES, Refusal, check_component, check_relative},
+    rules::{InvalidName, Kind, MAX_COMPONENT_BYTES, MAX_PATH_BYTES, check_component, check_relative},
 };
 use crate::display;
 use comfywarden_error::{Error, Result};
@@ -22,7 +22,7 @@ macro_rules! name_type {
         impl $name {
             /// Accepts the name as it is, or says why not.
             pub fn parse(text: &str) -> Result<Self> {
-                let check: fn(&str) -> std::result::Result<(), Refusal> = $check;
+                let check: fn(&str) -> std::result::Result<(), InvalidName> = $check;
                 match check(text) {
                     Ok(()) => Ok(Self(text.to_owned())),
                     Err(refusal) => Err(refuse($what, text, refusal)),
@@ -87,7 +87,7 @@ name_type!(
 name_type!(
     /// A model's name within its folder; may have folders in it.
     ModelName, "a model name", MAX_PATH_BYTES, |text| {
-        if text.ends_with(['/', '\\']) { Err(Refusal("it names a folder")) } else { check_relative(text).map(drop) }
+        if text.ends_with(['/', '\\']) { Err(InvalidName("it names a folder")) } else { check_relative(text).map(drop) }
     }
 );
 name_type!(
@@ -95,24 +95,28 @@ name_type!(
     PathSegment, "a name in a URL", MAX_COMPONENT_BYTES, |text| check_component(text, Kind::Segment)
 );
 
-fn check_file(text: &str, extensions: &[&str], otherwise: &'static str) -> std::result::Result<(), Refusal> {
+fn check_file(
+    text: &str,
+    extensions: &[&str],
+    otherwise: &'static str,
+) -> std::result::Result<(), InvalidName> {
     check_component(text, Kind::Name)?;
     if text.ends_with("[input]") || text.ends_with("[output]") || text.ends_with("[temp]") {
-        return Err(Refusal(
+        return Err(InvalidName(
             "it ends with the mark of a folder; give the name without it, and the folder as `type`",
         ));
     }
     if text.contains("..") {
-        return Err(Refusal("it has `..`, which ComfyUI refuses to show"));
+        return Err(InvalidName("it has `..`, which ComfyUI refuses to show"));
     }
     match extension_of(text) {
-        None => Err(Refusal("it has no extension such as `.png`")),
+        None => Err(InvalidName("it has no extension such as `.png`")),
         Some(extension) if extensions.contains(&extension.as_str()) => Ok(()),
-        Some(_) => Err(Refusal(otherwise)),
+        Some(_) => Err(InvalidName(otherwise)),
     }
 }
 
-fn refuse(what: &str, text: &str, refusal: Refusal) -> Error {
+fn refuse(what: &str, text: &str, refusal: InvalidName) -> Error {
     let cut: String = text.chars().take(80).collect();
     Error::invalid_input(format!("`{}` is not accepted as {what}: {}", display::sanitize(&cut), refusal.0))
         .hint("names are accepted or refused as they are, never changed; give a plain relative name")

@@ -5,12 +5,12 @@ use unicode_normalization::{
     char::{compose, is_combining_mark},
 };
 
-use super::views::{View, hides_path_in_backslashes, views};
+use super::decodings::{Decoding, decodings, hides_path_in_backslashes};
 use crate::display;
 
 /// Why a name is refused: reads after “not accepted:”.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refusal(pub(crate) &'static str);
+pub(crate) struct InvalidName(pub(crate) &'static str);
 
 /// The most bytes of one component; what ext4, APFS and NTFS store.
 pub(super) const MAX_COMPONENT_BYTES: usize = 255;
@@ -31,35 +31,35 @@ pub(super) enum Kind {
 }
 
 /// Checks one component in every reading of it.
-pub(super) fn check_component(raw: &str, kind: Kind) -> Result<(), Refusal> {
+pub(super) fn check_component(raw: &str, kind: Kind) -> Result<(), InvalidName> {
     if raw.len() > MAX_COMPONENT_BYTES {
-        return Err(Refusal("it is longer than 255 bytes"));
+        return Err(InvalidName("it is longer than 255 bytes"));
     }
     check_text(raw)?;
-    for view in views(raw)? {
-        check_view(&view, kind)?;
+    for decoding in decodings(raw)? {
+        check_decoding(&decoding, kind)?;
     }
     Ok(())
 }
 
 /// Checks a relative path of folders, and returns its components. `\` counts as `/`.
-pub(crate) fn check_relative(raw: &str) -> Result<Vec<&str>, Refusal> {
+pub(crate) fn check_relative(raw: &str) -> Result<Vec<&str>, InvalidName> {
     if raw.len() > MAX_PATH_BYTES {
-        return Err(Refusal("it is longer than 1024 bytes"));
+        return Err(InvalidName("it is longer than 1024 bytes"));
     }
     if raw.starts_with(['/', '\\']) {
-        return Err(Refusal("it is an absolute path; give one relative to ComfyUI's folder"));
+        return Err(InvalidName("it is an absolute path; give one relative to ComfyUI's folder"));
     }
     if hides_path_in_backslashes(raw) {
-        return Err(Refusal("it hides characters in backslash escapes"));
+        return Err(InvalidName("it hides characters in backslash escapes"));
     }
     let trimmed = raw.strip_suffix(['/', '\\']).unwrap_or(raw);
     let parts: Vec<&str> = trimmed.split(['/', '\\']).collect();
     if parts.len() > MAX_LEVELS {
-        return Err(Refusal("it has more than 32 levels"));
+        return Err(InvalidName("it has more than 32 levels"));
     }
     if trimmed.is_empty() || (parts.len() > 1 && parts.iter().any(|part| part.is_empty())) {
-        return Err(Refusal("it has two slashes in a row, with no name between them"));
+        return Err(InvalidName("it has two slashes in a row, with no name between them"));
     }
     for part in &parts {
         check_component(part, Kind::Name)?;
@@ -68,51 +68,51 @@ pub(crate) fn check_relative(raw: &str) -> Result<Vec<&str>, Refusal> {
 }
 
 /// What no reading of a component may be.
-fn check_view(view: &View, kind: Kind) -> Result<(), Refusal> {
-    let text = view.text.as_str();
+fn check_decoding(decoding: &Decoding, kind: Kind) -> Result<(), InvalidName> {
+    let text = decoding.text.as_str();
     if text.trim().is_empty() {
-        return Err(Refusal("it is empty"));
+        return Err(InvalidName("it is empty"));
     }
     if text.contains(['/', '\\']) {
-        return Err(Refusal("it has a path separator, plain or encoded"));
+        return Err(InvalidName("it has a path separator, plain or encoded"));
     }
     if text.chars().all(|c| c == '.' || c.is_whitespace()) {
-        return Err(Refusal("it climbs with a part of dots; give a path inside of the folder"));
+        return Err(InvalidName("it climbs with a part of dots; give a path inside of the folder"));
     }
     if text.chars().any(char::is_control) {
-        return Err(Refusal("it has control characters"));
+        return Err(InvalidName("it has control characters"));
     }
     if kind == Kind::Name {
-        check_name_view(text)?;
+        check_decoded_name(text)?;
     }
-    if view.folded {
+    if decoding.folded {
         return Ok(());
     }
     check_hidden(text)?;
     if text.trim() != text {
-        return Err(Refusal("it begins or ends with a blank"));
+        return Err(InvalidName("it begins or ends with a blank"));
     }
     match kind {
         Kind::Segment if text.contains(['?', '#', ';', '@']) => {
-            Err(Refusal("it has a character that structures URLs (`?`, `#`, `;`, `@`)"))
+            Err(InvalidName("it has a character that structures URLs (`?`, `#`, `;`, `@`)"))
         }
         Kind::Name if text.contains(['<', '>', ':', '"', '|', '?', '*']) => {
-            Err(Refusal("it has a character that Windows refuses (`<>:\"|?*`)"))
+            Err(InvalidName("it has a character that Windows refuses (`<>:\"|?*`)"))
         }
-        Kind::Name if text.ends_with('.') => Err(Refusal("it ends with a dot, which Windows strips")),
+        Kind::Name if text.ends_with('.') => Err(InvalidName("it ends with a dot, which Windows strips")),
         Kind::Name => check_literal_name(text),
         Kind::Segment => Ok(()),
     }
 }
 
 /// Rules for names on disk that hold for folded readings too.
-fn check_name_view(text: &str) -> Result<(), Refusal> {
+fn check_decoded_name(text: &str) -> Result<(), InvalidName> {
     if text.starts_with('.') {
-        return Err(Refusal("it begins with a dot, so it would be hidden"));
+        return Err(InvalidName("it begins with a dot, so it would be hidden"));
     }
     let stem = text.split('.').next().unwrap_or_default().trim_end().to_uppercase();
     if is_device(&stem) {
-        return Err(Refusal("it is a device name on Windows"));
+        return Err(InvalidName("it is a device name on Windows"));
     }
     Ok(())
 }
@@ -127,8 +127,8 @@ fn is_device(stem: &str) -> bool {
 }
 
 /// Invisible and direction-changing characters; joiners only where they join letters that need them.
-fn check_hidden(text: &str) -> Result<(), Refusal> {
-    let refused = Refusal("it has invisible or direction-changing characters");
+fn check_hidden(text: &str) -> Result<(), InvalidName> {
+    let refused = InvalidName("it has invisible or direction-changing characters");
     let mut before = 'a';
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -140,7 +140,7 @@ fn check_hidden(text: &str) -> Result<(), Refusal> {
         }
         let private = matches!(character, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}');
         if private {
-            return Err(Refusal("it has characters without a meaning (private use)"));
+            return Err(InvalidName("it has characters without a meaning (private use)"));
         }
         before = character;
     }
@@ -148,7 +148,7 @@ fn check_hidden(text: &str) -> Result<(), Refusal> {
 }
 
 /// Rules about the text as given, not about what it decodes to.
-fn check_text(raw: &str) -> Result<(), Refusal> {
+fn check_text(raw: &str) -> Result<(), InvalidName> {
     if raw.is_ascii() {
         return Ok(());
     }
@@ -156,11 +156,13 @@ fn check_text(raw: &str) -> Result<(), Refusal> {
     for character in raw.chars() {
         marks = if is_combining_mark(character) { marks + 1 } else { 0 };
         if marks > MAX_MARKS {
-            return Err(Refusal("it piles up combining marks"));
+            return Err(InvalidName("it piles up combining marks"));
         }
     }
     if has_composed(raw) && has_uncomposed(raw) {
-        return Err(Refusal("it mixes composed and decomposed characters, so two names would look the same"));
+        return Err(InvalidName(
+            "it mixes composed and decomposed characters, so two names would look the same",
+        ));
     }
     Ok(())
 }
@@ -185,15 +187,15 @@ fn has_uncomposed(raw: &str) -> bool {
 }
 
 /// What a shell, `expanduser` or an option parser downstream would act upon.
-fn check_literal_name(raw: &str) -> Result<(), Refusal> {
+fn check_literal_name(raw: &str) -> Result<(), InvalidName> {
     if raw.starts_with('-') {
-        return Err(Refusal("it begins with `-`, which programs read as an option"));
+        return Err(InvalidName("it begins with `-`, which programs read as an option"));
     }
     if raw.starts_with('~') {
-        return Err(Refusal("it begins with `~`, which programs read as a home folder"));
+        return Err(InvalidName("it begins with `~`, which programs read as a home folder"));
     }
     if raw.contains('`') || raw.contains("$(") || raw.contains("${") {
-        return Err(Refusal("it has shell substitution characters"));
+        return Err(InvalidName("it has shell substitution characters"));
     }
     let expands = raw.match_indices('$').any(|(at, _)| {
         raw.get(at + 1..)
@@ -201,7 +203,7 @@ fn check_literal_name(raw: &str) -> Result<(), Refusal> {
             .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
     });
     if expands || names_windows_variable(raw) {
-        return Err(Refusal("it has an environment variable"));
+        return Err(InvalidName("it has an environment variable"));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Most texts of a result or a record are names and ids of one word; for them one look replaces seven searches.
 
-use super::shapes::may_hold_token;
+use super::secret_patterns::may_hold_token;
 
 /// Three parts of 24, 6 and 27 characters.
 const SHORTEST_BOT: usize = 59;
@@ -63,7 +63,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::redact::shapes::{BOT, COOKIES, NAMED, OPTION, PAIR, SCHEME, SPOKEN, TOKEN, URL};
+    use crate::redact::secret_patterns::{BOT, COOKIES, NAMED, OPTION, PAIR, SCHEME, SPOKEN, TOKEN, URL};
 
     /// Pieces that secrets are made of, so that random texts come close to real ones.
     const PIECES: &str = "(password|token|Bearer|cookie|set-cookie|--api-key|hf_|sk-|eyJ|12345678:AA|[MN][A-Za-z0-9]{24}|[(]'|key=|value=|://|https|is|was|[=:>< \

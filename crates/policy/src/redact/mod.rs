@@ -6,7 +6,7 @@
 mod clues;
 mod disguise;
 mod keys;
-mod shapes;
+mod secret_patterns;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -14,7 +14,7 @@ mod urls;
 mod value;
 
 pub use keys::{is_secret_key, is_vendor, words};
-pub(crate) use shapes::has_credential;
+pub(crate) use secret_patterns::has_credential;
 pub(crate) use text::named_values;
 pub use text::redact_text;
 pub(crate) use urls::percent_decoded;

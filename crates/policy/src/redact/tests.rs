@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{keys::is_secret_key, shapes, *};
+use super::{keys::is_secret_key, secret_patterns, *};
 
 fn redacted(mut value: Value) -> Value {
     redact(&mut value);
@@ -55,15 +55,15 @@ fn names_of_secrets_are_whole_words() {
 #[test]
 fn every_pattern_compiles() {
     for pattern in [
-        &shapes::TOKEN,
-        &shapes::PAIR,
-        &shapes::SCHEME,
-        &shapes::OPTION,
-        &shapes::COOKIES,
-        &shapes::URL,
-        &shapes::SPOKEN,
-        &shapes::BOT,
-        &shapes::NAMED,
+        &secret_patterns::TOKEN,
+        &secret_patterns::PAIR,
+        &secret_patterns::SCHEME,
+        &secret_patterns::OPTION,
+        &secret_patterns::COOKIES,
+        &secret_patterns::URL,
+        &secret_patterns::SPOKEN,
+        &secret_patterns::BOT,
+        &secret_patterns::NAMED,
     ] {
         assert!(pattern.is_some());
     }

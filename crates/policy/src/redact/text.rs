@@ -10,7 +10,7 @@ use super::{
     clues::Clues,
     disguise,
     keys::{is_secret_key, words},
-    shapes::{BOT, COOKIES, NAMED, OPTION, PAIR, SCHEME, SPOKEN, TOKEN, URL, is_credential},
+    secret_patterns::{BOT, COOKIES, NAMED, OPTION, PAIR, SCHEME, SPOKEN, TOKEN, URL, is_credential},
     urls,
     value::redact_nested,
 };
@@ -45,9 +45,9 @@ fn redact_as_written(text: &str, nesting: usize) -> Cow<'_, str> {
     let text = replace(text.into(), clues.token.then_some(&TOKEN), |found| {
         let token = found.get(0)?.as_str();
         // Of an address the part that says whose it is stays.
-        let place =
-            ["hooks.slack.com/services/", "/api/webhooks/"].iter().find(|place| token.starts_with(**place));
-        Some(format!("{}{REDACTED}", place.unwrap_or(&"")))
+        let prefix =
+            ["hooks.slack.com/services/", "/api/webhooks/"].iter().find(|prefix| token.starts_with(**prefix));
+        Some(format!("{}{REDACTED}", prefix.unwrap_or(&"")))
     });
     let text = replace(text, clues.bot.then_some(&BOT), |_| Some(REDACTED.to_owned()));
     let text = replace(text, clues.url.then_some(&URL), |found| {

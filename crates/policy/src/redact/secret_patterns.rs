@@ -6,14 +6,14 @@ use regex::Regex;
 
 use crate::display;
 
-/// No alternative of [`SHAPES`] without a colon matches less than this without a blank or a comma; a key block
+/// No alternative of [`TOKENS`] without a colon matches less than this without a blank or a comma; a key block
 /// begins with such a run.
 const SHORTEST_TOKEN: usize = 10;
 
 /// Prefixed tokens of well-known services, JSON web tokens, key blocks, webhook paths.
 ///
 /// Each alternative begins with a literal, so the search runs at the speed of a multi-string search.
-const SHAPES: &str = r"(?x)
+const TOKENS: &str = r"(?x)
     (?s: -----BEGIN\x20[A-Z0-9\x20]*PRIVATE\x20KEY[A-Z\x20]*-----.*? (?: -----END\x20[A-Z0-9\x20]*-----| \z ) )
   | \beyJ[A-Za-z0-9_-]{8,}\.(?:\.[A-Za-z0-9_-]{4,}|[A-Za-z0-9_-]{4,})(?:\.[A-Za-z0-9_-]*)*
   | \bhf_[A-Za-z0-9]{16,}
@@ -58,9 +58,9 @@ const SHAPES: &str = r"(?x)
   | \bbot[0-9]{6,}:[A-Za-z0-9_-]{30,}
 ";
 
-/// The compiled [`SHAPES`].
+/// The compiled [`TOKENS`].
 pub(super) static TOKEN: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(&display::ascii_boundaries(SHAPES)).ok());
+    LazyLock::new(|| Regex::new(&display::ascii_boundaries(TOKENS)).ok());
 
 /// Tokens of chat bots, which begin with no literal: looked for in few texts only.
 pub(super) static BOT: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -137,7 +137,7 @@ pub(crate) fn has_credential(text: &str) -> bool {
     may_hold_token(text) && TOKEN.as_ref().is_none_or(|pattern| pattern.is_match(text))
 }
 
-/// False for text of short words, in which no token of [`SHAPES`] has room.
+/// False for text of short words, in which no token of [`TOKENS`] has room.
 pub(super) fn may_hold_token(text: &str) -> bool {
     // `-u name:word` and `bot…:` are told by their colon, a key block by its dashes.
     if text.contains(':') {

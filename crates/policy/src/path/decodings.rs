@@ -2,45 +2,48 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::rules::Refusal;
+use super::rules::InvalidName;
 
 /// How often a name is decoded to find out what it hides.
 const MAX_ROUNDS: usize = 8;
 
 /// One reading of a name.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct View {
+pub(super) struct Decoding {
     pub(super) text: String,
     /// True when NFKC took part: such a reading is only searched for what would be a path.
     pub(super) folded: bool,
 }
 
 /// Every reading of `raw` until decoding changes nothing more, the given one first.
-pub(super) fn views(raw: &str) -> Result<Vec<View>, Refusal> {
-    let mut views = vec![View { text: raw.to_owned(), folded: false }];
+pub(super) fn decodings(raw: &str) -> Result<Vec<Decoding>, InvalidName> {
+    let mut decodings = vec![Decoding { text: raw.to_owned(), folded: false }];
     if raw.is_ascii() && !raw.contains('%') {
-        return Ok(views);
+        return Ok(decodings);
     }
     let mut current = raw.to_owned();
     for _ in 0..MAX_ROUNDS {
         let decoded = percent_decode(&current)?;
         let folded: String = decoded.nfkc().collect();
         if decoded != current {
-            views.push(View { text: decoded.clone(), folded: views.last().is_some_and(|view| view.folded) });
+            decodings.push(Decoding {
+                text: decoded.clone(),
+                folded: decodings.last().is_some_and(|decoding| decoding.folded),
+            });
         }
         if folded == current {
-            return Ok(views);
+            return Ok(decodings);
         }
         if folded != decoded {
-            views.push(View { text: folded.clone(), folded: true });
+            decodings.push(Decoding { text: folded.clone(), folded: true });
         }
         current = folded;
     }
-    Err(Refusal("it is encoded too many times"))
+    Err(InvalidName("it is encoded too many times"))
 }
 
 /// Decodes each `%` that two hexadecimal digits follow; any other `%` is an ordinary character.
-fn percent_decode(text: &str) -> Result<String, Refusal> {
+fn percent_decode(text: &str) -> Result<String, InvalidName> {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -55,7 +58,7 @@ fn percent_decode(text: &str) -> Result<String, Refusal> {
             at += 1;
         }
     }
-    String::from_utf8(decoded).map_err(|_| Refusal("its percent escapes are not valid UTF-8"))
+    String::from_utf8(decoded).map_err(|_| InvalidName("its percent escapes are not valid UTF-8"))
 }
 
 fn hex(byte: u8) -> Option<u8> {
