@@ -3,12 +3,10 @@
 //! A price badge is a JSONata expression. Constants and `constant * input` are read; for anything else the
 //! configured `credits_per_node` stands in.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use serde::Deserialize;
 
 use comfywarden_error::JsonObject;
+use comfywarden_pattern::patterns;
 use comfywarden_policy::inspector::{Finding, Severity, is_paid};
 use comfywarden_workflow::{ObjectInfo, Workflow};
 
@@ -66,18 +64,17 @@ struct PriceBadge {
     expr: String,
 }
 
-static SIMPLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r#"^\s*\{\s*"type"\s*:\s*"usd"\s*,\s*"usd"\s*:\s*([0-9]+(?:\.[0-9]+)?)\s*(?:\*\s*widgets\.([A-Za-z_]\w*)\s*)?([,}].*)$"#,
-    )
-    .ok()
-});
+patterns! {
+    // A badge that it does not read costs the configured price.
+    static SIMPLE: Pattern =
+        r#"^\s*\{\s*"type"\s*:\s*"usd"\s*,\s*"usd"\s*:\s*([0-9]+(?:\.[0-9]+)?)\s*(?:\*\s*widgets\.([A-Za-z_]\w*)\s*)?([,}].*)$"#;
+}
 
 /// Reads the price of one node, where the server's badge is simple enough.
 fn price(class: &str, inputs: &JsonObject, info: Option<&ObjectInfo>) -> Option<u64> {
     let entry: PricedClass = serde_json::from_str(info?.raw(class)?).ok()?;
     let badge = entry.price_badge?;
-    let found = SIMPLE.as_ref()?.captures(&badge.expr)?;
+    let found = SIMPLE.get()?.captures(&badge.expr)?;
     let dollars: f64 = found.get(1)?.as_str().parse().ok()?;
     let number = |name: &str| {
         let value = inputs.get(name)?;

@@ -1,69 +1,26 @@
 //! Class names that are not what they look like.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
-use super::classes::is_core;
+use super::{classes::is_core, word_list};
 use crate::display;
 
 /// Longer than any real class name.
 const MAX: usize = 200;
 
 /// Cyrillic, Greek and other letters that look like the Latin ones beside them.
-const LOOKALIKES: &[(char, char)] = &[
-    ('а', 'a'),
-    ('в', 'b'),
-    ('с', 'c'),
-    ('ԁ', 'd'),
-    ('е', 'e'),
-    ('һ', 'h'),
-    ('і', 'i'),
-    ('ј', 'j'),
-    ('к', 'k'),
-    ('ӏ', 'l'),
-    ('м', 'm'),
-    ('н', 'h'),
-    ('о', 'o'),
-    ('р', 'p'),
-    ('ԛ', 'q'),
-    ('г', 'r'),
-    ('ѕ', 's'),
-    ('т', 't'),
-    ('ц', 'u'),
-    ('ѵ', 'v'),
-    ('ԝ', 'w'),
-    ('х', 'x'),
-    ('у', 'y'),
-    ('α', 'a'),
-    ('β', 'b'),
-    ('ε', 'e'),
-    ('η', 'n'),
-    ('ι', 'i'),
-    ('κ', 'k'),
-    ('μ', 'm'),
-    ('ν', 'v'),
-    ('ο', 'o'),
-    ('ρ', 'p'),
-    ('τ', 't'),
-    ('υ', 'u'),
-    ('χ', 'x'),
-    ('γ', 'y'),
-    ('ζ', 'z'),
-    ('ո', 'n'),
-    ('ս', 'u'),
-    ('օ', 'o'),
-    ('ց', 'g'),
-    ('հ', 'h'),
-    ('ɑ', 'a'),
-    ('ɡ', 'g'),
-    ('ı', 'i'),
-    ('ɩ', 'i'),
-    ('ǃ', 'i'),
-    ('ʟ', 'l'),
-    ('ꭓ', 'x'),
-];
+static LOOKALIKES: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+    let pair = |line: &str| {
+        let mut letters = line.chars().filter(|letter| *letter != ' ');
+        Some((letters.next()?, letters.next()?))
+    };
+    word_list::entries(include_str!("lists/lookalikes.txt")).filter_map(pair).collect()
+});
 
 fn latin(character: char) -> Option<char> {
-    LOOKALIKES.iter().find(|(from, _)| *from == character).map(|(_, to)| *to)
+    LOOKALIKES.get(&character).copied()
 }
 
 /// The name as the eye reads it: folded, without what cannot be seen, in lower case, look-alikes as Latin letters.

@@ -5,23 +5,22 @@ use std::{
     sync::LazyLock,
 };
 
-use super::{class_name, names};
+use super::{
+    class_name, names,
+    word_list::{WordList, entries},
+};
 use crate::settings;
 use comfywarden_workflow::{ObjectInfo, object_info::InputSpec};
 
-const CORE: &str = include_str!("lists/core.txt");
-const CLOUD: &str = include_str!("lists/cloud.txt");
-const DANGEROUS: &str = include_str!("lists/dangerous.txt");
+static CLOUD: WordList = WordList::new(include_str!("lists/cloud.txt"));
+static DANGEROUS: WordList = WordList::new(include_str!("lists/dangerous.txt"));
 
 /// Core classes; false for those that are core, but not on the built-in allow-list.
 static CORE_CLASSES: LazyLock<HashMap<&str, bool>> = LazyLock::new(|| {
-    lines(CORE).map(|line| line.strip_prefix('-').map_or((line, true), |name| (name, false))).collect()
+    entries(include_str!("lists/core.txt"))
+        .map(|line| line.strip_prefix('-').map_or((line, true), |name| (name, false)))
+        .collect()
 });
-static CLOUD_CLASSES: LazyLock<HashSet<&str>> = LazyLock::new(|| lines(CLOUD).collect());
-
-fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
-    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
-}
 
 /// Input types that say that their text is run.
 const CODE_TYPES: [&str; 8] =
@@ -49,7 +48,7 @@ impl Lists {
     pub(crate) fn new(security: &settings::Security) -> Self {
         let own: Vec<String> = match &security.dangerous_nodes.replace {
             Some(replacement) => replacement.clone(),
-            None => lines(DANGEROUS).map(str::to_owned).collect(),
+            None => DANGEROUS.entries().map(str::to_owned).collect(),
         };
         let names = own.iter().chain(&security.dangerous_nodes.extend);
         let dangerous = names.map(|name| class_name::skeleton(name)).collect();
@@ -121,7 +120,7 @@ pub(crate) fn origin(class: &str, info: Option<&ObjectInfo>) -> Origin {
     }
     let module = info.and_then(|info| info.get(class)).map_or("", |known| known.python_module.as_str());
     let core = match module {
-        "" => CORE_CLASSES.contains_key(class) || CLOUD_CLASSES.contains(class),
+        "" => CORE_CLASSES.contains_key(class) || CLOUD.contains(class),
         "nodes" => true,
         module => module.starts_with("comfy_extras") || module.starts_with("comfy_api_nodes"),
     };
@@ -131,7 +130,7 @@ pub(crate) fn origin(class: &str, info: Option<&ObjectInfo>) -> Origin {
 /// True when running the class costs money.
 pub fn is_paid(class: &str, info: Option<&ObjectInfo>) -> bool {
     let Some((info, known)) = info.and_then(|info| Some((info, info.get(class)?))) else {
-        return CLOUD_CLASSES.contains(class);
+        return CLOUD.contains(class);
     };
     known.api_node
         || known.category.starts_with("api node")

@@ -115,7 +115,7 @@ impl Scan {
         }
         let (owner, name) = split_name(callee);
         let is_name = name.first().is_some_and(|first| !first.is_ascii_digit());
-        let telling = adjacent && is_name && name.len() > 1 && !is_one_of(name, &FUNCTIONS);
+        let telling = adjacent && is_name && name.len() > 1 && !FUNCTIONS.contains_in_any_case(name);
         self.open.push(Opening { telling, odd: false });
         // Words before a bracket with a gap between are prose, unless a text follows.
         let tight =
@@ -200,21 +200,21 @@ fn computes(owner: &[u8], name: &[u8]) -> bool {
     let (before, mut root) = split_name(owner);
     let mut rest = before;
     while let Some((owner, _)) = before_dot(rest) {
-        if !is_one_of(root, &WITHIN) {
+        if !WITHIN.contains_in_any_case(root) {
             return false;
         }
         (rest, root) = split_name(owner);
     }
     let name = name.to_ascii_lowercase();
-    is_one_of(root, &NUMERIC)
-        && !RISKY.iter().any(|part| name.windows(part.len()).any(|window| window == part.as_bytes()))
+    NUMERIC.contains_in_any_case(root)
+        && !RISKY.entries().any(|part| name.windows(part.len()).any(|window| window == part.as_bytes()))
 }
 
 /// True for calls that make something that runs, or end the program.
 fn makes(owner: &[u8], name: &[u8], after: &[u8]) -> bool {
     let made = owner.trim_ascii_end();
     let is_new = made.len() < owner.len() && split_name(made).1 == b"new";
-    MAKERS.iter().any(|maker| maker.as_bytes() == name)
+    MAKERS.entries().any(|maker| maker.as_bytes() == name)
         || (matches!(name, b"quit" | b"exit") && after.trim_ascii_start().starts_with(b")"))
         || (is_new && name.first().is_some_and(u8::is_ascii_uppercase))
 }
@@ -225,7 +225,7 @@ fn reaches(after: &[u8]) -> bool {
     let end = after.iter().position(|byte| !is_name_byte(*byte)).unwrap_or(after.len());
     let name = after.get(..end).unwrap_or_default();
     // No attribute is longer; a name is looked at once for each dot before it.
-    (name.starts_with(b"__") && name.len() > 3) || FRAMES.iter().any(|frame| frame.as_bytes() == name)
+    (name.starts_with(b"__") && name.len() > 3) || FRAMES.entries().any(|frame| frame.as_bytes() == name)
 }
 
 /// The longest arguments that are read.

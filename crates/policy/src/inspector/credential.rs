@@ -1,58 +1,15 @@
 //! Which values are credentials, and which only stand where one belongs.
 
-use super::text::{Text, kind};
+use super::{
+    text::{Text, kind},
+    word_list::WordList,
+};
 use crate::redact;
 
 /// Words of which people make what stands for a credential that is not there.
-const PLACEHOLDERS: [&str; 45] = [
-    "your",
-    "my",
-    "the",
-    "a",
-    "an",
-    "api",
-    "key",
-    "keys",
-    "apikey",
-    "token",
-    "secret",
-    "password",
-    "pass",
-    "access",
-    "here",
-    "paste",
-    "enter",
-    "insert",
-    "put",
-    "set",
-    "add",
-    "in",
-    "from",
-    "env",
-    "config",
-    "settings",
-    "placeholder",
-    "example",
-    "sample",
-    "change",
-    "changeme",
-    "me",
-    "replace",
-    "this",
-    "with",
-    "none",
-    "null",
-    "empty",
-    "dummy",
-    "fake",
-    "not",
-    "needed",
-    "required",
-    "optional",
-    "unused",
-];
+static PLACEHOLDERS: WordList = WordList::new(include_str!("lists/credentials/placeholders.txt"));
 /// What programs on the own machine take for a key because one must be given.
-const LOCAL: [&str; 6] = ["lm-studio", "ollama", "local", "localhost", "no-key", "sk-no-key-required"];
+static LOCAL: WordList = WordList::new(include_str!("lists/credentials/local.txt"));
 
 /// True for text that carries a credential, by its shape or by the name under which it stands. `secret`: the input's
 /// own name says that it is one. `foreign`: the node is not ComfyUI's own and the text is not made for reading.
@@ -97,14 +54,14 @@ fn is_random(value: &str) -> bool {
 fn is_placeholder(text: &str) -> bool {
     let value = text.trim();
     let lower = value.to_ascii_lowercase();
-    let word = |word: &str| word.is_empty() || PLACEHOLDERS.contains(&word) || redact::is_vendor(word);
+    let word = |word: &str| word.is_empty() || PLACEHOLDERS.contains(word) || redact::is_vendor(word);
     value.starts_with(['$', '{', '<', '%', '['])
         || lower.starts_with("env:")
         || lower.starts_with("env.")
         || lower.starts_with("os.environ")
         || value.contains("...")
         || value.contains('\u{2026}')
-        || LOCAL.contains(&lower.as_str())
+        || LOCAL.contains(&lower)
         || lower.split(['_', '-', ' ', '.']).all(word)
         || !value.bytes().any(|byte| byte.is_ascii_digit())
             && value.chars().filter(|c| !c.is_ascii()).count() > 3

@@ -1,8 +1,8 @@
 //! What a text says once its disguises are off: folded, unescaped, joined, decoded, to a fixed depth.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
-use regex::Regex;
+use comfywarden_pattern::patterns;
 
 use super::{
     encoded::{Runs, hidden_in, in_pairs, texty},
@@ -144,14 +144,18 @@ fn escape(text: &str) -> Option<(char, usize)> {
     }
 }
 
-static JOIN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"'\s*\+?\s*'|"\s*\+?\s*""#).ok());
-static CHR: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?-u:\b)(?:chr|char|fromcharcode|unichr)\(\s*(\d{1,3}|0x[0-9a-f]{2})\s*\)\s*[+.]?\s*")
-        .ok()
-});
-static NUMBERS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?:(?-u:\b)\d{1,3}(?:\s*,\s*|\s+)){3,}\d{1,3}(?-u:\b)").ok());
-static COMMENT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(<!--)?#[^\n]*\n").ok());
+patterns! {
+    static JOIN: Pattern = r#"'\s*\+?\s*'|"\s*\+?\s*""#;
+    static CHR: Pattern = r"(?i)(?-u:\b)(?:chr|char|fromcharcode|unichr)\(\s*(\d{1,3}|0x[0-9a-f]{2})\s*\)\s*[+.]?\s*";
+    static NUMBERS: Pattern = r"(?:(?-u:\b)\d{1,3}(?:\s*,\s*|\s+)){3,}\d{1,3}(?-u:\b)";
+    static COMMENT: Pattern = r"(<!--)?#[^\n]*\n";
+    static ENTITY: Pattern = r"&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));?";
+}
+
+/// True when every disguise can be undone; text that may hide something counts as code otherwise.
+pub(super) fn can_undo() -> bool {
+    [&JOIN, &CHR, &NUMBERS, &COMMENT, &ENTITY].iter().all(|pattern| pattern.compiles())
+}
 
 /// `'ex' + 'ec'` and `chr(101)` put together; `None` when there is nothing to put together.
 fn fold_constants(text: &str) -> Option<String> {
@@ -160,7 +164,7 @@ fn fold_constants(text: &str) -> Option<String> {
     if !text.contains(['\'', '"']) && !lower_or_upper(b"ch") {
         return None;
     }
-    let chr = CHR.as_ref()?;
+    let chr = CHR.get()?;
     let spelled = chr.replace_all(text, |found: &regex::Captures<'_>| {
         let number = found.get(1).map_or("", |number| number.as_str());
         let code = match number.strip_prefix("0x") {
@@ -169,7 +173,7 @@ fn fold_constants(text: &str) -> Option<String> {
         };
         code.map_or_else(String::new, |code| char::from(code).to_string())
     });
-    let joined = JOIN.as_ref()?.replace_all(&spelled, "");
+    let joined = JOIN.get()?.replace_all(&spelled, "");
     (joined != text).then(|| joined.into_owned())
 }
 
@@ -220,7 +224,7 @@ fn is_opening(byte: u8) -> bool {
 
 /// Comments out, blanks around dots and opening brackets out: `os . system (` and `eval #` + line break + `(`.
 fn tighten(text: &str) -> String {
-    let text = match COMMENT.as_ref().filter(|_| text.contains('#')) {
+    let text = match COMMENT.get().filter(|_| text.contains('#')) {
         // What begins with a mark of markup is an instruction to a server.
         Some(comment) => comment.replace_all(text, |found: &regex::Captures<'_>| {
             let whole = found.get(1).and(found.get(0));
@@ -286,7 +290,7 @@ fn decode(text: &str, found: &mut impl FnMut(String)) {
     if !has_numbers(text) {
         return;
     }
-    for numbers in NUMBERS.iter().flat_map(|numbers| numbers.find_iter(text)) {
+    for numbers in NUMBERS.get().into_iter().flat_map(|numbers| numbers.find_iter(text)) {
         let bytes: Vec<u8> = numbers
             .as_str()
             .split(|c: char| !c.is_ascii_digit())
@@ -307,12 +311,9 @@ fn bytes_as_text(text: &str) -> Option<String> {
     String::from_utf8(bytes?).ok()
 }
 
-static ENTITY: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));?").ok());
-
 /// `&#101;` and `&#x65;` as letters.
 fn entities(text: &str) -> String {
-    let Some(entity) = ENTITY.as_ref() else { return text.to_owned() };
+    let Some(entity) = ENTITY.get() else { return text.to_owned() };
     let replaced = entity.replace_all(text, |found: &regex::Captures<'_>| {
         let code = match (found.get(1), found.get(2)) {
             (Some(hex), _) => u32::from_str_radix(hex.as_str(), 16).ok(),

@@ -1,201 +1,25 @@
 //! What an input is for, by its name.
 
-use super::{classes::Origin, workload::Amount};
+use super::{classes::Origin, word_list::WordList, workload::Amount};
 use crate::redact::{is_secret_key, words};
 
-const PROSE: &[&str] = &[
-    "text",
-    "texts",
-    "prompt",
-    "prompts",
-    "positive",
-    "negative",
-    "caption",
-    "captions",
-    "description",
-    "note",
-    "notes",
-    "title",
-    "lyrics",
-    "tags",
-    "instruction",
-    "instructions",
-    "style",
-    "wildcard",
-    "wildcards",
-    "subject",
-    "story",
-    "dialogue",
-    "speech",
-    "label",
-    "keyword",
-    "keywords",
-    "comment",
-    "question",
-    "answer",
-];
-const CODE: &[&str] = &[
-    "code",
-    "script",
-    "python",
-    "py",
-    "eval",
-    "exec",
-    "expression",
-    "expr",
-    "formula",
-    "equation",
-    "command",
-    "commands",
-    "cmd",
-    "shell",
-    "bash",
-    "args",
-    "argv",
-    "arguments",
-    "program",
-    "function",
-    "func",
-    "lambda",
-    "javascript",
-    "js",
-    "lua",
-    "sql",
-    "macro",
-    "snippet",
-    "statement",
-    "ffmpeg",
-    "template",
-    "jinja",
-    "hook",
-    "callback",
-    "repo",
-    "source",
-];
+static PROSE: WordList = WordList::new(include_str!("lists/inputs/prose.txt"));
+static CODE: WordList = WordList::new(include_str!("lists/inputs/code.txt"));
 /// Inputs whose text is written in a programming language or in none.
-const LANGUAGE: &[&str] = &[
-    "code",
-    "script",
-    "python",
-    "py",
-    "pycode",
-    "eval",
-    "exec",
-    "expression",
-    "expr",
-    "formula",
-    "equation",
-    "program",
-    "function",
-    "func",
-    "lambda",
-    "javascript",
-    "js",
-    "lua",
-    "macro",
-    "snippet",
-    "statement",
-    "handler",
-    "callback",
-    "predicate",
-    "condition",
-    "mapper",
-    "transform",
-    "hook",
-    "postprocess",
-    "preprocess",
-    "sql",
-    "shell",
-    "bash",
-];
+static LANGUAGE: WordList = WordList::new(include_str!("lists/inputs/language.txt"));
 /// Inputs that instruct another model or hold a part of its chat format.
-const CHAT: &[&str] =
-    &["system", "template", "instruction", "instructions", "stop", "token", "tokens", "persona"];
-const COMMAND: &[&str] = &["command", "commands", "cmd", "shell", "bash", "argv"];
+static CHAT: WordList = WordList::new(include_str!("lists/inputs/chat.txt"));
+static COMMAND: WordList = WordList::new(include_str!("lists/inputs/command.txt"));
 /// Inputs that are handed to a program.
-const ARGUMENTS: &[&str] = &[
-    "arg",
-    "args",
-    "argv",
-    "argument",
-    "arguments",
-    "option",
-    "options",
-    "opt",
-    "opts",
-    "flag",
-    "flags",
-    "switch",
-    "switches",
-    "param",
-    "params",
-    "parameter",
-    "parameters",
-    "command",
-    "commands",
-    "cmd",
-    "shell",
-    "bash",
-    "extra",
-];
+static ARGUMENTS: WordList = WordList::new(include_str!("lists/inputs/arguments.txt"));
 /// Inputs that name what is to be installed. Whoever installs a package runs it.
-const PACKAGES: &[&str] =
-    &["package", "packages", "requirement", "requirements", "pip", "dependency", "dependencies", "modules"];
-const PATH: &[&str] = &[
-    "path",
-    "paths",
-    "file",
-    "files",
-    "filename",
-    "filenames",
-    "filepath",
-    "dir",
-    "directory",
-    "folder",
-    "prefix",
-    "subfolder",
-    "destination",
-    "location",
-    "root",
-];
-const MEDIA: &[&str] = &["image", "audio", "video", "mask", "name", "file", "model", "upload", "latent"];
-const URL: &[&str] = &[
-    "url", "urls", "uri", "endpoint", "host", "hostname", "server", "webhook", "address", "domain", "proxy",
-    "link", "ip", "base", "origin", "site", "callback",
-];
+static PACKAGES: WordList = WordList::new(include_str!("lists/inputs/packages.txt"));
+static PATH: WordList = WordList::new(include_str!("lists/inputs/path.txt"));
+static MEDIA: WordList = WordList::new(include_str!("lists/inputs/media.txt"));
+static URL: WordList = WordList::new(include_str!("lists/inputs/url.txt"));
 
 /// What inputs are called that take what only other nodes make.
-const OBJECTS: [&str; 29] = [
-    "model",
-    "models",
-    "clip",
-    "vae",
-    "image",
-    "images",
-    "pixels",
-    "latent",
-    "latents",
-    "samples",
-    "mask",
-    "masks",
-    "conditioning",
-    "pipe",
-    "noise",
-    "guider",
-    "sigmas",
-    "audio",
-    "video",
-    "frames",
-    "controlnet",
-    "ipadapter",
-    "detector",
-    "segs",
-    "embeds",
-    "stack",
-    "bbox",
-    "sam",
-    "unet",
-];
+static OBJECTS: WordList = WordList::new(include_str!("lists/inputs/objects.txt"));
 
 /// What an input is for. Several may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -247,20 +71,20 @@ impl NameFacts {
     /// Reads a name.
     pub(super) fn read(name: &str) -> Self {
         let words = words(name);
-        let any = |list: &[&str]| {
-            words.iter().any(|word| list.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit())))
+        let any = |list: &WordList| {
+            words.iter().any(|word| list.contains(word.trim_end_matches(|c: char| c.is_ascii_digit())))
         };
-        let (prose, code, command) = (any(PROSE), any(CODE), any(COMMAND));
-        let (language, chat) = (any(LANGUAGE), any(CHAT));
+        let (prose, code, command) = (any(&PROSE), any(&CODE), any(&COMMAND));
+        let (language, chat) = (any(&LANGUAGE), any(&CHAT));
         let is_index = || words.windows(2).any(|pair| pair == ["index", "url"]);
-        let (arguments, packages) = (any(ARGUMENTS), any(PACKAGES) || is_index());
-        let (path, media, url) = (any(PATH), any(MEDIA), any(URL));
+        let (arguments, packages) = (any(&ARGUMENTS), any(&PACKAGES) || is_index());
+        let (path, media, url) = (any(&PATH), any(&MEDIA), any(&URL));
         let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let amount = Amount::read(&words);
         let last = words.last().map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
         // What a `callback_model` gets may well be run.
         let carries_objects =
-            !(code || command || language || url) && last.is_some_and(|last| OBJECTS.contains(&last));
+            !(code || command || language || url) && last.is_some_and(|last| OBJECTS.contains(last));
         Self {
             prose,
             code,

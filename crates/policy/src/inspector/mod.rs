@@ -49,6 +49,7 @@ mod ui_graph;
 mod value_rules;
 mod verdict;
 mod visitor;
+mod word_list;
 mod workload;
 
 pub(crate) use class_name::is_disguised;

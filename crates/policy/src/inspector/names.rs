@@ -1,186 +1,25 @@
 //! Class names that say what the class does to its host.
 
+use super::word_list::WordList;
 use crate::redact::words;
 
 /// Words that say it alone.
-const ALONE: &[&str] = &[
-    "exec",
-    "execute",
-    "executor",
-    "eval",
-    "evaluator",
-    "shell",
-    "bash",
-    "zsh",
-    "powershell",
-    "pwsh",
-    "cmd",
-    "command",
-    "commands",
-    "subprocess",
-    "popen",
-    "terminal",
-    "python",
-    "javascript",
-    "lua",
-    "pip",
-    "npm",
-    "unpickle",
-    "pickle",
-    "marshal",
-    "dill",
-    "ftp",
-    "sftp",
-    "ssh",
-    "scp",
-    "telnet",
-    "netcat",
-    "curl",
-    "wget",
-    "sudo",
-    "interpreter",
-    "repl",
-    "http",
-    "https",
-    "request",
-    "requests",
-    "webhook",
-    "smtp",
-    "sql",
-    "sqlite",
-    "ctypes",
-    "syscall",
-    "git",
-    "install",
-    "installer",
-    "upload",
-    "uploader",
-    "fetch",
-    "selenium",
-    "playwright",
-    "puppeteer",
-    "jupyter",
-    "docker",
-    "deserialize",
-    "rce",
-    "backdoor",
-];
+static ALONE: WordList = WordList::new(include_str!("lists/classes/alone.txt"));
 
 /// Words among them that mean something else beside one of `ARTS`: a snake, a sea-shell, a key.
-const AMBIGUOUS: &[&str] =
-    &["execute", "executor", "evaluator", "shell", "python", "terminal", "fetch", "command"];
+static AMBIGUOUS: WordList = WordList::new(include_str!("lists/classes/ambiguous.txt"));
 /// Words of pictures.
-const ARTS: &[&str] = &[
-    "preprocessor",
-    "preprocessors",
-    "texture",
-    "style",
-    "poster",
-    "pattern",
-    "skin",
-    "icon",
-    "physics",
-    "visualizer",
-    "aesthetic",
-    "aesthetics",
-    "iqa",
-];
+static ARTS: WordList = WordList::new(include_str!("lists/classes/arts.txt"));
 /// Words that leave no doubt what an ambiguous one means.
-const MACHINERY: &[&str] =
-    &["code", "script", "scripts", "expression", "file", "files", "url", "process", "api", "node", "and"];
+static MACHINERY: WordList = WordList::new(include_str!("lists/classes/machinery.txt"));
 /// Where uploads go that are no button of the editor.
-const TARGETS: &[&str] = &[
-    "to", "and", "then", "s3", "gcs", "azure", "cloud", "drive", "dropbox", "server", "remote", "discord",
-    "telegram", "imgur", "url",
-];
+static TARGETS: WordList = WordList::new(include_str!("lists/classes/targets.txt"));
 
 /// Words that say it together, in any order.
-const TOGETHER: &[&[&str]] = &[
-    &["run", "code"],
-    &["run", "script"],
-    &["run", "js"],
-    &["code", "runner"],
-    &["script", "runner"],
-    &["custom", "code"],
-    &["js", "code"],
-    &["dynamic", "code"],
-    &["os", "system"],
-    &["system", "call"],
-    &["run", "process"],
-    &["spawn", "process"],
-    &["start", "process"],
-    &["kill", "process"],
-    &["read", "file"],
-    &["write", "file"],
-    &["delete", "file"],
-    &["append", "file"],
-    &["remove", "file"],
-    &["copy", "file"],
-    &["move", "file"],
-    &["rename", "file"],
-    &["load", "text", "file"],
-    &["save", "text", "file"],
-    &["write", "text", "path"],
-    &["evaluate", "expression"],
-    &["evaluate", "code"],
-    &["send", "email"],
-    &["send", "mail"],
-    &["rest", "api"],
-    &["api", "call"],
-    &["download", "file"],
-    &["download", "url"],
-    &["web", "scraper"],
-    &["code", "interpreter"],
-    &["reverse", "shell"],
-    &["load", "object"],
-    &["joblib", "load"],
-    &["environment", "variable"],
-    &["env", "var"],
-    &["package", "manager"],
-    &["run", "exe"],
-    &["dynamic", "import"],
-    &["mcp", "call"],
-];
+static TOGETHER: WordList = WordList::new(include_str!("lists/classes/together.txt"));
 
 /// The same without separators, for names in one case.
-const JOINED: &[&str] = &[
-    "runpython",
-    "execpython",
-    "evalpython",
-    "pythonexec",
-    "shellexec",
-    "execshell",
-    "runshell",
-    "runcommand",
-    "execcommand",
-    "systemcommand",
-    "execcode",
-    "runcode",
-    "evalcode",
-    "codeexec",
-    "unpickle",
-    "powershell",
-    "subprocess",
-    "pipinstall",
-    "gitclone",
-    "reverseshell",
-    "httprequest",
-    "httpget",
-    "httppost",
-    "writefile",
-    "readfile",
-    "deletefile",
-    "runscript",
-    "execscript",
-    "torchload",
-    "运行python",
-    "运行代码",
-    "执行python",
-    "执行代码",
-    "执行命令",
-    "выполнитькод",
-    "выполнитькоманду",
-];
+static JOINED: WordList = WordList::new(include_str!("lists/classes/joined.txt"));
 
 /// True when the name of an unknown class says that it runs code or commands, or moves files or data.
 pub(crate) fn sounds_dangerous(class: &str) -> bool {
@@ -209,24 +48,24 @@ fn without_digits(words: &[String]) -> Vec<&str> {
 }
 
 fn says_together(plain: &[&str]) -> bool {
-    if TOGETHER.iter().any(|pair| pair.iter().all(|word| plain.contains(word))) {
+    if TOGETHER.entries().any(|group| group.split(' ').all(|word| plain.contains(&word))) {
         return true;
     }
     let joined = plain.concat();
-    JOINED.iter().any(|name| joined.contains(name))
+    JOINED.entries().any(|name| joined.contains(name))
 }
 
 /// True for the one risky word of a name where the other words give it a harmless sense.
 fn means_something_else(word: &str, plain: &[&str]) -> bool {
-    let has = |list: &[&str]| plain.iter().any(|other| *other != word && list.contains(other));
+    let has = |list: &WordList| plain.iter().any(|other| *other != word && list.contains(other));
     match word {
         // “LoadAudioUpload” has a button with which the browser uploads a file to ComfyUI.
         "upload" | "uploader" => {
             let before = plain.split(|other| *other == word).next().unwrap_or_default();
-            before.contains(&"load") && !has(TARGETS)
+            before.contains(&"load") && !has(&TARGETS)
         }
-        "evaluator" if has(&["image", "images"]) => !has(MACHINERY),
-        word => AMBIGUOUS.contains(&word) && has(ARTS) && !has(MACHINERY),
+        "evaluator" if plain.iter().any(|other| matches!(*other, "image" | "images")) => !has(&MACHINERY),
+        word => AMBIGUOUS.contains(word) && has(&ARTS) && !has(&MACHINERY),
     }
 }
 

@@ -1,37 +1,28 @@
 //! Lists of packages that are more than names: whoever installs a package runs what its author wrote.
 
-use std::sync::LazyLock;
+use comfywarden_pattern::patterns;
 
-use regex::Regex;
-
-use super::programs;
+use super::{programs, word_list::WordList};
 
 /// What takes a package from elsewhere than the index, or gives the installer orders.
-const ELSEWHERE: &[&str] = &[
-    // repositories and direct references
-    r"\b(?:git|hg|svn|bzr)\+[a-z]+:|\bgit@[\w.-]+:",
-    r"@\s*(?:file:|[a-z][a-z0-9+.-]*://)",
-    r#"(?:^|[\s,'"\[])(?:file|github|gitlab|bitbucket):[\w/.]"#,
-    r#"[\w/]\.(?:whl|egg|zip|tgz|tar\.(?:gz|bz2|xz))(?:$|[\s#,;'"\]])"#,
-    // options
-    r#"(?:^|[\s,;'"])(?:--[a-z]|-[a-z](?:$|[\s=]))"#,
-    // an installer that is called, and what a shell puts into a text
-    r"[;&|\n]\s*(?:sudo\s+)?(?:python[\d.]*\s+-m\s+)?(?:pip[\d.]*|uv|conda|npm|npx|apt|apt-get|easy_install)\s+[a-z]",
-    r"\$\(|`[^`\n]+`",
-];
+static ELSEWHERE: WordList = WordList::new(include_str!("lists/patterns/package_sources.txt"));
 /// A page or a file in place of a name.
 const ADDRESS: &str = r#"(?:^|[\n,\['"])\s*['"]?(?:https?|ftp|ssh|git)://"#;
 
-static SOURCE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(&format!("(?i){}", ELSEWHERE.join("|"))).ok());
-static SOURCE_OR_ADDRESS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(&format!("(?i){}|{ADDRESS}", ELSEWHERE.join("|"))).ok());
+patterns! {
+    static SOURCE: Pattern = format!("(?i){}", sources());
+    static SOURCE_OR_ADDRESS: Pattern = format!("(?i){}|{ADDRESS}", sources());
+}
+
+fn sources() -> String {
+    ELSEWHERE.entries().collect::<Vec<_>>().join("|")
+}
 
 /// True for a list of packages that installs from elsewhere, or runs something besides. Where an address is asked
 /// for, one is nothing by itself.
 pub(super) fn installs(text: &str, asks_address: bool) -> bool {
     let patterns = if asks_address { &SOURCE } else { &SOURCE_OR_ADDRESS };
-    patterns.as_ref().is_none_or(|patterns| patterns.is_match(text)) || runs_program(text)
+    patterns.is_match(text) || runs_program(text)
 }
 
 /// True when a known program stands behind an operator of a shell. Behind `;` it needs an argument, since packages

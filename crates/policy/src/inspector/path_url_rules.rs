@@ -1,8 +1,8 @@
 //! Paths that leave ComfyUI's folders, and URLs that lead where they should not.
 
-use std::{net::IpAddr, sync::LazyLock};
+use std::net::IpAddr;
 
-use regex::Regex;
+use comfywarden_pattern::patterns;
 use url::{Host, Url};
 
 use super::{
@@ -16,32 +16,22 @@ use crate::{
 
 /// The reason that most paths are refused for.
 pub(super) const LEAVES: &str = "the path leaves ComfyUI's folders";
+/// The reason that every text is refused for while addresses in it cannot be found.
+const UNREADABLE: &str = "an address that cannot be read";
 /// Longer text is no path.
 const MAX_PATH: usize = 4_096;
-/// What ComfyUI and its editor replace in a prefix; a percent escape begins with a digit or two hexadecimal letters.
-static TOKENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"%(?:year|month|day|hour|minute|second|width|height|batch_num|date(?::[^%/\\]{0,40})?|[A-Za-z_][\w ]{0,60}\.[\w ]{1,60})%")
-        .ok()
-});
-/// Anything with a scheme and two slashes of either kind.
-static SCHEMES: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)(?-u:\b)[a-z][a-z0-9+.\-]{1,20}:[/\\]{2}").ok());
-/// Percent escapes of more bytes than a character needs, encoded again or not: no program writes them.
-static OVERLONG: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)%(?:25)*(?:c[01]%(?:25)*[89ab][0-9a-f]|e0%(?:25)*[89][0-9a-f]|f0%(?:25)*8[0-9a-f])").ok()
-});
-/// Folders that Windows puts in the place of a name.
-static VARIABLES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)^%(?:(?:local)?appdata|userprofile|home(?:path|drive)|program(?:data|files)|temp|tmp|system(?:root|drive)|windir|public|allusersprofile)%(?:/|$)",
-    )
-    .ok()
-});
-/// Absolute places that no workflow has a reason to name.
-static ABSOLUTE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"^(?:/(?:etc|root|home|proc|var|usr|tmp|dev|sys|opt|mnt|boot|srv|run|bin|lib|private|users|volumes|library)(?:/|$)|~[a-z0-9_-]*/|[a-z]:/|//[^/])")
-        .ok()
-});
+patterns! {
+    /// What ComfyUI and its editor replace in a prefix; a percent escape begins with a digit or two hexadecimal letters.
+    static PLACEHOLDERS: Pattern = r"%(?:year|month|day|hour|minute|second|width|height|batch_num|date(?::[^%/\\]{0,40})?|[A-Za-z_][\w ]{0,60}\.[\w ]{1,60})%";
+    /// Anything with a scheme and two slashes of either kind.
+    static SCHEMES: Pattern = r"(?i)(?-u:\b)[a-z][a-z0-9+.\-]{1,20}:[/\\]{2}";
+    /// Percent escapes of more bytes than a character needs, encoded again or not: no program writes them.
+    static OVERLONG: Pattern = r"(?i)%(?:25)*(?:c[01]%(?:25)*[89ab][0-9a-f]|e0%(?:25)*[89][0-9a-f]|f0%(?:25)*8[0-9a-f])";
+    /// Folders that Windows puts in the place of a name.
+    static VARIABLES: Pattern = r"(?i)^%(?:(?:local)?appdata|userprofile|home(?:path|drive)|program(?:data|files)|temp|tmp|system(?:root|drive)|windir|public|allusersprofile)%(?:/|$)";
+    /// Absolute places that no workflow has a reason to name.
+    static ABSOLUTE: Pattern = r"^(?:/(?:etc|root|home|proc|var|usr|tmp|dev|sys|opt|mnt|boot|srv|run|bin|lib|private|users|volumes|library)(?:/|$)|~[a-z0-9_-]*/|[a-z]:/|//[^/])";
+}
 
 /// Why a path-like value would leave the folder it is relative to, or not be what it looks like.
 pub(super) fn escapes(text: Text<'_>) -> Option<&'static str> {
@@ -68,7 +58,7 @@ fn leaves(path: &str) -> bool {
         || has_drive(path)
         || path.starts_with("file:")
         || path.starts_with('$') && path.contains('/')
-        || path.starts_with('%') && VARIABLES.as_ref().is_none_or(|variables| variables.is_match(path))
+        || path.starts_with('%') && VARIABLES.is_match(path)
         || climbs(path)
 }
 
@@ -99,8 +89,7 @@ pub(super) fn names_model_outside(text: Text<'_>) -> bool {
 pub(super) fn clearly_escapes(text: Text<'_>) -> bool {
     let elsewhere = |path: &str| {
         let lower = path.to_ascii_lowercase();
-        (climbs(path) && path.contains('/'))
-            || ABSOLUTE.as_ref().is_none_or(|absolute| absolute.is_match(&lower))
+        (climbs(path) && path.contains('/')) || ABSOLUTE.is_match(&lower)
     };
     text.len() <= MAX_PATH
         && !(text.has(kind::BREAK) && text.contains('\n'))
@@ -114,12 +103,11 @@ fn any_reading(text: Text<'_>, test: impl Fn(&str) -> Option<&'static str>) -> O
         // Nothing to decode or to fold: most names are like this.
         return test(text.trim());
     }
-    let without_tokens = match TOKENS.as_ref().filter(|_| text.has(kind::PERCENT)) {
-        Some(tokens) => tokens.replace_all(&text, "token").into_owned(),
+    let without_tokens = match PLACEHOLDERS.get().filter(|_| text.has(kind::PERCENT)) {
+        Some(placeholders) => placeholders.replace_all(&text, "token").into_owned(),
         None => text.to_string(),
     };
-    if text.has(kind::PERCENT) && OVERLONG.as_ref().is_none_or(|overlong| overlong.is_match(&without_tokens))
-    {
+    if text.has(kind::PERCENT) && OVERLONG.is_match(&without_tokens) {
         return Some("a path in an encoding that no program writes");
     }
     let mut current = without_tokens;
@@ -162,6 +150,9 @@ pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, Strin
     if !is_url_input && !text.has(kind::FOREIGN | kind::COLON) {
         return None;
     }
+    if !SCHEMES.compiles() {
+        return Some((Flag::SsrfUrl, UNREADABLE.into()));
+    }
     let seen = |keeps: fn(char) -> bool| -> String {
         display::folded(text.trim()).filter(|c| keeps(*c) || !display::is_hidden(*c)).collect()
     };
@@ -191,7 +182,7 @@ pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, Strin
 
 /// The URLs in a text. A URL may be inside another: it is one by itself, and the first ends there.
 fn urls(text: &str, nested: bool) -> impl Iterator<Item = &str> {
-    let starts = SCHEMES.iter().flat_map(move |schemes| schemes.find_iter(text)).map(|found| found.start());
+    let starts = SCHEMES.ranges(text).map(|found| found.start);
     let mut starts = starts.peekable();
     let mut end = 0;
     std::iter::from_fn(move || {
@@ -256,6 +247,9 @@ fn judge_host(host: &Host<&str>) -> (Flag, String) {
 pub(super) fn internal_url(text: &str) -> Option<String> {
     if !text.contains("://") {
         return None;
+    }
+    if !SCHEMES.compiles() {
+        return Some(UNREADABLE.into());
     }
     let judged =
         urls(text, true).filter_map(|found| Url::parse(found).ok()?.host().map(|host| judge_host(&host)));

@@ -1,141 +1,42 @@
 //! Code of other languages than Python and JavaScript, and the programs that a command may name.
 
-use std::sync::LazyLock;
+use comfywarden_pattern::patterns;
 
-use regex::Regex;
-
-use super::text::{Text, kind};
+use super::{
+    text::{Text, kind},
+    word_list::WordList,
+};
 
 /// Code where code is meant, in lower case and without blanks around dots and opening brackets.
-pub(super) const OTHER_LANGUAGES: &[&str] = &[
-    // SQL
-    r"\bcopy\b[^;]{0,200}\b(to|from)\s+program\s+['$]",
-    r"\bload_extension\(|\bxp_cmdshell\b|\blo_(import|export)\(",
-    r"'\s*or\s+'?\d+'?\s*=\s*'?\d",
-    r"(^|;)\s*delete\s+from\s+[\w.]+\s*(;|$|where\b)",
-    r"\b(drop|truncate)\s+table\s+(if\s+exists\s+)?[\w.]+(\s*,\s*[\w.]+)*\s*(;|$|--|/\*|cascade\b|restrict\b)",
-    // documents
-    r"\\write18\b|\\(input|include|openin|openout|lstinputlisting|verbatiminput)\W{0,3}(/|~|\.\.|[a-z]:)",
-    r"<!--#(exec|include|config|echo|set)\b",
-    r"%pipe%|^\s*[=+@-]\s*\w+\|['\x22]",
-    // scripts of desktops and shells
-    r"\bdo\s+shell\s+script\b|@echo\s+off\b",
-    r"\b(sed|awk|gawk|xargs)\s+['\x22-]|\bnohup\s*\./",
-    r"^\s*(net\s+(user|use|stop|start|share|localgroup)|reg\s+(add|delete|query|save)|sc\s+(create|config|start|stop))\b",
-    // media: filters and drawings that read files or run programs
-    r"\b(subtitles|ass|a?movie|textfile|lut[13]d|haldclut|a?sendcmd|ladspa)=(f(ile(name)?)?=)?['\x22]?(/|~|[a-z]:[/\\]|\.\./)",
-    r"\b(label|caption|text|pango):@(/|~|\.|[a-z]:|[\w-]+[/.])|\b(msl|mvg|ephemeral):[/~]",
-    r"\burl\([^)\n]{0,300}['\x22`]\s*\||-protocol_whitelist\b",
-    // templates
-    r"['\x22]constructor['\x22]",
-    // how programs begin; the entry of a shader stands behind its attributes
-    r"(^|[;\n])\s*package\s+[\w.]+\s*(;|\n)(?s:.*)[;\n]\s*import(\s+([\w.]+\s+)?)?([\x22(]|\w+\.[\w.*]+)",
-    r"(^|[;\n])\s*using\s+system(\.[\w.]+)?\s*;",
-    r"(^|[;}]|\n\s*\n)\s*(pub\s+)?(async\s+)?fn\s+main\(\)",
-    r"\bfunc\s+main\(\)|\bint\s+main\((void|int\b|\))|\bstatic\s+(async\s+)?(void|int|task)\s+main\(",
-];
+pub(super) static OTHER_LANGUAGES: WordList =
+    WordList::new(include_str!("lists/patterns/other_languages.txt"));
 
 /// Programs that a command input may name without any argument.
-const COMMANDS: [&str; 28] = [
-    "id",
-    "whoami",
-    "ls",
-    "cat",
-    "rm",
-    "wget",
-    "curl",
-    "nc",
-    "bash",
-    "sh",
-    "python",
-    "python3",
-    "pip",
-    "git",
-    "ssh",
-    "ping",
-    "reboot",
-    "shutdown",
-    "kill",
-    "env",
-    "printenv",
-    "uname",
-    "ps",
-    "netstat",
-    "ifconfig",
-    "powershell",
-    "cmd",
-    "calc",
-];
+static COMMANDS: WordList = WordList::new(include_str!("lists/programs/commands.txt"));
 
 /// Programs that a command input may name without any argument, and that are no words of a description.
-const PROGRAMS: [&str; 46] = [
-    "systemctl",
-    "socat",
-    "nmap",
-    "ncat",
-    "telnet",
-    "crontab",
-    "iptables",
-    "docker",
-    "kubectl",
-    "rsync",
-    "scp",
-    "sftp",
-    "tftp",
-    "taskkill",
-    "tasklist",
-    "schtasks",
-    "wmic",
-    "mshta",
-    "certutil",
-    "bitsadmin",
-    "rundll32",
-    "regsvr32",
-    "cscript",
-    "wscript",
-    "osascript",
-    "node",
-    "perl",
-    "php",
-    "zsh",
-    "pwsh",
-    "ipconfig",
-    "mkfs",
-    "chmod",
-    "chown",
-    "useradd",
-    "passwd",
-    "sudo",
-    "apt",
-    "npm",
-    "npx",
-    "mail",
-    "sendmail",
-    "del",
-    "chattr",
-    "killall",
-    "pkill",
-];
+static PROGRAMS: WordList = WordList::new(include_str!("lists/programs/programs.txt"));
 
 /// True for a program that nobody names by chance.
 fn is_program(word: &str) -> bool {
-    PROGRAMS.contains(&word)
+    PROGRAMS.contains(word)
 }
 
 /// True for a program that is known by its name, however it is spelled and wherever it lies.
 pub(super) fn is_known(word: &str) -> bool {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word).to_ascii_lowercase();
     let name = name.trim_end_matches(".exe");
-    COMMANDS.contains(&name) || is_program(name)
+    COMMANDS.contains(name) || is_program(name)
 }
 
-/// An extension, an operator of a shell, a word, and how its arguments begin.
-static FOLLOWED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?i)\.[a-z0-9]{1,5}['"]?[ \t]*(?:&{1,2}|\|{1,2}|;)[ \t]*([a-z][a-z0-9_.-]*)[ \t]+(-{1,2}[a-z]{1,3}(?:[ \t]|$)|--[a-z]|/[a-z?](?:[ \t]|$)|/[a-z]+/|[~$%*<>]|[^ \t\n]*@)?"#,
-    )
-    .ok()
-});
+patterns! {
+    /// An extension, an operator of a shell, a word, and how its arguments begin.
+    static FOLLOWED: Pattern = r#"(?i)\.[a-z0-9]{1,5}['"]?[ \t]*(?:&{1,2}|\|{1,2}|;)[ \t]*([a-z][a-z0-9_.-]*)[ \t]+(-{1,2}[a-z]{1,3}(?:[ \t]|$)|--[a-z]|/[a-z?](?:[ \t]|$)|/[a-z]+/|[~$%*<>]|[^ \t\n]*@)?"#;
+    /// An option through which a program starts another one.
+    static STARTS: Pattern = starting_options();
+    /// The header of a library in C, as no shader has it.
+    static INCLUDE: Pattern = r"(?m)^[ \t]*#[ \t]*include[ \t]*<(?:[\w./+-]+\.h(?:pp|h)?|iostream|fstream|cstdlib|cstdio|cstring|string|vector|thread|filesystem|memory|map)>";
+}
 /// Longer text is no name.
 const MAX_NAME: usize = 4_096;
 
@@ -147,7 +48,7 @@ pub(super) fn runs_as_name(text: &str) -> bool {
     if text.len() > MAX_NAME || !text.contains(['&', '|', ';']) {
         return false;
     }
-    FOLLOWED.as_ref().is_none_or(|followed| {
+    FOLLOWED.get().is_none_or(|followed| {
         followed.captures_iter(text).any(|found| {
             let word = found.get(1).map_or("", |word| word.as_str());
             found.get(2).is_some() || is_program(&word.to_ascii_lowercase())
@@ -220,8 +121,8 @@ fn begins_command(after: &str) -> bool {
     (ends || has_arguments) && is_known(word)
 }
 
-/// An option through which a program starts another one.
-static STARTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+/// The options as one pattern.
+fn starting_options() -> String {
     let long = [
         r"(?:pre-|post-)?exec(?:ute)?(?:-batch|-cmd|-command|-before-download)?",
         r"(?:[a-z]+-)*(?:command|rsh)",
@@ -234,31 +135,17 @@ static STARTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ]
     .join("|");
     let ssh = r"-o[ \t]*['\x22]?(?:proxy|local|knownhosts)command";
-    Regex::new(&format!(
-        r#"(?i)(?:^|[\s'"`,\[(=])(?:-(?:exec|ok)(?:dir)?|--(?:{long})|{ssh})(?:$|[\s='"`,\])])"#
-    ))
-    .ok()
-});
+    format!(r#"(?i)(?:^|[\s'"`,\[(=])(?:-(?:exec|ok)(?:dir)?|--(?:{long})|{ssh})(?:$|[\s='"`,\])])"#)
+}
 
 /// True for arguments that make a program start another one.
 pub(super) fn starts_another(arguments: &str) -> bool {
-    arguments.contains('-') && STARTS.as_ref().is_none_or(|starts| starts.is_match(arguments))
+    arguments.contains('-') && STARTS.is_match(arguments)
 }
-
-/// The header of a library in C, as no shader has it.
-static INCLUDE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?m)^[ \t]*#[ \t]*include[ \t]*<(?:[\w./+-]+\.h(?:pp|h)?|iostream|fstream|cstdlib|cstdio|cstring|string|vector|thread|filesystem|memory|map)>",
-    )
-    .ok()
-});
 
 /// True for several lines of which one names a library in C. Readings are without it: there, it is a comment.
 pub(super) fn includes_library(text: Text<'_>) -> bool {
-    text.has(kind::BREAK)
-        && text.has(kind::HASH)
-        && text.has(kind::OPENING)
-        && INCLUDE.as_ref().is_none_or(|include| include.is_match(&text))
+    text.has(kind::BREAK) && text.has(kind::HASH) && text.has(kind::OPENING) && INCLUDE.is_match(&text)
 }
 
 /// The shortest text that a program in brackets may be.

@@ -1,8 +1,6 @@
 //! Text that is dangerous to read: addressed to the assistant, or steering the terminal it is shown on.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
+use comfywarden_pattern::patterns;
 
 use super::text::{Text, kind};
 use crate::display;
@@ -53,13 +51,10 @@ const ADDRESSED_ABROAD: &str = r"(?ix)
   | (?:تجاهل|انس) .{0,30} (?:التعليمات|الأوامر|القواعد)
 ";
 
-static NAMES_US: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(ABOUT_US));
-static ADDRESSED_TO_MODEL: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(&[ABOUT_US, ADDRESSED].concat()));
-static FOREIGN: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(ADDRESSED_ABROAD));
-
-fn pattern(text: &str) -> Option<Regex> {
-    Regex::new(&display::ascii_boundaries(text)).ok()
+patterns! {
+    static NAMES_US: Pattern = display::ascii_boundaries(ABOUT_US);
+    static ADDRESSED_TO_MODEL: Pattern = display::ascii_boundaries(&[ABOUT_US, ADDRESSED].concat());
+    static FOREIGN: Pattern = display::ascii_boundaries(ADDRESSED_ABROAD);
 }
 
 /// Who else a text may speak to.
@@ -89,16 +84,12 @@ pub(super) fn speaks(text: Text<'_>, reader: Reader) -> bool {
         Reader::Model => &NAMES_US,
     };
     if text.is_plain() {
-        return matches(patterns, &text);
+        return patterns.is_match(&text);
     }
     let plain: String = display::folded(&text).filter(|c| !display::is_hidden(*c)).collect();
-    matches(patterns, &plain)
+    patterns.is_match(&plain)
         || has_tag_characters(&text)
-        || (reader == Reader::People && (matches(&FOREIGN, &plain) || disguises(&plain)))
-}
-
-fn matches(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
-    pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+        || (reader == Reader::People && (FOREIGN.is_match(&plain) || disguises(&plain)))
 }
 
 /// True when the text speaks to the assistant once letters that look Latin are.
@@ -116,7 +107,7 @@ fn disguises(text: &str) -> bool {
         other => other,
     };
     let mixed = text.bytes().any(|byte| byte.is_ascii_alphabetic()) && text.chars().any(|c| latin(c) != c);
-    mixed && matches(&ADDRESSED_TO_MODEL, &text.chars().map(latin).collect::<String>())
+    mixed && ADDRESSED_TO_MODEL.is_match(&text.chars().map(latin).collect::<String>())
 }
 
 /// Unicode tags spell ASCII that nobody sees and every model reads.
@@ -180,11 +171,6 @@ mod tests {
         ] {
             assert!(!speaks_to_model(Text::new(text)), "{text}");
         }
-    }
-
-    #[test]
-    fn the_patterns_compile() {
-        assert!(NAMES_US.is_some() && ADDRESSED_TO_MODEL.is_some() && FOREIGN.is_some());
     }
 
     #[test]

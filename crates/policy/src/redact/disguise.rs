@@ -1,15 +1,19 @@
 //! A text without what keeps a pattern from seeing a secret in it: escapes, and characters that are not shown.
 
-use std::sync::LazyLock;
-
-use regex::{Captures, Regex};
+use comfywarden_pattern::patterns;
+use regex::Captures;
 
 use super::urls;
 use crate::display;
 
-static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<letter>[nrt"']))|&(?:quot|#34|#x22);"#).ok()
-});
+patterns! {
+    static ESCAPE: Pattern = r#"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<letter>[nrt"']))|&(?:quot|#34|#x22);"#;
+}
+
+/// True when escapes can be undone; nothing of a text is shown otherwise.
+pub(super) fn can_undo() -> bool {
+    ESCAPE.compiles()
+}
 
 /// What `text` is with its percent escapes, its escapes of strings and elements, or its hidden characters undone, each
 /// by itself, as far as that changes it.
@@ -22,7 +26,7 @@ pub(super) fn undone(text: &str) -> impl Iterator<Item = String> {
 }
 
 fn unescaped(text: &str) -> String {
-    let Some(escape) = ESCAPE.as_ref() else { return text.to_owned() };
+    let Some(escape) = ESCAPE.get() else { return text.to_owned() };
     let plain = escape.replace_all(text, |found: &Captures<'_>| {
         if let Some(code) = found.name("code") {
             let code = u32::from_str_radix(code.as_str(), 16).ok();

@@ -1,8 +1,6 @@
 //! What secrets look like by themselves.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
+use comfywarden_pattern::patterns;
 
 use crate::display;
 
@@ -58,26 +56,19 @@ const TOKENS: &str = r"(?x)
   | \bbot[0-9]{6,}:[A-Za-z0-9_-]{30,}
 ";
 
-/// The compiled [`TOKENS`].
-pub(super) static TOKEN: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(&display::ascii_boundaries(TOKENS)).ok());
-
-/// Tokens of chat bots, which begin with no literal: looked for in few texts only.
-pub(super) static BOT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&display::ascii_boundaries(
+patterns! {
+    /// The compiled [`TOKENS`].
+    pub(super) static TOKEN: Pattern = display::ascii_boundaries(TOKENS);
+    /// Tokens of chat bots, which begin with no literal: looked for in few texts only.
+    pub(super) static BOT: Pattern = display::ascii_boundaries(
         r"(?x) \b[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}
           | \b[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}",
-    ))
-    .ok()
-});
-
-/// `name=value`, `name: value`, `"name": "value"`, `name => value`; the code decides by the name.
-///
-/// A value is on the line of its name, or a block or list below it as YAML writes them. A quoted one ends at the
-/// quote that is not escaped, or with the text.
-pub(super) static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?ix)
+    );
+    /// `name=value`, `name: value`, `"name": "value"`, `name => value`; the code decides by the name.
+    ///
+    /// A value is on the line of its name, or a block or list below it as YAML writes them. A quoted one ends at the
+    /// quote that is not escaped, or with the text.
+    pub(super) static PAIR: Pattern = r#"(?ix)
         (?P<path> / )? (?P<name> \b (?: (?:api|access|secret|private|session|auth|client) \x20 (?:key|token|id|secret) (?:\x20provided)?
                        | [a-z%] [a-z0-9_.%\-\u{200b}-\u{200d}\u{2060}\u{feff}]{1,63} ) )
         (?P<between> \\{0,3} ["']? [\s&&[^\r\n]]{0,4} [=:]{1,2} >? [\s&&[^\r\n]]{0,4} )
@@ -93,48 +84,26 @@ pub(super) static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
             | [a-z][a-z0-9_-]{0,30} = (?: "[^"]*" | [^\s&;,"'<>]+ )
               (?: \s{0,2} , \s{0,2} [a-z][a-z0-9_-]{0,30} = (?: "[^"]*" | [^\s&;,"'<>]+ ) )*
             | [^\s&;,"'<>]+ ) )
-        "#,
-    )
-    .ok()
-});
-
-/// An authorization scheme and what follows it; the code decides whether that looks like a credential.
-pub(super) static SCHEME: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?P<scheme>bearer|basic)(?P<between>\s+)(?P<value>[A-Za-z0-9._~+/=\-]{6,})").ok()
-});
-
-/// `--api-key VALUE` inside one string. What is before it keeps words such as `low-pass` apart.
-pub(super) static OPTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?i)(?P<path>^|[\s"'`\[(=,|;&])(?P<name>--?[a-z][a-z0-9_-]{1,40})(?P<between>\s+)(?P<value>[^\s-][^\s]*)"#).ok()
-});
-
-/// `<password>VALUE</password>`, and “the password is VALUE”.
-pub(super) static SPOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?P<name>[a-z][\w-]{2,40})(?P<between>>|\s+(?:is|was)\s+)(?P<value>[^<>\s]{4,})").ok()
-});
-
-/// A cookie header up to the end of its line.
-pub(super) static COOKIES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?P<name>(?:set-)?cookie)(?P<between>[\s&&[^\r\n]]*:[\s&&[^\r\n]]*)(?P<value>[^\r\n]*=[^\r\n]+)").ok()
-});
-
-/// Anything with a scheme and an authority. An apostrophe within a word belongs to it.
-pub(super) static URL: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"[A-Za-z][A-Za-z0-9+.\-]{0,30}://(?:[^\s"'<>`\\]|'[A-Za-z0-9])+"#).ok());
-
-/// `('name', 'value')`, `key="name" value="value"`, and a part of a form: a name in quotes, and its value.
-pub(super) static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?ix) (?P<path> \(\s{0,4} ["'] | \b(?:key|name)\s{0,4}=\s{0,4}["'] ) (?P<name>[a-z][a-z0-9_.\-]{1,63})
+        "#;
+    /// An authorization scheme and what follows it; the code decides whether that looks like a credential.
+    pub(super) static SCHEME: Pattern = r"(?i)\b(?P<scheme>bearer|basic)(?P<between>\s+)(?P<value>[A-Za-z0-9._~+/=\-]{6,})";
+    /// `--api-key VALUE` inside one string. What is before it keeps words such as `low-pass` apart.
+    pub(super) static OPTION: Pattern = r#"(?i)(?P<path>^|[\s"'`\[(=,|;&])(?P<name>--?[a-z][a-z0-9_-]{1,40})(?P<between>\s+)(?P<value>[^\s-][^\s]*)"#;
+    /// `<password>VALUE</password>`, and “the password is VALUE”.
+    pub(super) static SPOKEN: Pattern = r"(?i)(?P<name>[a-z][\w-]{2,40})(?P<between>>|\s+(?:is|was)\s+)(?P<value>[^<>\s]{4,})";
+    /// A cookie header up to the end of its line.
+    pub(super) static COOKIES: Pattern = r"(?i)\b(?P<name>(?:set-)?cookie)(?P<between>[\s&&[^\r\n]]*:[\s&&[^\r\n]]*)(?P<value>[^\r\n]*=[^\r\n]+)";
+    /// Anything with a scheme and an authority. An apostrophe within a word belongs to it.
+    pub(super) static URL: Pattern = r#"[A-Za-z][A-Za-z0-9+.\-]{0,30}://(?:[^\s"'<>`\\]|'[A-Za-z0-9])+"#;
+    /// `('name', 'value')`, `key="name" value="value"`, and a part of a form: a name in quotes, and its value.
+    pub(super) static NAMED: Pattern = r#"(?ix) (?P<path> \(\s{0,4} ["'] | \b(?:key|name)\s{0,4}=\s{0,4}["'] ) (?P<name>[a-z][a-z0-9_.\-]{1,63})
         (?P<between> ["'] (?: \s{0,4},\s{0,4}["'] | \s{1,4}value\s{0,4}=\s{0,4}["'] | \r?\n\r?\n ) )
-        (?P<value> [^"'\r\n]+ )"#,
-    )
-    .ok()
-});
+        (?P<value> [^"'\r\n]+ )"#;
+}
 
 /// True when the text holds something that has the shape of a credential.
 pub(crate) fn has_credential(text: &str) -> bool {
-    may_hold_token(text) && TOKEN.as_ref().is_none_or(|pattern| pattern.is_match(text))
+    may_hold_token(text) && TOKEN.is_match(text)
 }
 
 /// False for text of short words, in which no token of [`TOKENS`] has room.
