@@ -16,7 +16,7 @@ const MAX_COST: f64 = 1e12;
 /// Each sampler counts with its steps and the pictures that reach it, each node that makes or resizes pictures once.
 /// The larger of both sums counts: samplers need far longer for a picture than all other nodes together.
 pub fn megapixel_steps(inspector: &Inspector, workflow: &Workflow) -> f64 {
-    let loads = inspector.loads(workflow, ORDINARY_MEGAPIXELS * 1e6);
+    let loads = inspector.work(workflow, ORDINARY_MEGAPIXELS * 1e6);
     let known = loads.iter().filter(|load| load.is_known).map(|load| load.megapixels);
     let largest = known.fold(0.0_f64, f64::max);
     let usual = if largest > 0.0 { largest } else { ORDINARY_MEGAPIXELS };

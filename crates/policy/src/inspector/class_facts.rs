@@ -14,7 +14,7 @@ use super::{
     class_name,
     classes::{self, Lists, Origin},
     inputs::{NameFacts, Purpose, encodes_text, loads, loads_pictures, shows_text},
-    inspect::Knowledge,
+    knowledge::Knowledge,
     names, replacements,
 };
 use comfywarden_workflow::object_info::InputSpec;

@@ -13,37 +13,27 @@ use serde_json::Value;
 use super::{
     class_facts::{ClassFacts, Facts, Map},
     classes::Origin,
-    inputs::Purpose,
+    fault::{Found, Usage},
     rewriting::{self, Replacing},
     structure::Parts,
-    value_rules::Found,
-    workload::{self, Volume, Work},
 };
 use comfywarden_error::JsonObject;
 
 /// How many nodes words and numbers are followed through.
-const MAX_HOPS: usize = 12;
-/// Nodes with more inputs hand on more than a number.
-const MAX_SETTINGS: usize = 8;
+pub(super) const MAX_HOPS: usize = 12;
 
 /// Who takes a node's output: node and input.
 type Takers<'a> = Map<&'a str, Vec<(&'a str, &'a str)>>;
-/// A text in an input of this purpose, of a class from there, that may be run, that only becomes words.
-pub(super) type Use = (Purpose, Origin, bool, bool);
 
 /// The nodes of one map, and who takes whose output.
 pub(super) struct DataFlow<'a> {
     map: &'a JsonObject,
-    facts: &'a Facts<'a>,
+    pub(super) facts: &'a Facts<'a>,
     takers: OnceCell<Takers<'a>>,
     harmless: RefCell<Map<&'a str, bool>>,
     /// What nodes hand on. `None`: not known yet, in which case the node takes its own output.
     constants: RefCell<Map<&'a str, Option<Rc<str>>>>,
-    judged: RefCell<Map<(&'a str, Use), Rc<Found>>>,
-    /// What nodes make. `None`: not known yet, as with texts.
-    volumes: RefCell<Map<&'a str, Option<Volume>>>,
-    /// What is known of pictures that come from files.
-    loaded: Volume,
+    judged: RefCell<Map<(&'a str, Usage), Rc<Found>>>,
 }
 
 impl<'a> DataFlow<'a> {
@@ -56,14 +46,7 @@ impl<'a> DataFlow<'a> {
             harmless: RefCell::default(),
             constants: RefCell::default(),
             judged: RefCell::default(),
-            volumes: RefCell::default(),
-            loaded: Volume::LEAST,
         }
-    }
-
-    /// The same, where pictures that come from files are taken to be this large.
-    pub(super) fn with_loaded(self, loaded: Volume) -> Self {
-        Self { loaded, ..self }
     }
 
     fn takers(&self) -> &Takers<'a> {
@@ -81,7 +64,8 @@ impl<'a> DataFlow<'a> {
         })
     }
 
-    fn node(&self, id: &str) -> Option<(&'a str, &'a str, &'a JsonObject)> {
+    /// Id, class and inputs of a node.
+    pub(super) fn node(&self, id: &str) -> Option<(&'a str, &'a str, &'a JsonObject)> {
         let (id, value) = self.map.get_key_value(id)?;
         Parts::of(value).read().map(|(class, inputs)| (id.as_str(), class, inputs))
     }
@@ -138,7 +122,7 @@ impl<'a> DataFlow<'a> {
     pub(super) fn judged(
         &self,
         (id, text): (&'a str, &str),
-        usage: Use,
+        usage: Usage,
         judge: impl FnOnce(&str) -> Found,
     ) -> Rc<Found> {
         if let Some(known) = self.judged.borrow().get(&(id, usage)) {
@@ -261,95 +245,6 @@ impl<'a> DataFlow<'a> {
             return Rc::clone(text);
         }
         text.replace(find, replace).into()
-    }
-}
-
-impl DataFlow<'_> {
-    /// The pictures that come out of a node, as far as numbers in the graph tell. No recursion here either.
-    pub(super) fn volume(&self, id: &str) -> Option<Volume> {
-        let (id, ..) = self.node(id)?;
-        let mut pending = vec![id];
-        while let Some(&id) = pending.last() {
-            let state = self.volumes.borrow().get(id).map(Option::is_some);
-            if state == Some(true) {
-                pending.pop();
-                continue;
-            }
-            let node = self.node(id);
-            if let (Some((_, _, inputs)), None) = (node, state) {
-                self.volumes.borrow_mut().insert(id, None);
-                let before = pending.len();
-                let volumes = self.volumes.borrow();
-                let sources = inputs.values().filter_map(source_of);
-                pending.extend(sources.filter(|source| !volumes.contains_key(source)));
-                if pending.len() > before {
-                    continue;
-                }
-            }
-            let volume = node.map_or(Volume::LEAST, |(_, class, inputs)| self.made(class, inputs));
-            self.volumes.borrow_mut().insert(id, Some(volume));
-            pending.pop();
-        }
-        self.volumes.borrow().get(id).copied().flatten()
-    }
-
-    fn made(&self, class: &str, inputs: &JsonObject) -> Volume {
-        let class = self.facts.class(class);
-        let work = self.work(class, inputs);
-        let mut given = if class.loads_pictures { self.loaded } else { Volume::LEAST };
-        let volumes = self.volumes.borrow();
-        for value in inputs.values() {
-            let source = source_of(value).and_then(|source| volumes.get(source).copied().flatten());
-            given = given.or(source.unwrap_or(Volume::LEAST));
-        }
-        work.applied_to(given)
-    }
-
-    /// What the numbers of a node ask for.
-    pub(super) fn work(&self, class: ClassFacts, inputs: &JsonObject) -> Work {
-        let mut work = Work::new(class.repeats, class.origin);
-        if class.is_about_text() {
-            return work;
-        }
-        for (name, value) in inputs {
-            work.add(&self.facts.name(name).amount, || self.number(value));
-        }
-        if let Some(factor) = self.enlargement(inputs) {
-            work.enlarge(factor);
-        }
-        work
-    }
-
-    /// By how much a model enlarges what the node gets.
-    pub(super) fn enlargement(&self, inputs: &JsonObject) -> Option<f64> {
-        let model = source_of(inputs.get("upscale_model")?)?;
-        let name = self.node(model).and_then(|(_, _, inputs)| inputs.get("model_name")?.as_str());
-        Some(workload::enlargement(name.unwrap_or_default()))
-    }
-
-    /// A number in an input, or the one constant at the end of its link.
-    pub(super) fn number(&self, value: &Value) -> Option<f64> {
-        if let Some(number) = workload::number(value) {
-            return Some(number);
-        }
-        let mut source = source_of(value)?;
-        for _ in 0..MAX_HOPS {
-            let (_, _, inputs) = self.node(source).filter(|(_, _, inputs)| inputs.len() <= MAX_SETTINGS)?;
-            let mut links = inputs.values().filter_map(source_of);
-            let mut numbers =
-                inputs.iter().filter_map(|(name, value)| Some((name, workload::number(value)?)));
-            match (numbers.next(), numbers.next(), links.next(), links.next()) {
-                // What varies at random is bounded by those who use it.
-                (Some((name, number)), None, None, None) => {
-                    let plain =
-                        inputs.values().all(|value| !value.is_string() || workload::number(value).is_some());
-                    return Some(number).filter(|_| plain && !name.contains("seed"));
-                }
-                (None, None, Some(before), None) => source = before,
-                _ => return None,
-            }
-        }
-        None
     }
 }
 

@@ -6,39 +6,30 @@ use super::{
     class_facts::{FactCache, Facts},
     classes::Lists,
     finding::{Finding, Flag},
+    knowledge::Knowledge,
     ui_graph,
     verdict::{Asking, Rules, Verdict, judge},
     visitor::Visitor,
 };
 use crate::settings::{self, Mode};
-use comfywarden_workflow::{ObjectInfo, Workflow};
-
-/// What the server says about its nodes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Knowledge<'a> {
-    /// The server's node catalogue.
-    pub object_info: Option<&'a ObjectInfo>,
-    /// The server's answer about node replacements: `None` when it has no such thing, `Some(Null)` when it could
-    /// not be had.
-    pub replacements: Option<&'a Value>,
-}
+use comfywarden_workflow::Workflow;
 
 /// Looks at workflows by the rules of the configuration.
 #[derive(Debug)]
 pub struct Inspector {
     rules: Rules,
     lists: Lists,
-    memory: FactCache,
+    cache: FactCache,
 }
 
 impl Inspector {
     /// An inspector with these rules.
     pub fn new(security: &settings::Security) -> Self {
-        Self { rules: Rules::new(security), lists: Lists::new(security), memory: FactCache::default() }
+        Self { rules: Rules::new(security), lists: Lists::new(security), cache: FactCache::default() }
     }
 
-    pub(super) fn memory(&self) -> &FactCache {
-        &self.memory
+    pub(super) fn cache(&self) -> &FactCache {
+        &self.cache
     }
 
     pub(super) fn lists(&self) -> &Lists {
@@ -52,7 +43,7 @@ impl Inspector {
 
     /// The same for a value that may not be a workflow at all.
     pub fn inspect_value(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
-        let facts = Facts::new(&self.memory, &self.lists, *knowledge, self.rules.mode == Mode::Enforce);
+        let facts = Facts::new(&self.cache, &self.lists, *knowledge, self.rules.mode == Mode::Enforce);
         let mut visitor = Visitor::new(&facts);
         visitor.top(value);
         visitor.into_findings()

@@ -4,13 +4,14 @@ use serde_json::Value;
 
 use super::{
     classes::Origin,
-    code::{CodeMatch, Confidence, find_code},
+    code::{Confidence, find_code},
     code_heuristics,
     credential::{is_credential, is_reference},
-    dataflow::{DataFlow, Use},
+    dataflow::DataFlow,
     deobfuscate::{Reading, readings},
     encoded::{Runs, hidden_in},
     excerpt,
+    fault::{Fault, Found, Usage},
     finding::Flag,
     inputs::Purpose,
     location::{Location, ValuePath},
@@ -27,57 +28,31 @@ pub(super) const STEERS: &str = "characters that steer the display";
 /// Why text is told that an assistant would take for orders.
 pub(super) const SPEAKS: &str = "text addressed to the assistant";
 
-/// One thing that is wrong with a value.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) flag: Flag,
-    /// In our words.
-    pub(super) why: String,
-    /// The part of the text that it is about, safe to show; none where that is a secret.
-    pub(super) excerpt: Option<String>,
-}
-
-impl Fault {
-    fn new(flag: Flag, why: impl Into<String>, excerpt: Option<String>) -> Self {
-        Self { flag, why: why.into(), excerpt }
-    }
-
-    fn code(code: CodeMatch) -> Self {
-        let why = if code.decoded {
-            "it reads as code once it is decoded or put together"
-        } else {
-            "it reads as code"
-        };
-        Self::new(Flag::CodeInInput, why, Some(code.excerpt))
-    }
-}
-
-/// What is wrong with a value.
-pub(super) type Found = Vec<Fault>;
-
 /// What a value in its place is for, where it comes from, and what may become of it.
-pub(super) fn usage(path: ValuePath<'_>, location: Location<'_>, flow: &DataFlow<'_>) -> Use {
+pub(super) fn usage(path: ValuePath<'_>, location: Location<'_>, flow: &DataFlow<'_>) -> Usage {
     let purpose = of_place(path, location);
     let only_words = is_only_words(location, purpose, flow);
     if purpose.prose && (location.class_facts.shows || is_condition(path.input())) {
         // Nothing runs there either, as in a note.
-        return (purpose, Origin::EditorOnly, false, only_words);
+        return Usage { purpose, origin: Origin::EditorOnly, may_run: false, only_words };
     }
     // Nodes that are not ComfyUI's own may run what they get, unless it only becomes words for a model.
-    (purpose, location.origin, location.origin == Origin::Custom && !only_words, only_words)
+    let may_run = location.origin == Origin::Custom && !only_words;
+    Usage { purpose, origin: location.origin, may_run, only_words }
 }
 
 /// A text in its place.
-pub(super) fn judge(text: &str, secret: bool, usage: Use) -> Found {
+pub(super) fn judge(text: &str, secret: bool, usage: Usage) -> Found {
     judge_text(text, Some(secret), usage)
 }
 
 /// A text that a link brings from elsewhere in the graph, where it has been looked at for what it is by itself.
-pub(super) fn judge_linked(text: &str, usage: Use) -> Found {
+pub(super) fn judge_linked(text: &str, usage: Usage) -> Found {
     judge_text(text, None, usage)
 }
 
-fn judge_text(text: &str, own: Option<bool>, (purpose, origin, may_run, only_words): Use) -> Found {
+fn judge_text(text: &str, own: Option<bool>, usage: Usage) -> Found {
+    let Usage { purpose, origin, may_run, only_words } = usage;
     let mut found = Found::new();
     if only_words || text.is_empty() {
         return found;
@@ -106,7 +81,8 @@ fn judge_text(text: &str, own: Option<bool>, (purpose, origin, may_run, only_wor
 }
 
 /// Pieces that a node may join.
-pub(super) fn judge_joined(text: &str, (purpose, _, may_run, _): Use) -> Found {
+pub(super) fn judge_joined(text: &str, usage: Usage) -> Found {
+    let Usage { purpose, may_run, .. } = usage;
     let text = Text::new(text);
     let code = may_run.then(|| find_code(text, &readings(text), required_confidence(purpose))).flatten();
     let why = "pieces that are code when they are put together";

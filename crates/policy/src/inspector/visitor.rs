@@ -1,5 +1,7 @@
 //! Walks every value of a graph: every node at every depth, every key, every text.
 
+mod report;
+
 use serde_json::Value;
 
 use super::{
@@ -12,8 +14,8 @@ use super::{
     prompt_injection,
     structure::{self, Parts},
     text::Text,
-    value_rules::{self, Found},
-    workload::Work,
+    value_rules,
+    workload::{Volume, Volumes, Work, enlargement, number},
 };
 use comfywarden_error::JsonObject;
 
@@ -21,8 +23,6 @@ use comfywarden_error::JsonObject;
 const MAX_GRAPHS: usize = 10;
 /// How deep values may nest.
 const MAX_DEPTH: usize = 64;
-/// The most findings of one severity; more say nothing new, and many small ones must not hide a large one.
-const MAX_FINDINGS: usize = 500;
 /// The most nodes that are told to be no nodes.
 const MAX_FAULTS: usize = 50;
 
@@ -33,6 +33,18 @@ pub(super) struct Visitor<'a> {
     findings: Vec<Finding>,
     /// How many there are of each severity.
     counts: [usize; Severity::ALL.len()],
+}
+
+/// The nodes that a node lies among: where their text goes, and what they make.
+struct Graph<'a> {
+    flow: DataFlow<'a>,
+    volumes: Volumes<'a>,
+}
+
+impl<'a> Graph<'a> {
+    fn new(map: &'a JsonObject, facts: &'a Facts<'a>) -> Self {
+        Self { flow: DataFlow::new(map, facts), volumes: Volumes::new(Volume::LEAST) }
+    }
 }
 
 impl<'a> Visitor<'a> {
@@ -66,7 +78,7 @@ impl<'a> Visitor<'a> {
 
     /// Looks at a map of nodes. Entries that are no nodes are searched for nodes.
     fn graph(&mut self, map: &JsonObject, parent: Parent<'_>, graphs: usize) {
-        let flow = DataFlow::new(map, self.facts);
+        let graph = Graph::new(map, self.facts);
         for (id, value) in map {
             let parts = Parts::of(value);
             if graphs == 1 && self.faults.len() < MAX_FAULTS {
@@ -74,7 +86,7 @@ impl<'a> Visitor<'a> {
             }
             match (value, parts.class) {
                 (Value::Object(node), Some(class)) => {
-                    self.node(id, node, class, (parent, graphs), &flow);
+                    self.node(id, node, class, (parent, graphs), &graph);
                 }
                 _ => self.stray(value, id, parent, graphs),
             }
@@ -84,11 +96,11 @@ impl<'a> Visitor<'a> {
     /// Looks for nodes in something that is not a node.
     fn stray(&mut self, value: &Value, name: &str, parent: Parent<'_>, graphs: usize) {
         let empty = JsonObject::new();
-        let flow = DataFlow::new(&empty, self.facts);
+        let graph = Graph::new(&empty, self.facts);
         let class_facts = ClassFacts { origin: Origin::EditorOnly, ..self.facts.class("") };
         let origin = Origin::EditorOnly;
         let location = Location { id: name, parent, stray: true, class: "", origin, class_facts, graphs };
-        self.value(value, ValuePath::Root(name, self.facts.name(name)), location, &flow, 1);
+        self.value(value, ValuePath::Root(name, self.facts.name(name)), location, &graph, 1);
     }
 
     fn node(
@@ -97,7 +109,7 @@ impl<'a> Visitor<'a> {
         node: &JsonObject,
         class: &Value,
         (parent, graphs): (Parent<'_>, usize),
-        flow: &DataFlow<'_>,
+        graph: &Graph<'_>,
     ) {
         let class = class.as_str().unwrap_or_default();
         let class_facts = self.facts.class(class);
@@ -119,7 +131,7 @@ impl<'a> Visitor<'a> {
         for (key, value) in node {
             match (key.as_str(), value) {
                 ("class_type", Value::String(_)) => {}
-                ("inputs", Value::Object(inputs)) => inner += self.inputs(inputs, location, flow),
+                ("inputs", Value::Object(inputs)) => inner += self.inputs(inputs, location, graph),
                 ("_meta", value) => {
                     // The editor's notes never run, but people and assistants read them.
                     let class_facts = ClassFacts { origin: Origin::EditorOnly, ..location.class_facts };
@@ -136,11 +148,17 @@ impl<'a> Visitor<'a> {
                             Some(&excerpt),
                         );
                     }
-                    inner +=
-                        self.value(value, ValuePath::Root("_meta", self.facts.name("_meta")), notes, flow, 1);
+                    inner += self.value(
+                        value,
+                        ValuePath::Root("_meta", self.facts.name("_meta")),
+                        notes,
+                        graph,
+                        1,
+                    );
                 }
                 (key, value) => {
-                    inner += self.value(value, ValuePath::Root(key, self.facts.name(key)), location, flow, 1);
+                    inner +=
+                        self.value(value, ValuePath::Root(key, self.facts.name(key)), location, graph, 1);
                 }
             }
         }
@@ -158,13 +176,13 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    fn inputs(&mut self, inputs: &JsonObject, location: Location<'_>, flow: &DataFlow<'_>) -> usize {
+    fn inputs(&mut self, inputs: &JsonObject, location: Location<'_>, graph: &Graph<'_>) -> usize {
         let mut work = Work::new(location.class_facts.repeats, location.origin);
         let mut pieces: Vec<(ValuePath<'_>, &str)> = Vec::new();
         let mut inner = 0;
         for (name, value) in inputs {
             let path = ValuePath::Root(name, self.facts.input(location.class, location.class_facts, name));
-            if let Some(why) = work.add(&path.inner().amount, || flow.number(value)) {
+            if let Some(why) = work.add(&path.inner().amount, || number(&graph.flow, value)) {
                 self.suspicious(location, Flag::ResourceAbuse, name, &why, None);
             }
             self.key(location, path);
@@ -174,20 +192,22 @@ impl<'a> Visitor<'a> {
             {
                 pieces.push((path, text));
             }
-            inner += self.value(value, path, location, flow, 1);
+            inner += self.value(value, path, location, graph, 1);
         }
-        if let Some(factor) = flow.enlargement(inputs) {
+        if let Some(factor) = enlargement(&graph.flow, inputs) {
             work.enlarge(factor);
         }
         let grown = || {
-            (work.enlarges() && location.is_in_graph()).then(|| flow.volume(location.id)?.excess()).flatten()
+            (work.enlarges() && location.is_in_graph())
+                .then(|| graph.volumes.of(&graph.flow, location.id)?.excess())
+                .flatten()
         };
         if let Some(why) = work.together().or_else(grown) {
             self.suspicious(location, Flag::ResourceAbuse, "width", &why, None);
         }
         if let [(path, _), _, ..] = pieces.as_slice() {
             let joined: String = pieces.iter().map(|(_, text)| *text).collect();
-            self.joined(&joined, *path, location, flow);
+            self.joined(&joined, *path, location, graph);
         }
         inner
     }
@@ -215,7 +235,7 @@ impl<'a> Visitor<'a> {
         value: &Value,
         path: ValuePath<'_>,
         location: Location<'_>,
-        flow: &DataFlow<'_>,
+        graph: &Graph<'_>,
         depth: usize,
     ) -> usize {
         if depth > MAX_DEPTH {
@@ -230,12 +250,12 @@ impl<'a> Visitor<'a> {
         }
         match value {
             Value::String(text) => {
-                let usage = value_rules::usage(path, location, flow);
+                let usage = value_rules::usage(path, location, &graph.flow);
                 self.found(&value_rules::judge(text, path.inner().secret, usage), path, location);
-                self.graph_in_text(text, path, location, flow)
+                self.graph_in_text(text, path, location, graph)
             }
-            Value::Array(items) => self.list(value, items, path, location, flow, depth),
-            Value::Object(map) => self.object(map, path, location, flow, depth),
+            Value::Array(items) => self.list(value, items, path, location, graph, depth),
+            Value::Object(map) => self.object(map, path, location, graph, depth),
             Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         }
     }
@@ -246,13 +266,13 @@ impl<'a> Visitor<'a> {
         text: &str,
         path: ValuePath<'_>,
         location: Location<'_>,
-        flow: &DataFlow<'_>,
+        graph: &Graph<'_>,
     ) -> usize {
         if !text.contains("class_type") || location.graphs >= MAX_GRAPHS {
             return 0;
         }
         match serde_json::from_str::<Value>(text.trim()) {
-            Ok(Value::Object(map)) => self.graph_in_map(&map, path, location, flow).unwrap_or_else(|| {
+            Ok(Value::Object(map)) => self.graph_in_map(&map, path, location, graph).unwrap_or_else(|| {
                 self.graph(&map, Parent::Graph(&location, &path), location.graphs + 1);
                 map.len()
             }),
@@ -266,11 +286,11 @@ impl<'a> Visitor<'a> {
         map: &JsonObject,
         path: ValuePath<'_>,
         location: Location<'_>,
-        flow: &DataFlow<'_>,
+        graph: &Graph<'_>,
     ) -> Option<usize> {
         if let Some(class) = map.get("class_type") {
             let parent = Parent::Value(&location, &path);
-            self.node(path.name(), map, class, (parent, location.graphs + 1), flow);
+            self.node(path.name(), map, class, (parent, location.graphs + 1), graph);
             return Some(1);
         }
         if map.values().any(|value| value.get("class_type").is_some()) {
@@ -281,9 +301,9 @@ impl<'a> Visitor<'a> {
     }
 
     /// Pieces of code that a node may join.
-    fn joined(&mut self, text: &str, path: ValuePath<'_>, location: Location<'_>, flow: &DataFlow<'_>) {
+    fn joined(&mut self, text: &str, path: ValuePath<'_>, location: Location<'_>, graph: &Graph<'_>) {
         self.found(
-            &value_rules::judge_joined(text, value_rules::usage(path, location, flow)),
+            &value_rules::judge_joined(text, value_rules::usage(path, location, &graph.flow)),
             path,
             location,
         );
@@ -295,17 +315,18 @@ impl<'a> Visitor<'a> {
         items: &[Value],
         path: ValuePath<'_>,
         location: Location<'_>,
-        flow: &DataFlow<'_>,
+        graph: &Graph<'_>,
         depth: usize,
     ) -> usize {
         let custom = location.origin == Origin::Custom;
         if source_of(value).is_some() {
             if matches!(path, ValuePath::Root(..) | ValuePath::Index(ValuePath::Root(..), _))
                 && self.takes_text(path, location)
-                && let Some((id, text)) = flow.text(value)
+                && let Some((id, text)) = graph.flow.text(value)
             {
-                let usage = value_rules::usage(path, location, flow);
-                let found = flow.judged((id, &text), usage, |text| value_rules::judge_linked(text, usage));
+                let usage = value_rules::usage(path, location, &graph.flow);
+                let found =
+                    graph.flow.judged((id, &text), usage, |text| value_rules::judge_linked(text, usage));
                 self.found(&found, path, location);
             }
             if source_of(value).is_some_and(is_plain_id) {
@@ -315,10 +336,12 @@ impl<'a> Visitor<'a> {
             && items.len() > 1
             && let Some(joined) = value_rules::joined(items)
         {
-            self.joined(&joined, path, location, flow);
+            self.joined(&joined, path, location, graph);
         }
         let items = items.iter().enumerate();
-        items.map(|(at, item)| self.value(item, ValuePath::Index(&path, at), location, flow, depth + 1)).sum()
+        items
+            .map(|(at, item)| self.value(item, ValuePath::Index(&path, at), location, graph, depth + 1))
+            .sum()
     }
 
     fn object(
@@ -326,10 +349,10 @@ impl<'a> Visitor<'a> {
         map: &JsonObject,
         path: ValuePath<'_>,
         location: Location<'_>,
-        flow: &DataFlow<'_>,
+        graph: &Graph<'_>,
         depth: usize,
     ) -> usize {
-        if let Some(nodes) = self.graph_in_map(map, path, location, flow) {
+        if let Some(nodes) = self.graph_in_map(map, path, location, graph) {
             return nodes;
         }
         let editor_class = map.get("type").and_then(Value::as_str).filter(|_| {
@@ -351,56 +374,15 @@ impl<'a> Visitor<'a> {
         }
         if location.origin == Origin::Custom && map.len() > 1 && map.values().all(Value::is_string) {
             let joined: String = map.values().filter_map(Value::as_str).collect();
-            self.joined(&joined, path, location, flow);
+            self.joined(&joined, path, location, graph);
         }
         let mut inner = 0;
         for (key, value) in map {
             let path = ValuePath::Key(&path, key, self.facts.name(key));
             self.key(location, path);
-            inner += self.value(value, path, location, flow, depth + 1);
+            inner += self.value(value, path, location, graph, depth + 1);
         }
         inner
-    }
-
-    fn found(&mut self, found: &Found, path: ValuePath<'_>, location: Location<'_>) {
-        for fault in found {
-            self.suspicious(location, fault.flag, &path.dotted(), &fault.why, fault.excerpt.as_deref());
-        }
-    }
-
-    /// A finding in the reference's words; what comes after them is ours.
-    fn suspicious(
-        &mut self,
-        location: Location<'_>,
-        flag: Flag,
-        field: &str,
-        why: &str,
-        excerpt: Option<&str>,
-    ) {
-        if self.is_full(flag.severity()) {
-            return;
-        }
-        let (id, class, field) = (location.name(), short(location.class), short(field));
-        let message = format!("Suspicious input in node {id} ({class}), field '{field}': {why}");
-        let finding = Finding::new(flag, message).quoting(excerpt.map(str::to_owned));
-        self.add(finding, location, &field);
-    }
-
-    pub(super) fn push(&mut self, location: Location<'_>, flag: Flag, input: &str, message: String) {
-        if !self.is_full(flag.severity()) {
-            self.add(Finding::new(flag, message), location, input);
-        }
-    }
-
-    fn add(&mut self, finding: Finding, location: Location<'_>, input: &str) {
-        let finding = finding.node(&location.name(), location.class).at(location.way());
-        let finding = if input.is_empty() { finding } else { finding.input(input) };
-        if !self.findings.contains(&finding) {
-            if let Some(count) = self.counts.get_mut(finding.severity as usize) {
-                *count += 1;
-            }
-            self.findings.push(finding);
-        }
     }
 
     /// True where a text that comes over a link could do something: not in the place of a model or a picture.
@@ -411,10 +393,6 @@ impl<'a> Visitor<'a> {
         location.origin == Origin::Custom
             && !path.inner().carries_objects
             && !self.facts.takes_objects(location.class, path.name())
-    }
-
-    fn is_full(&self, severity: Severity) -> bool {
-        self.counts.get(severity as usize).is_none_or(|count| *count >= MAX_FINDINGS)
     }
 }
 

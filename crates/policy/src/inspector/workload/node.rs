@@ -2,95 +2,16 @@
 
 use serde_json::Value;
 
-use super::classes::Origin;
+use super::amount::Amount;
+use crate::inspector::classes::Origin;
 
-/// The largest side of a picture; ComfyUI's own limit.
-const MAX_SIDE: f64 = 16_384.0;
-/// The most sampling steps; ComfyUI allows 10000, pictures need a hundredth of that.
-const MAX_STEPS: f64 = 1_000.0;
-/// The most pictures at once.
-const MAX_BATCH: f64 = 512.0;
-/// The most frames of one video.
-const MAX_FRAMES: f64 = 8_192.0;
-/// The most that a picture grows by.
-const MAX_SCALE: f64 = 32.0;
-/// The longest sound or film.
-const MAX_SECONDS: f64 = 7_200.0;
 /// The most pixels of one latent, over batch and frames.
 const MAX_PIXELS: f64 = 8e9;
 /// Pixels from which on it matters how many pictures are made that large.
 const LARGE: f64 = 2_048.0 * 2_048.0;
-/// The most passes over one picture.
-const MAX_CYCLES: f64 = 256.0;
-/// The most repetitions of anything.
-const MAX_REPEATS: f64 = 10_000.0;
-
-/// What a number under a name counts.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Amount {
-    /// The most it may be, in classes that repeat things and in others. `None`: any number will do.
-    most: Option<(f64, Option<f64>)>,
-    /// It counts pictures, in classes that repeat things and in others.
-    batch: (bool, bool),
-    /// It is a side of a picture.
-    side: bool,
-    /// It is a side, or a number of frames.
-    extent: bool,
-    /// It is the size of a picture, in millions of pixels.
-    megapixels: bool,
-    /// What a picture grows by.
-    factor: bool,
-    /// Less than nothing makes no sense.
-    counts: bool,
-}
-
-impl Amount {
-    /// Reads the lower-case words of a name.
-    pub(super) fn read(words: &[String]) -> Self {
-        let last = words.last().map(String::as_str).unwrap_or_default();
-        let whole = words.len() == 1;
-        let frames = words.iter().any(|word| word == "frame" || word == "frames");
-        let of = |repeats: bool| {
-            Some(match last {
-                "width" | "height" => MAX_SIDE,
-                // What is added at a side; places in a picture are within it as well.
-                "left" | "top" | "right" | "bottom" if whole => MAX_SIDE,
-                "cycle" | "cycles" if whole => MAX_CYCLES,
-                "total" if whole && repeats => MAX_REPEATS,
-                "steps" => MAX_STEPS,
-                "size" | "amount" | "count" | "num" | "images" | "batch" if is_batch(words, repeats) => {
-                    MAX_BATCH
-                }
-                "by" | "factor" | "multiplier" | "scale"
-                    if words.iter().any(|w| w.contains("scale") || w == "resize") =>
-                {
-                    MAX_SCALE
-                }
-                "length" | "frames" if !words.iter().any(|word| word == "context") => MAX_FRAMES,
-                "count" | "number" | "num" if frames => MAX_FRAMES,
-                "seconds" | "duration" => MAX_SECONDS,
-                "iterations" | "loops" | "repeats" | "repeat" | "loop" => MAX_REPEATS,
-                "megapixels" => MAX_SIDE * MAX_SIDE / 1e6,
-                _ => return None,
-            })
-        };
-        Self {
-            // What limits a class that repeats nothing limits one that does.
-            most: of(true).map(|repeating| (repeating, of(false))),
-            batch: (is_batch(words, true), is_batch(words, false)),
-            side: whole && matches!(last, "width" | "height"),
-            extent: whole && matches!(last, "width" | "height" | "length" | "frames")
-                || is_frame_count(words),
-            megapixels: whole && last == "megapixels",
-            factor: matches!(last, "by" | "factor" | "multiplier" | "scale")
-                && words.iter().any(|w| w.contains("scale") || w == "resize"),
-            counts: matches!(last, "width" | "height" | "steps" | "length" | "frames" | "size" | "amount"),
-        }
-    }
-}
 
 /// The numbers of one node, added up input by input.
-pub(super) struct Work {
+pub(in crate::inspector) struct Work {
     repeats: bool,
     least: f64,
     /// How many pictures or frames it makes of one.
@@ -107,7 +28,7 @@ pub(super) struct Work {
 
 impl Work {
     /// Nothing yet, in a class of this origin that `repeats` things or not.
-    pub(super) fn new(repeats: bool, origin: Origin) -> Self {
+    pub(in crate::inspector) fn new(repeats: bool, origin: Origin) -> Self {
         let least = if origin == Origin::Core { 0.0 } else { -1.0 };
         Self {
             repeats,
@@ -123,7 +44,11 @@ impl Work {
     }
 
     /// Adds one input, and says why it is too much.
-    pub(super) fn add(&mut self, amount: &Amount, number: impl FnOnce() -> Option<f64>) -> Option<String> {
+    pub(in crate::inspector) fn add(
+        &mut self,
+        amount: &Amount,
+        number: impl FnOnce() -> Option<f64>,
+    ) -> Option<String> {
         let (repeating, single) = amount.most?;
         let most = if self.repeats { repeating } else { single? };
         let number = number()?;
@@ -152,7 +77,7 @@ impl Work {
     }
 
     /// Why all inputs together are too much, though each alone is not.
-    pub(super) fn together(&self) -> Option<String> {
+    pub(in crate::inspector) fn together(&self) -> Option<String> {
         let pixels = self.fixed_area()? * self.many;
         (!self.excessive).then(|| too_many(pixels)).flatten()
     }
@@ -167,22 +92,22 @@ impl Work {
     }
 
     /// The node enlarges by a model, which does so by its own factor.
-    pub(super) fn enlarge(&mut self, factor: f64) {
+    pub(in crate::inspector) fn enlarge(&mut self, factor: f64) {
         self.factor = self.factor.max(factor);
     }
 
     /// True when the node decides how large its pictures are, or how many.
-    pub(super) fn resizes(&self) -> bool {
+    pub(in crate::inspector) fn resizes(&self) -> bool {
         self.fixed_area().is_some() || self.factor > 1.0 || self.many > 1.0
     }
 
     /// True when the node may make pictures larger that it gets from others.
-    pub(super) fn enlarges(&self) -> bool {
+    pub(in crate::inspector) fn enlarges(&self) -> bool {
         !self.excessive && (self.factor > 1.0 || self.fixed_area().is_some_and(|area| area >= LARGE))
     }
 
     /// What the node makes of what it gets.
-    pub(super) fn applied_to(&self, given: Volume) -> Volume {
+    pub(in crate::inspector) fn applied_to(&self, given: Volume) -> Volume {
         let fixed = self.fixed_area();
         let area = fixed.unwrap_or(given.area * self.factor * self.factor);
         let many = (given.many * self.many).min(1e30);
@@ -192,21 +117,21 @@ impl Work {
 
 /// Pictures on their way through the graph.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Volume {
+pub(in crate::inspector) struct Volume {
     /// Pixels of one.
-    pub(super) area: f64,
+    pub(in crate::inspector) area: f64,
     /// How many there are.
-    pub(super) many: f64,
+    pub(in crate::inspector) many: f64,
     /// The graph says how large they are, and not only by how much they grow.
-    pub(super) is_known: bool,
+    pub(in crate::inspector) is_known: bool,
 }
 
 impl Volume {
     /// One pixel, as far as anybody knows.
-    pub(super) const LEAST: Self = Self { area: 1.0, many: 1.0, is_known: false };
+    pub(in crate::inspector) const LEAST: Self = Self { area: 1.0, many: 1.0, is_known: false };
 
     /// The larger of both, each by itself.
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(in crate::inspector) fn or(self, other: Self) -> Self {
         Self {
             area: self.area.max(other.area),
             many: self.many.max(other.many),
@@ -215,7 +140,7 @@ impl Volume {
     }
 
     /// Why it is too much.
-    pub(super) fn excess(self) -> Option<String> {
+    pub(in crate::inspector) fn excess(self) -> Option<String> {
         too_many(self.area * self.many)
     }
 }
@@ -225,19 +150,8 @@ fn too_many(pixels: f64) -> Option<String> {
         .then(|| format!("{pixels:.0} pixels over all pictures and frames are more than {MAX_PIXELS:.0}"))
 }
 
-/// `num_frames` and `frame_count`, but not `skip_first_frames`.
-fn is_frame_count(words: &[String]) -> bool {
-    match words {
-        [first, last] => {
-            (matches!(first.as_str(), "num" | "video" | "total") && last == "frames")
-                || (first == "frame" && last == "count")
-        }
-        _ => false,
-    }
-}
-
 /// By how much a model enlarges, by what its file is called: `4x-sharp`, `RealESRGAN_x2`. Most do so by four.
-pub(super) fn enlargement(name: &str) -> f64 {
+pub(in crate::inspector) fn enlargement(name: &str) -> f64 {
     const ORDINARY: f64 = 4.0;
     let name = name.as_bytes();
     let digit = |at: Option<usize>| {
@@ -249,14 +163,8 @@ pub(super) fn enlargement(name: &str) -> f64 {
     factors.next().unwrap_or(ORDINARY)
 }
 
-/// An `amount` is one of pictures where the class repeats them, and a length where it cuts them.
-fn is_batch(words: &[String], repeats: bool) -> bool {
-    let has = |word: &str| words.iter().any(|w| w == word);
-    has("batch") || (repeats && has("amount")) || (has("num") && has("images"))
-}
-
 /// ComfyUI turns text into numbers where it wants numbers.
-pub(super) fn number(value: &Value) -> Option<f64> {
+pub(in crate::inspector) fn number(value: &Value) -> Option<f64> {
     let number: Option<f64> = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) if text.len() <= 32 => text.trim().parse().ok(),
@@ -269,7 +177,8 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 mod tests {
     use serde_json::json;
 
-    use super::{super::inputs::NameFacts, *};
+    use super::*;
+    use crate::inspector::inputs::NameFacts;
 
     fn count(inputs: &Value) -> usize {
         let mut work = Work::new(true, Origin::Core);
