@@ -1,4 +1,4 @@
-//! Which addresses and host names lie inside somebody's network.
+//! Tells public addresses and host names from those inside somebody's network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

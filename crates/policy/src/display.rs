@@ -1,4 +1,4 @@
-//! Text of strangers, made safe to show: control, escape, direction and invisible characters become visible.
+//! Makes foreign text safe to show: control, escape, direction and invisible characters become visible.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -20,13 +20,13 @@ pub fn is_noncharacter(character: char) -> bool {
     matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe
 }
 
-/// Compatibility characters folded (NFKC), in linear time: long runs of marks are cut apart by a hidden character,
+/// Folds compatibility characters (NFKC) in linear time: long runs of marks are cut apart by a hidden character,
 /// as Unicode's stream-safe format says, since ordering them would cost the square of their number.
 pub(crate) fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().stream_safe().nfkc()
 }
 
-/// A pattern whose word boundaries are those of ASCII: a letter of another script before a word hides nothing, and the
+/// Gives a pattern the word boundaries of ASCII: a letter of another script before a word hides nothing, and the
 /// fast engine reads such text too.
 pub(crate) fn ascii_boundaries(pattern: &str) -> String {
     pattern.replace(r"\b", r"(?-u:\b)")

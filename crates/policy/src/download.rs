@@ -1,4 +1,4 @@
-//! Model downloads: which URLs, under which name, over which redirects.
+//! Rules for model downloads: URLs, file names and redirects.
 
 use super::{
     path::ModelName,
@@ -10,10 +10,10 @@ use comfywarden_error::{Error, Result};
 
 /// The most redirects of one download.
 pub const MAX_HOPS: usize = 5;
-/// Where Civitai delivers from, besides its own names: exactly this bucket.
+/// Bucket that Civitai delivers from, besides hosts under its own names.
 const CIVITAI_BUCKET: &str =
     "civitai-delivery-worker-prod.5ac0637cfd0766c97916cefa3764fbdf.r2.cloudflarestorage.com";
-/// First path segments on Hugging Face that are no owner and no repository.
+/// First path segments on Hugging Face that are neither an owner nor a repository.
 const NO_REPOSITORY: [&str; 14] = [
     "spaces",
     "datasets",
@@ -30,7 +30,7 @@ const NO_REPOSITORY: [&str; 14] = [
     "organizations",
     "resolve",
 ];
-/// The one format that cannot carry code.
+/// Extensions of the formats that cannot carry code.
 const SAFE_FORMATS: [&str; 2] = [".safetensors", ".gguf"];
 
 /// The operator's rules for downloads.
@@ -43,16 +43,16 @@ pub struct DownloadRules {
 /// A download that may begin.
 #[derive(Debug, Clone)]
 pub struct Download {
-    /// What to request.
+    /// Address to request.
     pub url: StrictUrl,
-    /// The name to store it under: one component, extension on the list.
+    /// Name to store it under: one component with an extension of the list.
     pub name: ModelName,
     /// True for formats that can carry code: ask before.
     pub pickle: bool,
 }
 
 impl DownloadRules {
-    /// The rules of the configuration.
+    /// Takes the rules from the configuration.
     pub fn new(security: &settings::Security) -> Self {
         let lower = |list: &[String]| list.iter().map(|entry| entry.to_ascii_lowercase()).collect();
         Self {
@@ -120,7 +120,7 @@ impl DownloadRules {
         )))
     }
 
-    /// What the path must look like on known hosts, in the first request or on a `hop`. Returns the file name in it.
+    /// Checks the path on known hosts, in the first request or on a `hop`, and returns the file name in it.
     fn check_path(&self, url: &StrictUrl, hop: bool) -> Result<Option<String>> {
         if url.port() != 443 {
             return Err(refuse(&format!("its port is {}, not 443", url.port()))
@@ -144,7 +144,7 @@ impl DownloadRules {
         })
     }
 
-    /// One component with an extension of the list, by the rules for file names.
+    /// Accepts one component with an extension of the list, by the rules for file names.
     fn check_name(&self, name: &str) -> Result<ModelName> {
         if name.contains(['/', '\\', ';']) {
             return Err(refuse("the file name has a separator in it"));
@@ -163,7 +163,7 @@ impl DownloadRules {
     }
 }
 
-/// `/api/resolve-cache/models/{owner}/{repo}/{commit}/{file…}`, where the Hub sends requests for small files, as the
+/// Reads `/api/resolve-cache/models/{owner}/{repo}/{commit}/{file…}`, to which the Hub redirects small files, as the
 /// path that it stands for.
 fn resolve_cache<'s>(segments: &[&'s str]) -> Option<Vec<&'s str>> {
     let ["api", "resolve-cache", "models", owner, repository, rest @ ..] = segments else { return None };
@@ -172,7 +172,7 @@ fn resolve_cache<'s>(segments: &[&'s str]) -> Option<Vec<&'s str>> {
     Some(file)
 }
 
-/// `/{owner}/{repo}/resolve/{revision}/{file…}`, or without the owner for the oldest repositories.
+/// Accepts `/{owner}/{repo}/resolve/{revision}/{file…}`, without the owner for the oldest repositories.
 fn hugging_face_file(segments: &[&str]) -> Result<String> {
     let wrong = || {
         refuse("it is not a direct file download")
@@ -202,7 +202,7 @@ fn hugging_face_file(segments: &[&str]) -> Result<String> {
     Ok(percent_decoded(name))
 }
 
-/// `/api/download/models/{digits}`.
+/// Accepts `/api/download/models/{digits}`.
 fn civitai_version(segments: &[&str]) -> Result<()> {
     match segments {
         ["api", "download", "models", id] if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) => {
@@ -214,7 +214,7 @@ fn civitai_version(segments: &[&str]) -> Result<()> {
     }
 }
 
-/// Hosts that a download from `first` may be sent on to.
+/// True for a host that a download from `first` may be redirected to.
 fn delivers_for(first: &str, next: &str) -> bool {
     match first {
         "huggingface.co" => next.strip_suffix(".hf.co").is_some_and(|label| !label.is_empty()),

@@ -1,4 +1,4 @@
-//! What may run on a ComfyUI, as pure rules: no clock of its own, no network, no async.
+//! Pure rules for what may run on a ComfyUI: no clock of its own, no network, no async.
 //!
 //! | module | owns |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Which installed node classes could harm the host, cost money, or carry data away; from the server's own data.
+//! Audits installed node classes: those that could harm the host, cost money, or carry data away.
 //!
 //! Pure: whoever calls decides how fresh the catalogue must be.
 
@@ -8,10 +8,10 @@ use super::inspector::{self, Lists, Origin};
 use crate::{display, redact::words, settings};
 use comfywarden_workflow::{ObjectInfo, object_info::NodeClass};
 
-/// What was found in a catalogue, in the order of the class names.
+/// The findings in a catalogue, in the order of the class names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeAudit {
-    /// How many classes were looked at.
+    /// The number of classes in the catalogue.
     pub total_nodes: usize,
     /// Classes that run code or commands, reach the network, handle any file, or cost money.
     pub dangerous: Vec<NodeFinding>,
@@ -19,14 +19,14 @@ pub struct NodeAudit {
     pub suspicious: Vec<NodeFinding>,
 }
 
-/// One class and why it is listed.
+/// A listed class and the reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeFinding {
     /// The class name with hidden characters made visible.
     pub class: String,
     /// The reasons, joined with `; `.
     pub reason: String,
-    /// Where its code lives, as the server says.
+    /// The module that it lives in, as the server says.
     pub module: String,
     /// True when it is listed only because it costs money.
     pub only_paid: bool,
@@ -38,7 +38,7 @@ const PAID: &str = "it calls a paid service";
 const PLACE_TYPES: [&str; 5] = ["URL", "FILE_PATH", "FILEPATH", "DIRECTORY", "FOLDER_PATH"];
 /// Words in a description that say that something is run.
 const RUNS: [&str; 6] = ["execute", "executes", "executing", "exec", "eval", "evaluates"];
-/// What is run, when `run` or `runs` stands beside it.
+/// Words that name something run when `run` or `runs` stands beside them.
 const RUNNABLE: [&str; 5] = ["code", "python", "script", "command", "shell"];
 /// Words of an input that is a place for files.
 const PATHS: [&str; 8] = ["path", "paths", "filepath", "directory", "dir", "folder", "file", "filename"];
@@ -50,7 +50,7 @@ const CODE: [&str; 8] = ["code", "script", "python", "command", "cmd", "shell", 
 const MAX_DESCRIPTION: usize = 4_000;
 
 impl NodeAudit {
-    /// Looks at every class of `catalogue` under the lists of `security`.
+    /// Audits every class of `catalogue` under the lists of `security`.
     pub fn of(catalogue: &ObjectInfo, security: &settings::Security) -> Self {
         let lists = Lists::new(security);
         let mut audit = Self { total_nodes: catalogue.names().len(), ..Self::default() };
@@ -72,7 +72,7 @@ impl NodeAudit {
         audit
     }
 
-    /// The findings about classes that an earlier catalogue did not have.
+    /// Keeps the findings about classes that an earlier catalogue did not have.
     #[must_use]
     pub fn beyond(mut self, before: &ObjectInfo) -> Self {
         let known: HashSet<String> = before.names().iter().map(|name| short(name, 200)).collect();

@@ -1,10 +1,10 @@
-//! Section `security`: what may run, and what happens with what looks dangerous.
+//! Section `security`: the operator's policy for workflows, uploads and downloads.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer, value::SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What may run.
+/// The operator's policy.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Security {
@@ -64,7 +64,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|&text| text.to_owned()).collect()
 }
 
-/// What a finding of the inspector leads to.
+/// The consequence of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -84,11 +84,11 @@ pub enum Consent {
     Ask,
     /// Allowed once and for all.
     Allow,
-    /// Never.
+    /// The tools are off.
     Off,
 }
 
-/// How much of prompts and uploads the audit log keeps.
+/// The part of prompts and uploads that the audit log keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Privacy {

@@ -1,4 +1,4 @@
-//! One way to read a URL: what every parser reads alike is accepted, all else is refused.
+//! URLs that every parser reads alike are accepted, all others are refused.
 //!
 //! The text is checked before `url` parses it, and what it parsed is compared with the text, so that no other
 //! program in the chain can see another host.
@@ -18,22 +18,22 @@ const MAX_BYTES: usize = 2_048;
 pub struct StrictUrl(Url);
 
 impl StrictUrl {
-    /// Accepts the URL as it is, or says why not.
+    /// Accepts the URL as it is, or returns the reason against it.
     pub fn parse(text: &str) -> Result<Self> {
         check(text).map(Self).map_err(|why| refuse(text, why))
     }
 
-    /// The parsed URL, which is also the one to request.
+    /// Returns the parsed URL, which is also the one to request.
     pub fn as_url(&self) -> &Url {
         &self.0
     }
 
-    /// The host, in lower case.
+    /// Returns the host in lower case.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// The address, where the host is one.
+    /// Returns the address if the host is one.
     pub fn address(&self) -> Option<IpAddr> {
         match self.0.host()? {
             Host::Ipv4(address) => Some(address.into()),
@@ -42,17 +42,17 @@ impl StrictUrl {
         }
     }
 
-    /// The port, 443 unless given.
+    /// Returns the port, 443 unless given.
     pub fn port(&self) -> u16 {
         self.0.port().unwrap_or(443)
     }
 
-    /// The path's segments as they are written.
+    /// Lists the path's segments as they are written.
     pub fn segments(&self) -> Vec<&str> {
         self.0.path_segments().map(Iterator::collect).unwrap_or_default()
     }
 
-    /// What a `Location` header leads to from here.
+    /// Resolves a `Location` header against this URL.
     pub fn join(&self, location: &str) -> Result<Self> {
         if !location.starts_with('/') || location.starts_with("//") {
             return Self::parse(location);
@@ -107,7 +107,7 @@ fn check(text: &str) -> std::result::Result<Url, &'static str> {
     Ok(url)
 }
 
-/// The host of `host` or `host:port`.
+/// Returns the host of `host` or `host:port`.
 fn check_authority(authority: &str) -> std::result::Result<&str, &'static str> {
     if authority.contains('@') {
         return Err("it has user info before the host");
@@ -138,7 +138,7 @@ fn check_authority(authority: &str) -> std::result::Result<&str, &'static str> {
     Ok(host)
 }
 
-/// Path and query, decoded until nothing changes: no dot segments, separators or control characters hidden in them.
+/// Checks path and query, decoded until nothing changes, for hidden dot segments, separators and control characters.
 fn check_tail(tail: &str) -> std::result::Result<(), &'static str> {
     let path = tail.split('?').next().unwrap_or_default();
     let mut current = path.to_owned();

@@ -1,4 +1,4 @@
-//! Credentials inside a workflow that is read back: they stay behind, and the rest stays as it is.
+//! Strips the credentials from a workflow that is read back; the rest stays as it is.
 //!
 //! A workflow is something to run, so nothing in it may change in silence. Only what is a credential as a whole is
 //! taken out, its place is told, and the mark that stands there is refused when somebody runs the copy.
@@ -9,21 +9,21 @@ use super::redact::{has_credential, is_secret_key};
 use comfywarden_error::{Error, Result};
 use comfywarden_workflow::Workflow;
 
-/// What stands in place of a credential.
+/// The text in place of a credential.
 pub const WITHHELD: &str = "[withheld: credential]";
-/// Shorter values are words or numbers.
+/// The fewest bytes of a credential; shorter values are words or numbers.
 const SHORTEST: usize = 6;
 /// The most places that one sentence names.
 const MAX_NAMED: usize = 8;
 
-/// Takes the credentials out of a graph of any form; the places where they were, such as `3.inputs.api_key`.
+/// Strips the credentials from a graph of any form; lists where they were, such as `3.inputs.api_key`.
 pub fn strip(graph: &mut Value) -> Vec<String> {
     let mut places = Vec::new();
     walk(graph, None, &mut String::new(), &mut places);
     places
 }
 
-/// The same for a workflow in API format.
+/// Strips the credentials from a workflow in API format; lists where they were.
 pub fn strip_workflow(workflow: &mut Workflow) -> Vec<String> {
     let mut graph = workflow.to_value();
     let places = strip(&mut graph);
@@ -35,7 +35,7 @@ pub fn strip_workflow(workflow: &mut Workflow) -> Vec<String> {
     places
 }
 
-/// True for a value that is a credential: by the name it stands under, or by its own shape.
+/// True for a value that is a credential by its name or by its own form.
 pub fn is_credential(name: Option<&str>, text: &str) -> bool {
     let text = text.trim();
     if text.len() < SHORTEST || text == WITHHELD || text.contains(char::is_whitespace) {
@@ -45,7 +45,7 @@ pub fn is_credential(name: Option<&str>, text: &str) -> bool {
     has_credential(text) || (!placeholder && name.is_some_and(is_secret_key))
 }
 
-/// What a result says about withheld credentials; nothing when there are none.
+/// Words what a result tells about stripped credentials; `None` when there are none.
 pub fn sentence(places: &[String]) -> Option<String> {
     let (named, more) = places.split_at(places.len().min(MAX_NAMED));
     let rest = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
@@ -58,7 +58,7 @@ pub fn sentence(places: &[String]) -> Option<String> {
     })
 }
 
-/// Refuses a workflow in which a withheld credential was not put back.
+/// Refuses a workflow in which a stripped credential was not put back.
 pub fn refuse_stripped(workflow: &Workflow) -> Result<()> {
     let gap = workflow.iter().find_map(|(id, node)| {
         let (input, _) = node.inputs.iter().find(|(_, value)| value.as_str() == Some(WITHHELD))?;
@@ -96,7 +96,7 @@ fn walk(value: &mut Value, name: Option<&str>, place: &mut String, places: &mut 
     }
 }
 
-/// Runs `step` one level deeper. The depth is that of JSON which was parsed with a limit.
+/// Runs `step` one level deeper. JSON was parsed with a limit, which bounds the depth.
 fn within(place: &mut String, part: &str, step: impl FnOnce(&mut String)) {
     let before = place.len();
     if before > 0 {

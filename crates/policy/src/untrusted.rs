@@ -1,4 +1,4 @@
-//! Text from ComfyUI, models, pictures and the web on its way to the assistant: it is data, and it shall look like it.
+//! Makes text from ComfyUI, models, pictures and the web look like the data that it is, on its way to the assistant.
 //!
 //! Hidden characters become visible; markdown that would load a picture or hide an address behind words, and HTML
 //! that would do the same, is taken apart by one blank; what is too long is cut. Every result, error and question
@@ -19,7 +19,7 @@ const MAX_IN_ERROR: usize = 4_000;
 const ELEMENTS: [&str; 12] =
     ["img", "a", "iframe", "script", "svg", "video", "audio", "object", "embed", "link", "form", "style"];
 
-/// One text, safe to show.
+/// Makes one text safe to show.
 pub fn defuse(text: &str) -> Cow<'_, str> {
     match display::sanitize(text) {
         Cow::Borrowed(text) => taken_apart(text),
@@ -30,13 +30,13 @@ pub fn defuse(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Every text and every key of a value, safe to show. The depth of a result is that of our own types, and of JSON
+/// Makes every text and every key of a value safe to show. The depth of a result is that of our own types, and of JSON
 /// that was parsed with a limit.
 pub fn defuse_value(value: &mut Value) {
     bounded(value, MAX_CHARACTERS);
 }
 
-/// Message, hint and details of an error, without secrets and safe to show.
+/// Takes secrets out of an error's message, hint and details, and makes them safe to show.
 pub fn defuse_error(error: Error) -> Error {
     error.map_texts(|text| {
         let redacted = redact::redact_text(text);
@@ -72,7 +72,7 @@ fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}… ({} more characters)", rest.chars().count()))
 }
 
-/// `](`, `][`, `]:`, `<http:` and `<img` with a blank in the middle.
+/// Puts a blank into `](`, `][`, `]:`, `<http:` and `<img`.
 fn taken_apart(text: &str) -> Cow<'_, str> {
     if !text.contains(['<', ']']) {
         return Cow::Borrowed(text);
@@ -99,19 +99,19 @@ fn taken_apart(text: &str) -> Cow<'_, str> {
     Cow::Owned(result)
 }
 
-/// What follows `]` makes it a link: an address in brackets, or one that is defined elsewhere.
+/// True when what follows `]` makes it a link: an address in brackets, or one that is defined elsewhere.
 fn links(after: &str) -> bool {
     after.starts_with('(') && !after.starts_with("()")
         || after.strip_prefix(':').is_some_and(|rest| has_scheme(rest.trim_start().trim_start_matches('<')))
         || after.strip_prefix('[').is_some_and(|rest| rest.split(']').next().is_some_and(is_label))
 }
 
-/// A name for an address, as opposed to the index of a list.
+/// True for the name of an address, as opposed to the index of a list.
 fn is_label(text: &str) -> bool {
     !text.is_empty() && text.len() < 200 && !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
-/// What follows `<` makes it an address or an element.
+/// True when what follows `<` makes it an address or an element.
 fn leads(after: &str) -> bool {
     if has_scheme(after) {
         return true;

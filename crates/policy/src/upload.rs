@@ -1,4 +1,4 @@
-//! What may be uploaded: strict base64, a size that is known before decoding, and content that is what its name says.
+//! Checks uploads: strict base64, a size that is known before decoding, and content that is what its name says.
 
 use std::{
     io::{Cursor, Read},
@@ -14,7 +14,7 @@ use super::{
 };
 use comfywarden_error::{Error, Result};
 
-/// The longest side of an uploaded picture, in pixels (`shared/spec/security.md`, T16).
+/// The longest side of an uploaded picture, in pixels: ComfyUI's own limit for pictures.
 const MAX_SIDE: u32 = 16_384;
 /// The most pixels of an uploaded picture.
 const MAX_PIXELS: u64 = 100_000_000;
@@ -47,14 +47,14 @@ fn too_large(size: usize, most: usize) -> Error {
         .detail("most_bytes", most)
 }
 
-/// A picture that may be uploaded.
+/// A picture that was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Picture {
     /// Its media type.
     pub mime_type: &'static str,
-    /// Pixels across.
+    /// The width in pixels.
     pub width: u32,
-    /// Pixels down.
+    /// The height in pixels.
     pub height: u32,
 }
 
@@ -112,12 +112,12 @@ pub fn check(name: &UploadName, bytes: &[u8]) -> Result<Picture> {
     Ok(Picture { mime_type: expected.to_mime_type(), width, height })
 }
 
-/// How much follows the last chunk of a PNG: another file may hide there.
+/// Counts the bytes after the last chunk of a PNG, where another file may hide.
 fn behind_the_end(png: &[u8]) -> usize {
     chunks(png).find(|(kind, ..)| kind == b"IEND").map_or(0, |(.., after)| after.len())
 }
 
-/// True for a colour profile that nobody has. A decoder unpacks it before it tells the size of the picture.
+/// True for a colour profile above the limit. A decoder unpacks it before it tells the size of the picture.
 fn has_huge_profile(png: &[u8]) -> bool {
     chunks(png).filter(|(kind, ..)| kind == b"iCCP").any(|(_, data, _)| {
         let packed = data.iter().position(|byte| *byte == 0).and_then(|end| data.get(end + 2..));
@@ -126,7 +126,7 @@ fn has_huge_profile(png: &[u8]) -> bool {
     })
 }
 
-/// The chunks of a PNG: kind, data, and what follows.
+/// Lists the chunks of a PNG: kind, data, and what follows.
 fn chunks(png: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8], &[u8])> {
     let mut rest = png.get(8..).unwrap_or_default();
     std::iter::from_fn(move || {

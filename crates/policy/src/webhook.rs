@@ -1,4 +1,4 @@
-//! Where results may be posted to.
+//! Rules for the addresses that results may be posted to.
 
 use super::{
     address::{is_internal_name, is_public},
@@ -6,7 +6,7 @@ use super::{
 };
 use comfywarden_error::{Error, Result};
 
-/// Ports that are accepted where any public host is.
+/// Ports that are accepted with any public host.
 const PUBLIC_PORTS: [u16; 2] = [443, 8_443];
 
 /// The operator's rules for webhooks. Redirects are never followed, and addresses are checked after resolving with
@@ -17,7 +17,7 @@ pub enum WebhookRules {
     Allowlist(Vec<String>),
     /// Any public host but our own.
     Public {
-        /// The names that lead back to us.
+        /// The names of this server.
         own_hosts: Vec<String>,
     },
 }

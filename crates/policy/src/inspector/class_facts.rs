@@ -1,4 +1,4 @@
-//! What names and classes say: worked out once, and remembered between inspections.
+//! Facts about names and classes: worked out once, and remembered between inspections.
 //!
 //! A graph repeats few names many times, and so do graphs. What is remembered depends on the name alone (and on the
 //! lists of the configuration); what the server says about a class is asked anew in each inspection.
@@ -21,15 +21,15 @@ use comfywarden_workflow::object_info::InputSpec;
 
 /// The most names and the most classes that are remembered.
 const MAX_REMEMBERED: usize = 4_096;
-/// Longer names are nobody's habit.
+/// The longest name that is remembered.
 const MAX: usize = 64;
 /// The most bytes of text that links put together, and the most that are read where links bring them.
 const MAX_FOLLOWED: usize = 16 << 20;
 
-/// Seeded at random for each process, and several times faster on short keys than the standard one.
+/// A map with a hash that is fast on short keys, seeded at random for each process.
 pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
-/// What a class name says by itself.
+/// The facts that a class name tells by itself.
 #[derive(Debug, Clone, Copy)]
 struct ClassNameFacts {
     encodes: bool,
@@ -39,7 +39,7 @@ struct ClassNameFacts {
     loads_pictures: bool,
     repeats: bool,
     subgraph: bool,
-    /// Not what it looks like.
+    /// It looks like another name.
     disguised: bool,
     /// On the list of dangerous classes.
     listed: bool,
@@ -64,7 +64,7 @@ impl ClassNameFacts {
     }
 }
 
-/// What a class says in this inspection.
+/// The facts about a class in this inspection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClassFacts {
     pub(super) origin: Origin,
@@ -76,7 +76,7 @@ pub(super) struct ClassFacts {
     pub(super) passes: bool,
     /// Reads a file named in an input.
     pub(super) loads: bool,
-    /// What it reads are pictures.
+    /// The files that it reads are pictures.
     pub(super) loads_pictures: bool,
     /// The server says that it takes files that the editor recorded or uploaded.
     pub(super) uploads: bool,
@@ -84,7 +84,7 @@ pub(super) struct ClassFacts {
     pub(super) repeats: bool,
     /// Stands for a graph that the server does not know.
     pub(super) subgraph: bool,
-    /// There is nothing to say about the class itself.
+    /// No rule has anything to say about the class itself.
     pub(super) plain: bool,
 }
 
@@ -95,18 +95,18 @@ impl ClassFacts {
     }
 }
 
-/// What inspections remember.
+/// The facts that inspections remember.
 #[derive(Debug, Default, Clone)]
 struct Remembered {
     names: Map<Box<str>, NameFacts>,
     classes: Map<Box<str>, ClassNameFacts>,
 }
 
-/// The memory of an inspector, shared by all its inspections.
+/// The facts that an inspector remembers, shared by all its inspections.
 #[derive(Debug, Default)]
 pub(super) struct FactCache(ArcSwap<Remembered>);
 
-/// One inspection's access to what names and classes say.
+/// One inspection's access to the facts about names and classes.
 pub(super) struct Facts<'a> {
     pub(super) lists: &'a Lists,
     pub(super) knowledge: Knowledge<'a>,
@@ -137,7 +137,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Pays for text that is followed over links. False when the graph has spent what one may spend.
+    /// Counts text that is followed over links. False when the graph has used up its share.
     pub(super) fn pay(&self, bytes: usize) -> bool {
         self.followed.set(self.followed.get().saturating_add(bytes));
         self.followed.get() <= MAX_FOLLOWED
@@ -148,7 +148,7 @@ impl<'a> Facts<'a> {
         self.followed.get() > MAX_FOLLOWED
     }
 
-    /// What a name says.
+    /// Reads a name.
     pub(super) fn name(&self, name: &str) -> NameFacts {
         if let Some(known) = self.known.names.get(name) {
             return *known;
@@ -161,7 +161,7 @@ impl<'a> Facts<'a> {
         read
     }
 
-    /// What a class says.
+    /// Reads a class.
     pub(super) fn class(&self, class: &str) -> ClassFacts {
         if let Some(known) = self.classes.borrow().get(class) {
             return *known;
@@ -176,7 +176,7 @@ impl<'a> Facts<'a> {
         read
     }
 
-    /// What the name of an input says in this class.
+    /// Reads the name of an input of this class.
     pub(super) fn input(&self, class: &str, class_facts: ClassFacts, name: &str) -> NameFacts {
         let read = self.name(name);
         if class_facts.is_about_text() {
@@ -192,7 +192,7 @@ impl<'a> Facts<'a> {
         input().is_some_and(InputSpec::is_only_linked)
     }
 
-    /// What the input `name` of `class` is for.
+    /// Tells the purpose of the input `name` of `class`.
     pub(super) fn purpose(&self, class: &str, class_facts: ClassFacts, name: &str) -> Purpose {
         self.input(class, class_facts, name).purpose(class_facts.loads, class_facts.origin)
     }
@@ -222,7 +222,7 @@ impl<'a> Facts<'a> {
 }
 
 impl Drop for Facts<'_> {
-    /// Hands on what was learned. Two inspections at once may forget each other's lessons; nothing hangs on them.
+    /// Remembers the new facts. Two inspections at once may lose each other's, which costs only time.
     fn drop(&mut self) {
         let learned = self.learned.get_mut();
         learned.names.retain(|name, _| name.len() <= MAX);
@@ -237,7 +237,7 @@ impl Drop for Facts<'_> {
     }
 }
 
-/// Adds what is new. A full memory begins anew, so that nobody can fill it up for good.
+/// Adds the new facts. A full memory is cleared first, so that nobody can fill it up for good.
 fn merge<V>(known: &mut Map<Box<str>, V>, new: &mut Map<Box<str>, V>) {
     if known.len() + new.len() > MAX_REMEMBERED {
         known.clear();

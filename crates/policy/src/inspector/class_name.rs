@@ -1,4 +1,4 @@
-//! Class names that are not what they look like.
+//! Finds class names that look like another name.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -7,7 +7,7 @@ use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 use super::{classes::is_core, word_list};
 use crate::display;
 
-/// Longer than any real class name.
+/// The most bytes of a real class name.
 const MAX: usize = 200;
 
 /// Cyrillic, Greek and other letters that look like the Latin ones beside them.
@@ -23,7 +23,7 @@ fn latin(character: char) -> Option<char> {
     LOOKALIKES.get(&character).copied()
 }
 
-/// The name as the eye reads it: folded, without what cannot be seen, in lower case, look-alikes as Latin letters.
+/// Spells a name as the eye reads it: folded, without hidden characters, in lower case, look-alikes as Latin letters.
 pub(super) fn skeleton(name: &str) -> String {
     display::folded(name)
         .filter(|c| !display::is_hidden(*c) && !c.is_whitespace())
@@ -48,13 +48,13 @@ pub(crate) fn is_disguised(name: &str) -> bool {
         || spells_core_class(name)
 }
 
-/// A core class with marks on its letters: `KSámpler`.
+/// True for a core class with marks on its letters: `KSámpler`.
 fn spells_core_class(name: &str) -> bool {
     let bare: String = name.nfkd().filter(|c| !is_combining_mark(*c)).collect();
     bare != name && is_core(&bare)
 }
 
-/// Joiners are allowed where emoji and Indic scripts need them.
+/// True for hidden characters; joiners are allowed where emoji and Indic scripts need them.
 fn hides_characters(name: &str) -> bool {
     let mut before = 'a';
     name.chars().any(|character| {
@@ -64,7 +64,7 @@ fn hides_characters(name: &str) -> bool {
     })
 }
 
-/// A mark on a Latin letter that no composed letter exists for: strikes and dots that the eye passes over.
+/// True for a mark on a Latin letter that has no composed form: strikes and dots that the eye passes over.
 fn has_loose_marks(name: &str) -> bool {
     let composed: Vec<char> = name.nfc().collect();
     composed.windows(2).any(
@@ -72,13 +72,13 @@ fn has_loose_marks(name: &str) -> bool {
     )
 }
 
-/// Full-width, mathematical and enclosed letters that fold to ASCII.
+/// True for full-width, mathematical and enclosed letters that fold to ASCII.
 fn is_folded_letter(character: char) -> bool {
     matches!(character, '\u{ff01}'..='\u{ff5e}' | '\u{1d400}'..='\u{1d7ff}' | '\u{2460}'..='\u{24ff}' | '\u{2100}'..='\u{214f}')
         && std::iter::once(character).nfkc().any(|c| c.is_ascii_alphanumeric())
 }
 
-/// Latin letters and look-alikes in one word, or nothing but look-alikes in the whole name.
+/// True for Latin letters and look-alikes in one word, or nothing but look-alikes in the whole name.
 fn mixes_scripts(name: &str) -> bool {
     let (mut foreign, mut alike, mut longest) = (0, 0, 0);
     for word in name.split(|c: char| !c.is_alphanumeric()) {

@@ -1,4 +1,4 @@
-//! What is found about a node because of its class.
+//! Findings about a node because of its class.
 
 use super::{
     class_name,
@@ -10,7 +10,7 @@ use super::{
 };
 
 impl Visitor<'_> {
-    /// What the class itself says.
+    /// Reports the rules that the class itself breaks.
     pub(super) fn class(&mut self, location: Location<'_>) {
         if location.class_facts.plain {
             return;

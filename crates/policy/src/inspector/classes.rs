@@ -1,4 +1,4 @@
-//! What a class is: core, paid, dangerous by list, by the server's data, or by its name.
+//! Tells core, paid and dangerous classes: by list, by the server's data, or by name.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -26,12 +26,12 @@ static CORE_CLASSES: LazyLock<HashMap<&str, bool>> = LazyLock::new(|| {
 const CODE_TYPES: [&str; 8] =
     ["CODE", "PYTHON", "PYTHON_CODE", "COMMAND", "COMMANDLINE", "COMMAND_LINE", "SCRIPT_CODE", "SHELL"];
 
-/// Where a class comes from.
+/// The origin of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
     /// ComfyUI itself.
     Core,
-    /// Exists only in the editor; never runs.
+    /// The editor alone; such a class never runs.
     EditorOnly,
     /// Somebody's extension, or unknown.
     Custom,
@@ -113,7 +113,7 @@ pub(crate) fn is_off_allow_list(class: &str) -> bool {
     CORE_CLASSES.get(class) == Some(&false)
 }
 
-/// Where a class comes from: the server knows best, the built-in list stands in.
+/// Tells the origin of a class: the server's data first, else the built-in list.
 pub(crate) fn origin(class: &str, info: Option<&ObjectInfo>) -> Origin {
     if matches!(class, "Note" | "MarkdownNote" | "PrimitiveNode" | "Reroute") {
         return Origin::EditorOnly;

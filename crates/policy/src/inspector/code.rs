@@ -1,4 +1,4 @@
-//! Code in text: patterns over the readings of a text. Linear: the `regex` crate, byte classes, no backtracking.
+//! Finds code in text: patterns over the readings of a text. Linear: the `regex` crate, byte classes, no backtracking.
 
 use comfywarden_pattern::{any_of, patterns};
 
@@ -21,28 +21,28 @@ patterns! {
     static LIKELY_CODE: BytePattern = any_of(CERTAIN.entries().chain(LIKELY.entries()).chain(OTHER_LANGUAGES.entries()));
 }
 
-/// What a text was hidden for when it decodes to one word.
+/// Words that are code by themselves in a text that had to be decoded.
 static HIDDEN_WORDS: WordList = WordList::new(include_str!("lists/hidden_words.txt"));
 
-/// How sure one has to be before text counts as code.
+/// The certainty that text is code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Confidence {
-    /// Only what can be nothing else: the input is meant for prose.
+    /// It can be nothing else: required where the input is meant for prose.
     Certain,
-    /// Also words that are code more often than not.
+    /// It is code more often than not.
     Likely,
 }
 
-/// Code that was seen.
+/// Code that was found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CodeMatch {
-    /// The part that gave it away, as it reads.
+    /// The part that matched, as it reads.
     pub(super) excerpt: String,
     /// True when something had to be decoded or put together to see it.
     pub(super) decoded: bool,
 }
 
-/// The first of the readings of `text` that is code.
+/// Finds the first of the readings of `text` that is code.
 pub(super) fn find_code(
     text: Text<'_>,
     readings: &[Reading<'_>],

@@ -1,4 +1,4 @@
-//! Code by its shape: calls, subscripts and literals as no formula has them, whatever the names in it are.
+//! Finds code by its form: calls, subscripts and literals that no formula has, whatever the names in it are.
 //!
 //! For inputs that hold a program's text by their name. One pass over the bytes; what is looked at again is at most
 //! the name before a bracket.
@@ -11,7 +11,7 @@ use known::{FRAMES, FUNCTIONS, MAKERS, NUMERIC, RISKY, WITHIN, is_harmless};
 
 use super::text::{Text, kind};
 
-/// Where text ends that has the shape of code. Names do not count; a few that only compute are let through.
+/// Returns where text ends that has the form of code. Names do not count; a few that only compute are let through.
 pub(super) fn end_of_code(text: Text<'_>) -> Option<usize> {
     let may_call =
         text.has(kind::CAPITAL) && (text.has(kind::DOT | kind::OPENING | kind::QUOTE) || chains(&text));
@@ -36,7 +36,7 @@ struct Opening {
     odd: bool,
 }
 
-/// Where a pass over a text is.
+/// The state of a pass over a text.
 #[derive(Default)]
 struct Scan {
     open: Vec<Opening>,
@@ -170,17 +170,17 @@ fn method(owner: &[u8], name: &[u8], after: &[u8], adjacent: bool) -> bool {
     }
 }
 
-/// How a dot stands between two names.
+/// The gap around a dot between two names.
 enum Dot {
-    /// Without a gap.
+    /// No gap.
     Tight,
-    /// With a gap before it, as no sentence has.
+    /// A gap before it, as no sentence has.
     AfterGap,
-    /// With a gap only behind it, as at the end of a sentence.
+    /// A gap only behind it, as at the end of a sentence.
     BeforeGap,
 }
 
-/// What stands before the dot that `text` ends with.
+/// Returns the text before the dot that `text` ends with.
 fn before_dot(text: &[u8]) -> Option<(&[u8], Dot)> {
     let dotted = text.trim_ascii_end();
     let owner = dotted.strip_suffix(b".").or_else(|| dotted.strip_suffix(b"::"))?;
@@ -261,7 +261,7 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii()
 }
 
-/// The name that a text ends with, and what comes before it.
+/// Splits off the name that a text ends with.
 fn split_name(text: &[u8]) -> (&[u8], &[u8]) {
     let start = text.iter().rposition(|byte| !is_name_byte(*byte)).map_or(0, |at| at + 1);
     text.split_at(start)

@@ -1,4 +1,4 @@
-//! Which values are credentials, and which only stand where one belongs.
+//! Tells credentials from values that only stand in their place.
 
 use super::{
     text::{Text, kind},
@@ -6,9 +6,9 @@ use super::{
 };
 use crate::redact;
 
-/// Words of which people make what stands for a credential that is not there.
+/// Words that make up placeholders for a credential.
 static PLACEHOLDERS: WordList = WordList::new(include_str!("lists/credentials/placeholders.txt"));
-/// What programs on the own machine take for a key because one must be given.
+/// Keys that programs on the same machine accept because one must be given.
 static LOCAL: WordList = WordList::new(include_str!("lists/credentials/local.txt"));
 
 /// True for text that carries a credential, by its shape or by the name under which it stands. `secret`: the input's
@@ -31,7 +31,7 @@ pub(super) fn is_reference(text: &str) -> bool {
     })
 }
 
-/// Long enough and in one piece, once the name of a scheme is off.
+/// True for a text that is long enough and in one piece, once the name of a scheme is off.
 fn is_credential_value(text: &str) -> bool {
     let value = match text.split_once(' ') {
         Some((scheme, value))
@@ -44,7 +44,7 @@ fn is_credential_value(text: &str) -> bool {
     value.len() >= 6 && !value.contains(char::is_whitespace)
 }
 
-/// Letters and digits as nobody writes words.
+/// True for letters mixed with digits, as no word has them.
 fn is_random(value: &str) -> bool {
     value.len() >= 8
         && value.bytes().any(|byte| byte.is_ascii_digit())
@@ -68,7 +68,7 @@ fn is_placeholder(text: &str) -> bool {
         || is_one_character(value)
 }
 
-/// `sk-xxxxxxxx`, `********`: the same character over and over at the end.
+/// True for `sk-xxxxxxxx` and `********`: the same character over and over at the end.
 fn is_one_character(value: &str) -> bool {
     let Some(last) = value.chars().next_back() else { return true };
     let same = value.chars().rev().take_while(|character| *character == last).count();

@@ -1,4 +1,4 @@
-//! Where text goes: constants followed through text nodes to the inputs that use them.
+//! Follows text through a graph: constants through text nodes to the inputs that use them.
 //!
 //! Nothing is worked out before it is asked for, and each node at most once: graphs that share, double or circle cost
 //! no more than their links.
@@ -19,25 +19,25 @@ use super::{
 };
 use comfywarden_error::JsonObject;
 
-/// How many nodes words and numbers are followed through.
+/// The most nodes that words and numbers are followed through.
 pub(super) const MAX_HOPS: usize = 12;
 
-/// Who takes a node's output: node and input.
+/// The inputs that take each node's output, by node: node and input.
 type Takers<'a> = Map<&'a str, Vec<(&'a str, &'a str)>>;
 
-/// The nodes of one map, and who takes whose output.
+/// The nodes of one map and the links between them.
 pub(super) struct DataFlow<'a> {
     map: &'a JsonObject,
     pub(super) facts: &'a Facts<'a>,
     takers: OnceCell<Takers<'a>>,
     harmless: RefCell<Map<&'a str, bool>>,
-    /// What nodes hand on. `None`: not known yet, in which case the node takes its own output.
+    /// Text that nodes hand on. `None`: being worked out, so a circle takes its own output.
     constants: RefCell<Map<&'a str, Option<Rc<str>>>>,
     judged: RefCell<Map<(&'a str, Usage), Rc<Found>>>,
 }
 
 impl<'a> DataFlow<'a> {
-    /// The flow within a map of nodes. What is not a node is passed over.
+    /// Takes a map of nodes. Entries that are no nodes are passed over.
     pub(super) fn new(map: &'a JsonObject, facts: &'a Facts<'a>) -> Self {
         Self {
             map,
@@ -109,7 +109,7 @@ impl<'a> DataFlow<'a> {
         }
     }
 
-    /// The node that a link names and the text that it brings, as far as that is a constant of the graph.
+    /// Returns the node that a link names and the text that it brings, as far as that is a constant of the graph.
     pub(super) fn text(&self, link: &Value) -> Option<(&'a str, Rc<str>)> {
         let (id, class, _) = self.node(source_of(link)?)?;
         if !hands_on_text(self.facts.class(class)) {
@@ -118,7 +118,7 @@ impl<'a> DataFlow<'a> {
         Some((id, self.constant(id))).filter(|(_, text)| !text.is_empty())
     }
 
-    /// What is wrong with the text of a node. `judge` is asked once for each text and use, however many links there are.
+    /// Returns the faults of a node's text. `judge` is asked once for each text and use, however many links there are.
     pub(super) fn judged(
         &self,
         (id, text): (&'a str, &str),
@@ -133,7 +133,7 @@ impl<'a> DataFlow<'a> {
         found
     }
 
-    /// The text that a node hands on. No recursion: chains may be as long as the graph.
+    /// Works out the text that a node hands on. No recursion: chains may be as long as the graph.
     fn constant(&self, id: &'a str) -> Rc<str> {
         let mut pending = vec![id];
         while let Some(&id) = pending.last() {
@@ -166,12 +166,12 @@ impl<'a> DataFlow<'a> {
         self.piece(id)
     }
 
-    /// What is known to come out of a node.
+    /// Returns the text that is known to come out of a node.
     fn piece(&self, id: &str) -> Rc<str> {
         self.constants.borrow().get(id).cloned().flatten().unwrap_or_else(|| Rc::from(""))
     }
 
-    /// The constant pieces of a node's text, in the order in which it puts them together.
+    /// Joins the constant pieces of a node's text, in the order in which the node does.
     fn put_together(&self, id: &str) -> Rc<str> {
         let Some((_, class, inputs)) = self.node(id) else { return Rc::from("") };
         let text = |value: &Value| match value {
@@ -204,7 +204,7 @@ impl<'a> DataFlow<'a> {
         whole.into()
     }
 
-    /// What a pattern and its replacement make of a text.
+    /// Applies a pattern and its replacement to a text.
     fn rewritten(&self, inputs: &JsonObject, one: &dyn Fn(&str) -> Rc<str>) -> Option<Rc<str>> {
         let (text, pattern, replace) = (one("string"), one("regex_pattern"), one("replace"));
         if !self.facts.pay(Replacing::price(&text)) {
@@ -223,7 +223,7 @@ impl<'a> DataFlow<'a> {
         replacing.of(&text).map(Rc::from)
     }
 
-    /// The template of somebody's text node, with the other inputs in its gaps.
+    /// Fills the template of a custom text node with its other inputs.
     fn filled(&self, class: &str, inputs: &JsonObject, one: &dyn Fn(&str) -> Rc<str>) -> Option<Rc<str>> {
         if self.facts.class(class).origin != Origin::Custom {
             return None;
@@ -248,12 +248,12 @@ impl<'a> DataFlow<'a> {
     }
 }
 
-/// ComfyUI's own nodes hand on pictures and models, except for those that are made for text.
+/// True for classes that may hand on text: of ComfyUI's own, only those that are made for it.
 fn hands_on_text(class: ClassFacts) -> bool {
     class.origin != Origin::Core || class.passes
 }
 
-/// The node that a link names.
+/// Returns the node that a link names.
 pub(super) fn source_of(value: &Value) -> Option<&str> {
     match value.as_array()?.as_slice() {
         [Value::String(id), Value::Number(_)] => Some(id),

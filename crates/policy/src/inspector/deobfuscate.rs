@@ -1,4 +1,4 @@
-//! What a text says once its disguises are off: folded, unescaped, joined, decoded, to a fixed depth.
+//! Takes the disguises off a text: folded, unescaped, joined, decoded, to a fixed depth.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::display;
 
-/// How often text inside text is decoded.
+/// The most levels of text inside text that are decoded.
 const MAX_DEPTH: usize = 3;
 /// The most readings of one text; each is at most as long as the text.
 const MAX_READINGS: usize = 48;
@@ -18,13 +18,13 @@ const MAX_READINGS: usize = 48;
 /// One reading of a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reading<'t> {
-    /// In lower case, blanks around dots and opening brackets taken out.
+    /// The text in lower case, blanks around dots and opening brackets taken out.
     pub(super) text: Cow<'t, str>,
     /// True when something had to be decoded or put together to get it.
     pub(super) decoded: bool,
 }
 
-/// Every reading of `text`.
+/// Lists every reading of `text`.
 pub(super) fn readings(text: Text<'_>) -> Vec<Reading<'_>> {
     if is_undisguised(text) {
         return vec![Reading { text: tight(text), decoded: false }];
@@ -67,13 +67,13 @@ fn is_undisguised(text: Text<'_>) -> bool {
     !may_escape && !may_turn && !may_spell && !may_pair() && Runs(&text).all(|run| hidden_in(run).is_empty())
 }
 
-/// Four numbers in a row may be character codes; a single one may be the argument of `chr`.
+/// True for four numbers in a row, which may be character codes, and for one beside a name such as `chr`.
 fn has_numbers(text: &str) -> bool {
     let spells = || ["ch", "Ch", "cH", "CH"].iter().any(|start| text.contains(start));
     has_four_numbers(text) || (text.bytes().any(|byte| byte.is_ascii_digit()) && spells())
 }
 
-/// The fewest bytes that four numbers and what is between them take.
+/// The fewest bytes of four numbers and their separators.
 const FOUR_NUMBERS: usize = 7;
 
 fn has_four_numbers(text: &str) -> bool {
@@ -103,7 +103,7 @@ fn has_four_numbers(text: &str) -> bool {
     false
 }
 
-/// Compatibility characters folded, invisible ones gone, `\x41`, `\u0041` and `\101` as letters.
+/// Folds compatibility characters, drops invisible ones, and reads `\x41`, `\u0041` and `\101` as letters.
 fn plain(text: &str) -> String {
     let visible: String = if text.is_ascii() {
         text.to_owned()
@@ -127,7 +127,7 @@ fn unescape(text: &str) -> String {
     result
 }
 
-/// The character an escape at the start of `text` stands for, and how long the escape is.
+/// Reads the escape at the start of `text`: its character and its length.
 fn escape(text: &str) -> Option<(char, usize)> {
     let coded = |digits: &str, radix: u32| char::from_u32(u32::from_str_radix(digits, radix).ok()?);
     match text.as_bytes().get(1)? {
@@ -157,7 +157,7 @@ pub(super) fn can_undo() -> bool {
     [&JOIN, &CHR, &NUMBERS, &COMMENT, &ENTITY].iter().all(|pattern| pattern.compiles())
 }
 
-/// `'ex' + 'ec'` and `chr(101)` put together; `None` when there is nothing to put together.
+/// Puts `'ex' + 'ec'` and `chr(101)` together; `None` when there is nothing to put together.
 fn fold_constants(text: &str) -> Option<String> {
     let lower_or_upper =
         |letters: &[u8; 2]| text.as_bytes().windows(2).any(|pair| pair.eq_ignore_ascii_case(letters));
@@ -177,7 +177,7 @@ fn fold_constants(text: &str) -> Option<String> {
     (joined != text).then(|| joined.into_owned())
 }
 
-/// The same in lower case, for ASCII.
+/// Tightens a text; ASCII in one pass.
 fn tight(text: Text<'_>) -> Cow<'_, str> {
     if text.has(kind::HASH | kind::FOREIGN) {
         return tighten(&text.to_lowercase()).into();
@@ -222,7 +222,7 @@ fn is_opening(byte: u8) -> bool {
     matches!(byte, b'.' | b'(' | b'[')
 }
 
-/// Comments out, blanks around dots and opening brackets out: `os . system (` and `eval #` + line break + `(`.
+/// Drops comments and blanks around dots and opening brackets: `os . system (` and `eval #` + line break + `(`.
 fn tighten(text: &str) -> String {
     let text = match COMMENT.get().filter(|_| text.contains('#')) {
         // What begins with a mark of markup is an instruction to a server.
@@ -302,7 +302,7 @@ fn decode(text: &str, found: &mut impl FnMut(String)) {
     }
 }
 
-/// What escapes such as `\xef\xbd\x85` spell when they are bytes of UTF-8 and not letters.
+/// Reads escapes such as `\xef\xbd\x85` as bytes of UTF-8 instead of letters.
 fn bytes_as_text(text: &str) -> Option<String> {
     if text.is_ascii() {
         return None;
@@ -311,7 +311,7 @@ fn bytes_as_text(text: &str) -> Option<String> {
     String::from_utf8(bytes?).ok()
 }
 
-/// `&#101;` and `&#x65;` as letters.
+/// Reads `&#101;` and `&#x65;` as letters.
 fn entities(text: &str) -> String {
     let Some(entity) = ENTITY.get() else { return text.to_owned() };
     let replaced = entity.replace_all(text, |found: &regex::Captures<'_>| {

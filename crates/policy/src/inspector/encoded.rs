@@ -1,4 +1,4 @@
-//! Text in base64, base32 and hex.
+//! Reads text in base64, base32 and hex.
 
 use base64::{
     Engine as _,
@@ -40,7 +40,7 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
 }
 
-/// What a run spells as hex, as base32 and as base64, also backwards and as UTF-7 does.
+/// Decodes a run as hex, as base32 and as base64, also backwards and as UTF-7 does.
 pub(super) fn hidden_in(run: &str) -> Vec<String> {
     let is_hex = run.len().is_multiple_of(2) && run.bytes().all(|b| b.is_ascii_hexdigit());
     let hex = is_hex.then(|| from_hex(run)).flatten();
@@ -73,12 +73,12 @@ fn from_base32(run: &str) -> Option<String> {
     texty(bytes)
 }
 
-/// The fewest pairs of digits that are read as text; fewer are an address of a network card or a colour.
+/// The fewest pairs of digits that are read as text; fewer are the address of a network card or a colour.
 const FEWEST_PAIRS: usize = 7;
-/// The bytes that so many pairs with something between them take.
+/// The fewest bytes of those pairs with a separator between them.
 const SHORTEST_PAIRS: usize = FEWEST_PAIRS * 3 - 1;
 
-/// What pairs of hexadecimal digits spell, with blanks, colons, commas or `0x` between them, or groups of eight bits.
+/// Decodes pairs of hexadecimal digits with blanks, colons, commas or `0x` between them, or groups of eight bits.
 pub(super) fn in_pairs(text: &str) -> Option<String> {
     let belongs = |byte: &u8| {
         byte.is_ascii_hexdigit() || matches!(byte, b' ' | b'x' | b'X' | b':' | b',' | b';' | b'-' | b'\n')
@@ -99,7 +99,7 @@ pub(super) fn in_pairs(text: &str) -> Option<String> {
     (!spelled.is_empty()).then_some(spelled)
 }
 
-/// What pairs in a row spell, a line for each row.
+/// Decodes pairs in a row, a line for each row.
 fn from_pairs(run: &str) -> Option<String> {
     if run.len() < SHORTEST_PAIRS {
         return None;
@@ -130,7 +130,7 @@ fn from_pairs(run: &str) -> Option<String> {
     (!rows.is_empty() && letters).then_some(rows)
 }
 
-/// Both alphabets, with and without padding.
+/// Decodes either alphabet, with and without padding.
 fn from_base64(run: &str) -> Option<String> {
     const ANY: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -154,7 +154,7 @@ fn from_hex(run: &str) -> Option<String> {
     texty(bytes.collect::<Option<Vec<u8>>>()?)
 }
 
-/// The bytes as text, if they are text; a random string decodes to noise.
+/// Returns the bytes as text if they are text; a random string decodes to noise.
 pub(super) fn texty(bytes: Vec<u8>) -> Option<String> {
     let bytes = inflated(&bytes).unwrap_or(bytes);
     if matches!(bytes.as_slice(), [0x80, 2..=5, .., b'.']) {
@@ -178,7 +178,7 @@ pub(super) fn texty(bytes: Vec<u8>) -> Option<String> {
     (text.len() >= 3 && odd * 10 <= text.len()).then_some(text)
 }
 
-/// What gzip or zlib data holds, up to a size that code for a node does not reach.
+/// Unpacks gzip or zlib data, up to a size that code for a node does not reach.
 fn inflated(bytes: &[u8]) -> Option<Vec<u8>> {
     use std::io::Read as _;
     const MAX: u64 = 64 << 10;

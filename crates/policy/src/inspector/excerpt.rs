@@ -1,4 +1,4 @@
-//! The part of a text that a finding is about: short, in one line, without secrets and safe to show.
+//! Cuts the part of a text that a finding is about: short, in one line, without secrets and safe to show.
 
 use crate::{redact::redact_text, untrusted};
 
@@ -6,12 +6,12 @@ use crate::{redact::redact_text, untrusted};
 const BEFORE: usize = 48;
 /// The most characters after it.
 const AFTER: usize = 24;
-/// How much around it is searched for secrets; one that is longer is not cut in two near the excerpt.
+/// The most bytes on either side that are searched for secrets, so that none is cut in two near the excerpt.
 const WINDOW: usize = 8 << 10;
-/// By how many bytes what was found is looked for, where redaction has moved it.
+/// The number of bytes by which the match is found again where redaction has moved it.
 const MARKS: [usize; 2] = [16, 5];
 
-/// The text around what ends at byte `end`.
+/// Returns the text around the match that ends at byte `end`.
 pub(super) fn around(text: &str, end: usize) -> String {
     let end = text.floor_char_boundary(end);
     let from = text.floor_char_boundary(end.saturating_sub(WINDOW));
@@ -22,7 +22,7 @@ pub(super) fn around(text: &str, end: usize) -> String {
     cut(&safe, at.unwrap_or_default(), from > 0, to < text.len())
 }
 
-/// Where `at` is after redaction: before what did not change, or else behind the last few characters.
+/// Finds `at` again after redaction: before the unchanged rest, or else behind the last few characters.
 fn moved(safe: &str, window: &str, at: usize) -> Option<usize> {
     let (before, after) = window.split_at_checked(at)?;
     let behind = |most: &usize| {
@@ -32,7 +32,7 @@ fn moved(safe: &str, window: &str, at: usize) -> Option<usize> {
     safe.strip_suffix(after).map(str::len).or_else(|| MARKS.iter().find_map(behind))
 }
 
-/// The beginning of a text.
+/// Returns the beginning of a text.
 pub(super) fn start(text: &str) -> String {
     around(text, text.char_indices().nth(BEFORE).map_or(text.len(), |(at, _)| at))
 }

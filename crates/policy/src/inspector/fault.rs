@@ -18,9 +18,9 @@ pub(super) struct Usage {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) flag: Flag,
-    /// In our words.
+    /// The reason, as a fragment of a sentence.
     pub(super) why: String,
-    /// The part of the text that it is about, safe to show; none where that is a secret.
+    /// The part of the text, safe to show; none where that is a secret.
     pub(super) excerpt: Option<String>,
 }
 
@@ -39,5 +39,5 @@ impl Fault {
     }
 }
 
-/// What is wrong with a value.
+/// The faults of a value.
 pub(super) type Found = Vec<Fault>;

@@ -1,9 +1,9 @@
-//! One thing the inspector saw.
+//! One thing that the inspector found.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What kind of thing it is.
+/// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
@@ -29,7 +29,7 @@ pub enum Flag {
     NodeReplacement,
     /// Not a workflow in API format.
     Malformed,
-    /// A class name that is not what it looks like.
+    /// A class name that looks like another one.
     SuspiciousClassName,
     /// More work than any picture needs.
     ResourceAbuse,
@@ -46,7 +46,7 @@ pub enum Flag {
 }
 
 impl Flag {
-    /// Every kind.
+    /// Lists every kind.
     pub const ALL: [Self; 18] = [
         Self::DangerousNode,
         Self::CloudApiNode,
@@ -68,7 +68,7 @@ impl Flag {
         Self::MissingModel,
     ];
 
-    /// The spelling in answers and logs.
+    /// Spells it as answers and logs do.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DangerousNode => "dangerous_node",
@@ -92,7 +92,7 @@ impl Flag {
         }
     }
 
-    /// How bad it is, by the table “What a finding does”.
+    /// Returns its row in the table “What a finding does”.
     pub fn severity(self) -> Severity {
         match self {
             Self::Malformed | Self::DepthExceeded | Self::ResourceAbuse | Self::ClassNotAllowed => {
@@ -116,7 +116,7 @@ impl Flag {
     }
 }
 
-/// How bad a finding is; the rows of the table “What a finding does”.
+/// The severity of a finding; the rows of the table “What a finding does”.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -131,21 +131,21 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// Every severity, in order.
+    /// Lists every severity, the mildest first.
     pub const ALL: [Self; 4] = [Self::Warning, Self::Dangerous, Self::Paid, Self::Refused];
 }
 
-/// One thing the inspector saw.
+/// One thing that the inspector found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// What kind of thing it is.
+    /// The kind of a finding.
     pub flag: Flag,
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
     /// The node concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_id: Option<String>,
-    /// Its class.
+    /// The node's class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_type: Option<String>,
     /// The input concerned, such as `text` or `a.b[0]`.
@@ -157,13 +157,13 @@ pub struct Finding {
     /// `security.privacy` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
-    /// The keys and indexes that lead to the node in what was looked at.
+    /// The keys and indexes that lead from the inspected value to the node.
     #[serde(skip)]
     way: Vec<String>,
 }
 
 impl Finding {
-    /// A finding of this kind, with the severity that the kind has.
+    /// Makes a finding with the severity of its kind.
     pub fn new(flag: Flag, message: impl Into<String>) -> Self {
         let message: String = message.into();
         let message = crate::display::sanitize(&message).into_owned();
@@ -189,7 +189,7 @@ impl Finding {
         self
     }
 
-    /// The sentence with the text that was found, for whoever wrote the workflow or runs it.
+    /// Returns the sentence with the text that was found, for the author of the workflow and for its user.
     pub fn warning(&self) -> String {
         match &self.excerpt {
             Some(excerpt) => format!("{}: “{excerpt}”", self.message),
@@ -197,19 +197,19 @@ impl Finding {
         }
     }
 
-    /// Says where the node is, which need not be among the outermost ones.
+    /// Sets the way to the node, which need not be among the outermost ones.
     #[must_use]
     pub(crate) fn at(mut self, way: Vec<String>) -> Self {
         self.way = way;
         self
     }
 
-    /// The keys and indexes that lead to the node in what was looked at; empty where no node is concerned.
+    /// Lists the keys and indexes that lead from the inspected value to the node; empty where no node is concerned.
     pub fn way(&self) -> &[String] {
         &self.way
     }
 
-    /// The id of the node, where it is one of the outermost.
+    /// Returns the id of the node if it is one of the outermost.
     pub fn outermost(&self) -> Option<&str> {
         match self.way.as_slice() {
             [id] => Some(id),
@@ -225,7 +225,7 @@ impl Finding {
     }
 }
 
-/// Names of strangers are shown safely, in one line, and not at any length.
+/// Cuts a foreign name to a safe line.
 pub(super) fn short(text: &str) -> String {
     let cut: String = text.chars().take(120).collect();
     let shown = crate::display::sanitize(&cut);

@@ -1,4 +1,4 @@
-//! What an input is for, by its name.
+//! Tells the purpose of an input by its name.
 
 use super::{classes::Origin, word_list::WordList, workload::Amount};
 use crate::redact::{is_secret_key, words};
@@ -12,16 +12,16 @@ static CHAT: WordList = WordList::new(include_str!("lists/inputs/chat.txt"));
 static COMMAND: WordList = WordList::new(include_str!("lists/inputs/command.txt"));
 /// Inputs that are handed to a program.
 static ARGUMENTS: WordList = WordList::new(include_str!("lists/inputs/arguments.txt"));
-/// Inputs that name what is to be installed. Whoever installs a package runs it.
+/// Inputs that name packages to install. Installing a package runs it.
 static PACKAGES: WordList = WordList::new(include_str!("lists/inputs/packages.txt"));
 static PATH: WordList = WordList::new(include_str!("lists/inputs/path.txt"));
 static MEDIA: WordList = WordList::new(include_str!("lists/inputs/media.txt"));
 static URL: WordList = WordList::new(include_str!("lists/inputs/url.txt"));
 
-/// What inputs are called that take what only other nodes make.
+/// Inputs that take objects, which only other nodes make.
 static OBJECTS: WordList = WordList::new(include_str!("lists/inputs/objects.txt"));
 
-/// What an input is for. Several may hold.
+/// The purpose of an input. Several may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Purpose {
     /// Words for a model or a reader.
@@ -30,13 +30,13 @@ pub(super) struct Purpose {
     pub(super) code: bool,
     /// Something that may be run by a shell.
     pub(super) command: bool,
-    /// A program's text, or nothing that looks like it.
+    /// A program's text, or a formula.
     pub(super) language: bool,
     /// Arguments of a program.
     pub(super) arguments: bool,
     /// Packages to install.
     pub(super) packages: bool,
-    /// What another model is told.
+    /// Instructions for another model.
     pub(super) chat: bool,
     /// A place in the file system.
     pub(super) path: bool,
@@ -44,7 +44,7 @@ pub(super) struct Purpose {
     pub(super) url: bool,
 }
 
-/// What a name says by itself. Worked out once per name: a graph repeats few names many times.
+/// The facts that the name of an input tells by itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NameFacts {
     prose: bool,
@@ -63,7 +63,7 @@ pub(super) struct NameFacts {
     pub(super) plain: bool,
     /// A model, a picture or another object that no text can stand for.
     pub(super) carries_objects: bool,
-    /// What a number under it counts.
+    /// The meaning of a number under it.
     pub(super) amount: Amount,
 }
 
@@ -103,17 +103,17 @@ impl NameFacts {
         }
     }
 
-    /// The same for an input that takes the name of a file, whatever it is called.
+    /// Adds that the input takes the name of a file.
     pub(super) fn of_file(self) -> Self {
         Self { path: true, ..self }
     }
 
-    /// The same in a class that only works on text, where a `prefix` is no path and a `length` no film.
+    /// Drops paths and amounts, for a class that only works on text: its `prefix` is no path, its `length` no film.
     pub(super) fn of_text(self) -> Self {
         Self { path: false, media: false, amount: Amount::default(), ..self }
     }
 
-    /// What an input of this name is for, in a class of this origin that `loads` files or not.
+    /// Tells the purpose of an input of this name, in a class of this origin that `loads` files or not.
     pub(super) fn purpose(&self, loads: bool, origin: Origin) -> Purpose {
         let path = self.path || (self.media && loads);
         Purpose {

@@ -1,4 +1,4 @@
-//! The inspector itself.
+//! The entry to the inspector.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use super::{
 use crate::settings::{self, Mode};
 use comfywarden_workflow::Workflow;
 
-/// Looks at workflows by the rules of the configuration.
+/// Inspects workflows by the rules of the configuration.
 #[derive(Debug)]
 pub struct Inspector {
     rules: Rules,
@@ -23,7 +23,7 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// An inspector with these rules.
+    /// Takes the rules of the configuration.
     pub fn new(security: &settings::Security) -> Self {
         Self { rules: Rules::new(security), lists: Lists::new(security), cache: FactCache::default() }
     }
@@ -36,12 +36,12 @@ impl Inspector {
         &self.lists
     }
 
-    /// Everything that is wrong with a workflow. Linear in its size.
+    /// Finds everything that is wrong with a workflow, in time linear in its size.
     pub fn inspect(&self, workflow: &Workflow, knowledge: &Knowledge<'_>) -> Vec<Finding> {
         self.inspect_value(&workflow.to_value(), knowledge)
     }
 
-    /// The same for a value that may not be a workflow at all.
+    /// Inspects a value that may not be a workflow at all.
     pub fn inspect_value(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
         let facts = Facts::new(&self.cache, &self.lists, *knowledge, self.rules.mode == Mode::Enforce);
         let mut visitor = Visitor::new(&facts);
@@ -49,7 +49,7 @@ impl Inspector {
         visitor.into_findings()
     }
 
-    /// The same for what the editor saves: all its nodes, also those in subgraphs.
+    /// Inspects a file of the editor: all its nodes, also those in subgraphs.
     pub fn inspect_ui_graph(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
         let ui = ui_graph::read(value);
         let mut findings = self.inspect_value(&ui.graph, knowledge);
@@ -69,7 +69,7 @@ impl Inspector {
         findings.into_iter().map(in_file).collect()
     }
 
-    /// What happens with a workflow that has these findings: the table “What a finding does”.
+    /// Decides what happens with a workflow that has these findings, by the table “What a finding does”.
     pub fn judge(&self, workflow: Workflow, findings: Vec<Finding>, asking: &Asking) -> Verdict {
         judge(&self.rules, workflow, findings, asking)
     }

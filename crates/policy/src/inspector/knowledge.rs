@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use comfywarden_workflow::ObjectInfo;
 
-/// What the server says about its nodes.
+/// Data of the server about its nodes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Knowledge<'a> {
     /// The server's node catalogue.

@@ -1,10 +1,10 @@
-//! Where a value stands: in which node, on which way.
+//! The location of a value: its node, and the way to it inside the node.
 
 use super::{class_facts::ClassFacts, classes::Origin, finding::short, inputs::NameFacts};
 
-/// The most characters of a node's name, ways included. Where something lies is told by both ends.
+/// The most characters of a node's name, ways included; a longer one keeps both ends.
 const MAX_NAME: usize = 120;
-/// The most characters of one hop of a way; longer ones lead nowhere.
+/// The most characters of one key in a way.
 const MAX_HOP: usize = 120;
 
 /// The way to a value, built only when something is found there.
@@ -24,7 +24,7 @@ impl ValuePath<'_> {
         }
     }
 
-    /// The same as a list of keys and indexes.
+    /// Appends the keys and indexes of the way.
     fn hops(&self, hops: &mut Vec<String>) {
         match self {
             Self::Root(name, _) => hops.push(hop(name)),
@@ -39,7 +39,7 @@ impl ValuePath<'_> {
         }
     }
 
-    /// The innermost name.
+    /// Returns the innermost name.
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Root(name, _) | Self::Key(_, name, _) => name,
@@ -47,7 +47,7 @@ impl ValuePath<'_> {
         }
     }
 
-    /// The name of the input itself.
+    /// Returns the name of the input.
     pub(super) fn input(&self) -> &str {
         match self {
             Self::Root(name, _) => name,
@@ -55,7 +55,7 @@ impl ValuePath<'_> {
         }
     }
 
-    /// What the innermost name says, and with it what a value is for.
+    /// Returns the facts about the innermost name.
     pub(super) fn inner(&self) -> &NameFacts {
         match self {
             Self::Root(_, name) | Self::Key(_, _, name) => name,
@@ -63,7 +63,7 @@ impl ValuePath<'_> {
         }
     }
 
-    /// What the name of the input itself says.
+    /// Returns the facts about the name of the input.
     pub(super) fn outer(&self) -> &NameFacts {
         match self {
             Self::Root(_, name) => name,
@@ -72,7 +72,7 @@ impl ValuePath<'_> {
     }
 }
 
-/// What a node lies in.
+/// The container of a node.
 #[derive(Clone, Copy)]
 pub(super) enum Parent<'n> {
     /// The workflow itself.
@@ -83,12 +83,12 @@ pub(super) enum Parent<'n> {
     Value(&'n Location<'n>, &'n ValuePath<'n>),
 }
 
-/// One node on the way.
+/// A node that is being inspected.
 #[derive(Clone, Copy)]
 pub(super) struct Location<'n> {
     pub(super) id: &'n str,
     pub(super) parent: Parent<'n>,
-    /// Not a node, but something that stands among nodes.
+    /// True for an entry among nodes that is not a node.
     pub(super) stray: bool,
     pub(super) class: &'n str,
     pub(super) origin: Origin,
@@ -97,7 +97,7 @@ pub(super) struct Location<'n> {
 }
 
 impl Location<'_> {
-    /// The node as findings name it: `9`, and `9.graph.1` for node 1 of a graph in input `graph` of node 9.
+    /// Names the node as findings do: `9`, and `9.graph.1` for node 1 of a graph in input `graph` of node 9.
     pub(super) fn name(&self) -> String {
         let name = match self.parent {
             Parent::Workflow => short(self.id),
@@ -114,7 +114,7 @@ impl Location<'_> {
         format!("{start}…{end}")
     }
 
-    /// A value of this node.
+    /// Names a value of this node.
     fn inner(&self, path: &ValuePath<'_>) -> String {
         let path = short(&path.dotted());
         match (self.stray, self.parent) {
@@ -127,7 +127,7 @@ impl Location<'_> {
         }
     }
 
-    /// The keys and indexes that lead to the node in the workflow.
+    /// Lists the keys and indexes that lead to the node in the workflow.
     pub(super) fn way(&self) -> Vec<String> {
         let mut hops = match self.parent {
             Parent::Workflow => Vec::new(),

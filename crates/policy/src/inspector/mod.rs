@@ -1,21 +1,22 @@
-//! The inspector: what a workflow would do to the host, said before it runs.
+//! The inspector: finds what a workflow would do to the host before it runs.
 //!
-//! | module | knows |
+//! | module | owns |
 //! |---|---|
 //! | [`Inspector`] | the entry: inspect, judge |
-//! | `walk`, `leaf`, `flow` | every value; what one text means where it stands; where text goes |
-//! | `classes`, `names`, `class_name` | what a class is, by list, by the server's data, by its name |
-//! | `rewriting` | what text nodes make of patterns and templates |
-//! | `said` | what names and classes say, remembered |
-//! | `excerpt` | the part of a text that a finding shows |
-//! | `text`, `code`, `reading`, `encoded` | code in text, through its disguises |
-//! | `shape`, `programs`, `packages` | code that no word betrays; other languages; what gets installed |
-//! | `inputs`, `places`, `work`, `wording` | purposes of inputs; paths and URLs; sizes; text for the assistant |
-//! | `credential` | values that are credentials, and what only stands for one |
-//! | `reckoning` | how much each node makes, for the rate limit |
-//! | `drawn` | the editor's format as a graph |
-//! | `structure`, `replacements` | what is no workflow; what runs in another class's place |
-//! | `verdict` | the table “What a finding does” |
+//! | `visitor`, `value_rules`, `dataflow` | every value; the faults of one text; text followed over links |
+//! | `location`, `fault`, `finding` | where a value is; what is wrong with it; how that is reported |
+//! | `classes`, `names`, `class_name` | a class by list, by the server's data, by its name |
+//! | `class_facts`, `knowledge` | facts about names and classes, remembered; what the server tells |
+//! | `text`, `code`, `deobfuscate`, `encoded` | code in text, through its disguises |
+//! | `code_heuristics`, `programs`, `packages` | code by its form; other languages; lists of packages |
+//! | `inputs`, `path_url_rules`, `prompt_injection` | purposes of inputs; paths and URLs; text for the assistant |
+//! | `credential`, `excerpt` | credentials and their placeholders; the part of a text that a finding shows |
+//! | `workload` | the work that nodes ask for: what is too much, and what the rate limit counts |
+//! | `rewriting` | text nodes that apply patterns and templates |
+//! | `ui_graph` | the editor's format as a graph |
+//! | `structure`, `replacements` | values that are no workflow; classes that run in place of others |
+//! | `word_list` | the words and patterns in the files under `lists/` |
+//! | `verdict`, `question` | the table “What a finding does”; the question to the user |
 
 mod class_facts;
 mod class_name;

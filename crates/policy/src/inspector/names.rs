@@ -1,24 +1,24 @@
-//! Class names that say what the class does to its host.
+//! Recognizes class names that tell of a danger to the host.
 
 use super::word_list::WordList;
 use crate::redact::words;
 
-/// Words that say it alone.
+/// Words that tell it alone.
 static ALONE: WordList = WordList::new(include_str!("lists/classes/alone.txt"));
 
-/// Words among them that mean something else beside one of `ARTS`: a snake, a sea-shell, a key.
+/// Words among them that mean something else beside one of [`ARTS`]: a snake, a sea-shell, a key.
 static AMBIGUOUS: WordList = WordList::new(include_str!("lists/classes/ambiguous.txt"));
 /// Words of pictures.
 static ARTS: WordList = WordList::new(include_str!("lists/classes/arts.txt"));
 /// Words that leave no doubt what an ambiguous one means.
 static MACHINERY: WordList = WordList::new(include_str!("lists/classes/machinery.txt"));
-/// Where uploads go that are no button of the editor.
+/// Targets of uploads that are no button of the editor.
 static TARGETS: WordList = WordList::new(include_str!("lists/classes/targets.txt"));
 
-/// Words that say it together, in any order.
+/// Words that tell it together, in any order.
 static TOGETHER: WordList = WordList::new(include_str!("lists/classes/together.txt"));
 
-/// The same without separators, for names in one case.
+/// Such words without separators, for names in one case.
 static JOINED: WordList = WordList::new(include_str!("lists/classes/joined.txt"));
 
 /// True when the name of an unknown class says that it runs code or commands, or moves files or data.

@@ -1,10 +1,10 @@
-//! Lists of packages that are more than names: whoever installs a package runs what its author wrote.
+//! Finds lists of packages that are more than names. Installing a package runs what its author wrote.
 
 use comfywarden_pattern::patterns;
 
 use super::{programs, word_list::WordList};
 
-/// What takes a package from elsewhere than the index, or gives the installer orders.
+/// Sources other than the index, and options for the installer.
 static ELSEWHERE: WordList = WordList::new(include_str!("lists/patterns/package_sources.txt"));
 /// A page or a file in place of a name.
 const ADDRESS: &str = r#"(?:^|[\n,\['"])\s*['"]?(?:https?|ftp|ssh|git)://"#;

@@ -1,4 +1,4 @@
-//! Paths that leave ComfyUI's folders, and URLs that lead where they should not.
+//! Rules for paths that leave ComfyUI's folders, and for URLs in workflows.
 
 use std::net::IpAddr;
 
@@ -18,12 +18,13 @@ use crate::{
 pub(super) const LEAVES: &str = "the path leaves ComfyUI's folders";
 /// The reason that every text is refused for while addresses in it cannot be found.
 const UNREADABLE: &str = "an address that cannot be read";
-/// Longer text is no path.
+/// The most bytes of a path.
 const MAX_PATH: usize = 4_096;
 patterns! {
-    /// What ComfyUI and its editor replace in a prefix; a percent escape begins with a digit or two hexadecimal letters.
+    /// Placeholders that ComfyUI and its editor fill in a prefix. A percent escape begins with a digit or two hexadecimal
+    /// letters.
     static PLACEHOLDERS: Pattern = r"%(?:year|month|day|hour|minute|second|width|height|batch_num|date(?::[^%/\\]{0,40})?|[A-Za-z_][\w ]{0,60}\.[\w ]{1,60})%";
-    /// Anything with a scheme and two slashes of either kind.
+    /// A scheme and two slashes of either kind.
     static SCHEMES: Pattern = r"(?i)(?-u:\b)[a-z][a-z0-9+.\-]{1,20}:[/\\]{2}";
     /// Percent escapes of more bytes than a character needs, encoded again or not: no program writes them.
     static OVERLONG: Pattern = r"(?i)%(?:25)*(?:c[01]%(?:25)*[89ab][0-9a-f]|e0%(?:25)*[89][0-9a-f]|f0%(?:25)*8[0-9a-f])";
@@ -33,7 +34,7 @@ patterns! {
     static ABSOLUTE: Pattern = r"^(?:/(?:etc|root|home|proc|var|usr|tmp|dev|sys|opt|mnt|boot|srv|run|bin|lib|private|users|volumes|library)(?:/|$)|~[a-z0-9_-]*/|[a-z]:/|//[^/])";
 }
 
-/// Why a path-like value would leave the folder it is relative to, or not be what it looks like.
+/// Returns the reason why a path would leave the folder that it is relative to, or is not what it looks like.
 pub(super) fn escapes(text: Text<'_>) -> Option<&'static str> {
     if text.len() > MAX_PATH {
         return None;
@@ -62,7 +63,7 @@ fn leaves(path: &str) -> bool {
         || climbs(path)
 }
 
-/// `~`, or that of somebody: `~name/`.
+/// True for `~`, and for a user's home: `~name/`.
 fn is_home(path: &str) -> bool {
     let Some(rest) = path.strip_prefix('~') else { return false };
     let is_name =
@@ -138,14 +139,14 @@ fn has_drive(path: &str) -> bool {
     matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
 }
 
-/// A part of two or more dots, however blanks are spread among them.
+/// True for a part of two or more dots, however blanks are spread among them.
 fn climbs(path: &str) -> bool {
     path.split('/').any(|part| {
         part.chars().filter(|c| *c == '.').count() > 1 && part.chars().all(|c| c == '.' || c.is_whitespace())
     })
 }
 
-/// What is wrong with the first bad URL in a text, worst first.
+/// Judges the URLs in a text and returns the worst.
 pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, String)> {
     if !is_url_input && !text.has(kind::FOREIGN | kind::COLON) {
         return None;
@@ -180,7 +181,7 @@ pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, Strin
     is_url_input.then(|| judge_bare_host(&visible)).flatten()
 }
 
-/// The URLs in a text. A URL may be inside another: it is one by itself, and the first ends there.
+/// Lists the URLs in a text. A URL inside another is one by itself, and the first ends there.
 fn urls(text: &str, nested: bool) -> impl Iterator<Item = &str> {
     let starts = SCHEMES.ranges(text).map(|found| found.start);
     let mut starts = starts.peekable();
@@ -243,7 +244,7 @@ fn judge_host(host: &Host<&str>) -> (Flag, String) {
     (Flag::SsrfUrl, why)
 }
 
-/// An address inside the network that a decoded text names.
+/// Finds an internal address in a decoded text.
 pub(super) fn internal_url(text: &str) -> Option<String> {
     if !text.contains("://") {
         return None;
@@ -256,13 +257,13 @@ pub(super) fn internal_url(text: &str) -> Option<String> {
     judged.into_iter().find(|(flag, _)| *flag == Flag::SsrfUrl).map(|(_, why)| why)
 }
 
-/// `/view?filename=x.png`, `./x`, `?x`: of the server itself, whichever that is.
+/// True for `/view?filename=x.png`, `./x` and `?x`, which lead to the server itself.
 fn is_relative(text: &str) -> bool {
     let rooted = text.strip_prefix('/').is_some_and(|rest| !rest.starts_with(['/', '\\']));
     rooted || text.starts_with(['?', '#']) || text.starts_with("./")
 }
 
-/// `10.0.0.5:11434/v1` and `localhost` in an input for URLs. Plain words are no hosts.
+/// Judges `10.0.0.5:11434/v1` and `localhost` in an input for URLs. Plain words are no hosts.
 fn judge_bare_host(text: &str) -> Option<(Flag, String)> {
     // `http:10.0.0.1` and `http:/10.0.0.1` are what browsers and curl make of them.
     let scheme = ["http:", "https:"].iter().find_map(|scheme| text.strip_prefix(scheme));

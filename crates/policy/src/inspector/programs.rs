@@ -1,4 +1,4 @@
-//! Code of other languages than Python and JavaScript, and the programs that a command may name.
+//! Finds code of other languages than Python and JavaScript, and names of programs.
 
 use comfywarden_pattern::patterns;
 
@@ -37,7 +37,7 @@ patterns! {
     /// The header of a library in C, as no shader has it.
     static INCLUDE: Pattern = r"(?m)^[ \t]*#[ \t]*include[ \t]*<(?:[\w./+-]+\.h(?:pp|h)?|iostream|fstream|cstdlib|cstdio|cstring|string|vector|thread|filesystem|memory|map)>";
 }
-/// Longer text is no name.
+/// The most bytes of a file's name.
 const MAX_NAME: usize = 4_096;
 
 /// True for a file's name that a command follows, or one that is a command's output to some programs.
@@ -76,7 +76,7 @@ pub(super) fn runs_behind_name(text: Text<'_>) -> bool {
     })
 }
 
-/// What ends one word of a shell's line and begins another.
+/// True for a byte that ends one word of a shell's line and begins another.
 fn is_operator(byte: u8) -> bool {
     matches!(byte, b';' | b'|' | b'&' | b'\n' | b'`' | b'>' | b'<')
 }

@@ -1,11 +1,11 @@
-//! Text that is dangerous to read: addressed to the assistant, or steering the terminal it is shown on.
+//! Finds text that is dangerous to read: addressed to the assistant, or steering the terminal that shows it.
 
 use comfywarden_pattern::patterns;
 
 use super::text::{Text, kind};
 use crate::display;
 
-/// What no text has a reason to say, not even one that instructs another model: our tools, consent, secrecy.
+/// Phrases that no text needs, not even one that instructs another model: our tools, consent, secrecy.
 const ABOUT_US: &str = r"(?ix)
     \b(?:call|invoke|run|use|execute|trigger)\b .{0,30} \bcomfyui_[a-z_]+
   | \bcomfyui_(?:install|uninstall|update|download|delete|run|upload|clear|cancel|interrupt)_?[a-z_]*
@@ -42,7 +42,7 @@ const ADDRESSED: &str = r"
         \b(?:instruc|instru[çc]|istruzioni|consignes|r[eè]gles|reglas|regras|indicaciones)
 ";
 
-/// The same in scripts that plain text has not.
+/// Such ways in other scripts.
 const ADDRESSED_ABROAD: &str = r"(?ix)
     (?:игнорируй|игнорировать|забудь|забудьте|отмени) .{0,40} (?:инструкци|указани|правил|команд)
   | (?:指示|命令|プロンプト|ルール) .{0,12} (?:無視|忘れ)
@@ -57,10 +57,10 @@ patterns! {
     static FOREIGN: Pattern = display::ascii_boundaries(ADDRESSED_ABROAD);
 }
 
-/// Who else a text may speak to.
+/// The reader of a text besides the assistant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// Nobody but people.
+    /// People alone.
     People,
     /// Another model, which gets its instructions there.
     Model,
@@ -71,7 +71,7 @@ pub(super) fn speaks_to_model(text: Text<'_>) -> bool {
     speaks(text, Reader::People)
 }
 
-/// The same for a text that this reader is meant to get.
+/// True when a text for this reader speaks to the assistant as well.
 pub(super) fn speaks(text: Text<'_>, reader: Reader) -> bool {
     const TELLING: u16 =
         kind::FOREIGN | kind::BLANK | kind::BREAK | kind::OPENING | kind::COLON | kind::UNDERSCORE;
@@ -110,7 +110,7 @@ fn disguises(text: &str) -> bool {
     mixed && ADDRESSED_TO_MODEL.is_match(&text.chars().map(latin).collect::<String>())
 }
 
-/// Unicode tags spell ASCII that nobody sees and every model reads.
+/// True for a row of Unicode tags, which spell ASCII that nobody sees and every model reads.
 fn has_tag_characters(text: &str) -> bool {
     !text.is_ascii() && text.chars().filter(|c| matches!(c, '\u{e0020}'..='\u{e007e}')).count() > 6
 }
@@ -129,7 +129,7 @@ pub(super) fn steers_display(text: Text<'_>) -> bool {
 
 /// True when a name or a title would look like other lines than its own, or hides a message between its letters.
 pub(super) fn forges_lines(text: Text<'_>) -> bool {
-    /// More in one place than any emoji or script needs.
+    /// The most hidden characters in a row that an emoji or a script needs.
     const MAX_HIDDEN: usize = 8;
     if text.is_plain() && !text.has(kind::BREAK) {
         return false;

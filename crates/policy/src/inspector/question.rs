@@ -1,4 +1,4 @@
-//! The question to the user: what was found, what stands there, and what could come of it. Nobody can decide on less.
+//! Words the question to the user: the findings, the values concerned, and the possible consequences.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ const MAX_QUOTED: usize = 4;
 /// The most characters of a quotation.
 const MAX_CHARACTERS: usize = 160;
 
-/// What was found with the values in question, and what can happen.
+/// Quotes the values in question and names the consequences.
 pub(super) fn particulars(workflow: &Workflow, findings: &[&Finding]) -> String {
     let mut quoted: Vec<String> = Vec::new();
     for finding in findings {
@@ -45,7 +45,7 @@ pub(super) fn particulars(workflow: &Workflow, findings: &[&Finding]) -> String 
     text
 }
 
-/// ``node 9, `code`: "import os…"``
+/// Quotes the value of a finding: ``node 9, `code`: "import os…"``.
 fn quotation(workflow: &Workflow, finding: &Finding) -> Option<String> {
     let (id, input) = (finding.node_id.as_deref()?, finding.input.as_deref()?);
     let quote = |text: &str| Some(format!("node {}, `{}`: “{text}”", short(id), short(input)));
@@ -72,7 +72,7 @@ fn quotation(workflow: &Workflow, finding: &Finding) -> Option<String> {
     quote(&format!("{}{rest}", untrusted::defuse(&cut)))
 }
 
-/// What can happen, in words for the person who decides.
+/// Names the consequence in words for the person who decides.
 fn danger(flag: Flag) -> Option<&'static str> {
     Some(match flag {
         Flag::DangerousNode | Flag::CodeInInput => {

@@ -1,13 +1,13 @@
-//! Classes that the server puts in other classes' places: what really runs is checked too.
+//! Follows classes that the server runs in place of others, so that they are checked too.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-/// How many replacements of replacements are followed.
+/// The most replacements of replacements that are followed.
 const MAX_HOPS: usize = 16;
 
-/// Every class that may run instead of `class`; empty when nothing replaces it.
+/// Lists every class that may run instead of `class`; empty when nothing replaces it.
 pub(super) fn targets(class: &str, replacements: &Value) -> Vec<String> {
     let mut seen: HashSet<String> = HashSet::from([class.to_owned()]);
     let mut pending = vec![(class.to_owned(), 0)];
@@ -36,7 +36,7 @@ pub(super) fn replaces(class: &str, replacements: &Value) -> bool {
     }
 }
 
-/// Every text of an entry may be the new class: the shape differs between versions.
+/// Collects every text of an entry, since any may be the new class: the form differs between versions.
 fn collect<'a>(entry: &'a Value, names: &mut Vec<&'a str>) {
     match entry {
         Value::String(name) => names.push(name),

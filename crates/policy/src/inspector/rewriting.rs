@@ -1,14 +1,14 @@
-//! What nodes make of text: patterns replaced as Python does it, templates filled.
+//! Rewrites text as nodes do: patterns replaced in Python's way, templates filled.
 
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
-/// Longer text is not searched with patterns that come with the workflow.
+/// The most bytes that are searched with a pattern of the workflow.
 const MAX_TEXT: usize = 16 << 10;
-/// Longer patterns are not read.
+/// The most bytes of a pattern of the workflow.
 const MAX_PATTERN: usize = 1_024;
 /// The most memory that a pattern becomes; bounds the time that it takes for each byte of text.
 const MAX_PROGRAM: usize = 16 << 10;
-/// Longer names in a template are none.
+/// The most bytes of a name in a template.
 const MAX_NAME: usize = 64;
 
 /// One node that replaces what a pattern matches.
@@ -18,17 +18,17 @@ pub(super) struct Replacing<'r> {
     pub(super) ignore_case: bool,
     pub(super) multiline: bool,
     pub(super) dotall: bool,
-    /// How many are replaced; all of them where this is 0.
+    /// The number of matches to replace; 0 for all.
     pub(super) count: usize,
 }
 
 impl Replacing<'_> {
-    /// What asking this costs, in bytes of text that could be read instead.
+    /// Returns the cost of a search, in bytes of text that could be read instead.
     pub(super) fn price(text: &str) -> usize {
         if text.len() > MAX_TEXT { 0 } else { 4_096 + 16 * text.len() }
     }
 
-    /// The text that comes out; `None` where nobody knows, because only Python can read the pattern or it is too large.
+    /// Returns the new text; `None` where only Python can read the pattern or it is too large.
     pub(super) fn of(&self, text: &str) -> Option<String> {
         if text.len() > MAX_TEXT || self.pattern.len().max(self.replace.len()) > MAX_PATTERN {
             return None;
@@ -49,7 +49,7 @@ impl Replacing<'_> {
         Some(String::from_utf8_lossy(&whole).into_owned())
     }
 
-    /// Without Unicode's classes, which would make every pattern a large one.
+    /// Compiles without Unicode's classes, which would make every pattern a large one.
     fn compiled(&self) -> Option<Regex> {
         RegexBuilder::new(self.pattern)
             .unicode(false)
@@ -61,7 +61,7 @@ impl Replacing<'_> {
             .ok()
     }
 
-    /// Puts the replacement there, with what `\1` and `\g<1>` stand for.
+    /// Appends the replacement, with what `\1` and `\g<1>` stand for.
     fn put(&self, found: &Captures<'_>, whole: &mut Vec<u8>) {
         let mut parts = self.replace.split('\\');
         whole.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
@@ -111,7 +111,7 @@ pub(super) fn is_template(name: &str) -> bool {
     lower.contains("template") || lower.contains("format") || lower == "f_string" || lower == "fstring"
 }
 
-/// A text with its gaps, `{name}` or `{{ name }}`, filled with what `piece` gives. `None` when it has no gap to fill.
+/// Fills the gaps of a text, `{name}` or `{{ name }}`, with what `piece` gives. `None` when it has none.
 pub(super) fn filled<T: AsRef<str>>(
     template: &str,
     mut piece: impl FnMut(&str) -> Option<T>,

@@ -1,4 +1,4 @@
-//! What is not a workflow in API format.
+//! Finds values that are no workflow in API format.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::finding::{Finding, Flag, short};
 use comfywarden_error::JsonObject;
 use comfywarden_workflow::graph::{MAX_INPUTS, MAX_NODES, is_disguised_key};
 
-/// What is wrong with the outermost value as a whole.
+/// Checks the outermost value as a whole.
 pub(super) fn fault(value: &Value) -> Option<Finding> {
     let Value::Object(map) = value else {
         return Some(malformed(None, "the workflow is not an object of nodes"));
@@ -19,7 +19,7 @@ pub(super) fn fault(value: &Value) -> Option<Finding> {
     })
 }
 
-/// What ComfyUI would not take about an entry of the outermost map, or would take differently.
+/// Checks an entry of the outermost map for what ComfyUI refuses or reads differently.
 pub(super) fn node_fault(id: &str, node: &Value, parts: Parts<'_>) -> Option<Finding> {
     if !node.is_object() {
         return Some(malformed(Some(id), "it is not an object with class_type and inputs"));
@@ -46,12 +46,12 @@ pub(super) fn node_fault(id: &str, node: &Value, parts: Parts<'_>) -> Option<Fin
     }
 }
 
-/// What makes a node one.
+/// The two values that make a node.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Parts<'n> {
     pub(super) class: Option<&'n Value>,
     pub(super) inputs: Option<&'n Value>,
-    /// There are keys that make no node.
+    /// Other keys stand beside them.
     others: bool,
 }
 
@@ -75,7 +75,7 @@ impl<'n> Parts<'n> {
         parts
     }
 
-    /// Class and inputs, where both are what they should be.
+    /// Returns class and inputs if they have the right types.
     pub(super) fn read(self) -> Option<(&'n str, &'n JsonObject)> {
         Some((self.class?.as_str()?, self.inputs?.as_object()?))
     }

@@ -1,4 +1,4 @@
-//! Cases of our own, beside the corpora: what must be found, and what must not.
+//! Cases beside the corpora that must be found, and cases that must not.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -239,7 +239,7 @@ fn many_small_findings_do_not_hide_a_large_one() {
     assert_eq!(flags(&Value::Object(graph)), [Flag::DangerousNode, Flag::ExternalUrl]);
 }
 
-/// `count` nodes of `class`, each taking the one before it in every one of `names`.
+/// Makes `count` nodes of `class`, each taking the one before it in every one of `names`.
 fn chain(class: &str, names: &[String], count: usize, first: &Value) -> serde_json::Map<String, Value> {
     let inputs = |n: usize| -> Value {
         names
@@ -305,7 +305,7 @@ fn neither_padding_nor_noise_hides_code() {
     assert_eq!(flags(&node("MyNode", &json!({"notes": lines.join(" ")}))), []);
 }
 
-/// One way of hiding a text from somebody who searches for words.
+/// Generates ways to hide a text from a search for words.
 fn disguises() -> impl Strategy<Value = fn(&str) -> String> {
     fn base64(text: &str) -> String {
         use base64::Engine as _;

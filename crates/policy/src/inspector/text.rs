@@ -1,8 +1,8 @@
-//! A text and the kinds of bytes it has: one pass, so that most questions about it need no other.
+//! A text and the kinds of bytes in it: found in one pass, so that most questions need no other.
 
 use std::ops::Deref;
 
-/// A text, and which kinds of bytes it has.
+/// A text and the kinds of bytes in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text<'t> {
     text: &'t str,
@@ -11,7 +11,7 @@ pub(super) struct Text<'t> {
 
 /// Kinds of bytes; a set is their sum.
 pub(super) mod kind {
-    /// Not ASCII.
+    /// Bytes beyond ASCII.
     pub(crate) const FOREIGN: u16 = 1;
     /// ASCII that steers a terminal: no line breaks, no tabs.
     pub(crate) const CONTROL: u16 = 2;
@@ -91,7 +91,7 @@ impl<'t> Text<'t> {
         Self { text, kinds: text.bytes().fold(0, |kinds, byte| kinds | kind(byte)) }
     }
 
-    /// The text itself.
+    /// Returns the text itself.
     pub(super) fn as_str(self) -> &'t str {
         self.text
     }

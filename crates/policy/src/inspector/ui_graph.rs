@@ -1,4 +1,4 @@
-//! The editor's own format as a graph to inspect, without the help of a server: nodes of all subgraphs in one map.
+//! Reads the editor's own format as a graph to inspect, without a server: nodes of all subgraphs in one map.
 //!
 //! Which value belongs to which input is only known where the file says so; elsewhere the class says what its values
 //! are likely to be for. Nodes that are switched off are read like all others. Nodes of a subgraph are named as ComfyUI
@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 
 use super::inputs::loads;
 
-/// What the editor writes behind a seed. It belongs to no input.
+/// Words that the editor writes behind a seed. They belong to no input.
 const AFTER_GENERATE: [&str; 4] = ["fixed", "increment", "decrement", "randomize"];
 
-/// The longest prefix.
+/// The most bytes of a prefix.
 const MAX_PREFIX: usize = 100;
 
-/// A drawing, read as a graph.
+/// A file of the editor, read as a graph.
 pub(super) struct UiGraph {
     /// The nodes, as in API format.
     pub(super) graph: Value,
@@ -26,7 +26,7 @@ pub(super) struct UiGraph {
     pub(super) ways: HashMap<String, Vec<String>>,
 }
 
-/// Reads a drawing. What is no node is passed over.
+/// Reads a file of the editor. Entries that are no nodes are passed over.
 pub(super) fn read(saved: &Value) -> UiGraph {
     let mut read = UiGraph { graph: Map::new().into(), subgraphs: Vec::new(), ways: HashMap::new() };
     let definitions = saved.pointer("/definitions/subgraphs").and_then(Value::as_array);
@@ -52,7 +52,7 @@ pub(super) fn read(saved: &Value) -> UiGraph {
     read
 }
 
-/// What stands before the ids of each subgraph's nodes: the first way to it, and the shortest.
+/// Returns the prefix of the ids of each subgraph's nodes: the first way to it, and the shortest.
 fn prefixes(saved: &Value, definitions: &[(String, &Value)]) -> HashMap<String, String> {
     let known: HashMap<&str, &Value> =
         definitions.iter().map(|(id, definition)| (id.as_str(), *definition)).collect();
@@ -99,7 +99,7 @@ fn add(
     }
 }
 
-/// A link's id and where it comes from. There are two spellings of links.
+/// Returns a link's id and its source. Links are spelled in two ways.
 fn source(link: &Value, prefix: &str) -> Option<(String, Value)> {
     let (id, node, slot) = match link {
         Value::Array(parts) => (parts.first()?, parts.get(1)?, parts.get(2)?),
@@ -152,7 +152,7 @@ fn put(inputs: &mut Map<String, Value>, name: String, value: &Value) {
     inputs.insert(unused(inputs, name), value.clone());
 }
 
-/// `name`, or `name_7` where that is taken: nothing takes the place of something else.
+/// Returns `name`, or `name_7` where that is taken, so that nothing is overwritten.
 fn unused(map: &Map<String, Value>, name: String) -> String {
     if !map.contains_key(&name) {
         return name;
@@ -162,7 +162,7 @@ fn unused(map: &Map<String, Value>, name: String) -> String {
     free.find(|name| !map.contains_key(name)).unwrap_or(name)
 }
 
-/// What a value without a name is likely to be for.
+/// Guesses a name for a value without one.
 fn likely_name(class: &str, at: usize) -> String {
     let lower = class.to_ascii_lowercase();
     if loads(class) || lower.contains("save") {

@@ -1,4 +1,4 @@
-//! Judges one text by where it stands: what the input is for, and where its value goes.
+//! Judges one text by its location: the purpose of the input and the way of its value.
 
 use serde_json::Value;
 
@@ -23,12 +23,12 @@ use crate::redact::REDACTED;
 /// Extensions of files that Python unpickles.
 const PICKLES: [&str; 7] = [".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".dill"];
 
-/// Why text is told that would steer a terminal.
+/// The reason for text that would steer a terminal.
 pub(super) const STEERS: &str = "characters that steer the display";
-/// Why text is told that an assistant would take for orders.
+/// The reason for text that an assistant would take for orders.
 pub(super) const SPEAKS: &str = "text addressed to the assistant";
 
-/// What a value in its place is for, where it comes from, and what may become of it.
+/// Works out the use that a node makes of a value.
 pub(super) fn usage(path: ValuePath<'_>, location: Location<'_>, flow: &DataFlow<'_>) -> Usage {
     let purpose = of_place(path, location);
     let only_words = is_only_words(location, purpose, flow);
@@ -41,12 +41,12 @@ pub(super) fn usage(path: ValuePath<'_>, location: Location<'_>, flow: &DataFlow
     Usage { purpose, origin: location.origin, may_run, only_words }
 }
 
-/// A text in its place.
+/// Judges a text where it is written.
 pub(super) fn judge(text: &str, secret: bool, usage: Usage) -> Found {
     judge_text(text, Some(secret), usage)
 }
 
-/// A text that a link brings from elsewhere in the graph, where it has been looked at for what it is by itself.
+/// Judges a text that a link brings; by itself it was judged where it is written.
 pub(super) fn judge_linked(text: &str, usage: Usage) -> Found {
     judge_text(text, None, usage)
 }
@@ -80,7 +80,7 @@ fn judge_text(text: &str, own: Option<bool>, usage: Usage) -> Found {
     found
 }
 
-/// Pieces that a node may join.
+/// Judges pieces that a node may join.
 pub(super) fn judge_joined(text: &str, usage: Usage) -> Found {
     let Usage { purpose, may_run, .. } = usage;
     let text = Text::new(text);
@@ -89,7 +89,7 @@ pub(super) fn judge_joined(text: &str, usage: Usage) -> Found {
     code.map(|code| Fault::new(Flag::CodeInInput, why, Some(code.excerpt))).into_iter().collect()
 }
 
-/// What a text would do if the node ran it as its input's name says.
+/// Finds what a text would do if the node ran it as its input's name says.
 fn runs(text: Text<'_>, readings: &[Reading<'_>], purpose: Purpose) -> Option<Fault> {
     if let Some(code) = find_code(text, readings, required_confidence(purpose))
         && (purpose.code || code.decoded || !is_name(&text))
@@ -127,25 +127,25 @@ fn runs(text: Text<'_>, readings: &[Reading<'_>], purpose: Purpose) -> Option<Fa
     Some(Fault::new(Flag::CodeInInput, why, Some(excerpt::start(&text))))
 }
 
-/// `subprocess`, `os.system`: a name by itself does nothing where no code is asked for.
+/// True for `subprocess` and `os.system`: a name by itself does nothing where no code is expected.
 fn is_name(text: &str) -> bool {
     let text = text.trim();
     !text.starts_with("__")
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
 }
 
-/// Program arguments that begin with an option, where arguments are asked for.
+/// True for arguments that begin with an option, where arguments are expected.
 fn is_arguments(text: &str, purpose: Purpose) -> bool {
     purpose.code && !purpose.url && !purpose.path && !text.contains('=')
 }
 
-/// `--upload-pack=…` where a name or an address is asked for.
+/// True for `--upload-pack=…` where a name or an address is expected.
 fn is_option(text: &str) -> bool {
     let rest = text.trim_start().trim_start_matches('-');
     rest.len() < text.trim_start().len() && rest.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// `textfile=/etc/passwd` and the like among a program's arguments.
+/// True for `textfile=/etc/passwd` and the like among a program's arguments.
 fn names_host_files(text: Text<'_>) -> bool {
     text.has(kind::SLASH)
         && text.split(|c: char| c.is_whitespace() || matches!(c, '=' | ',' | '\'' | '"' | ':')).any(|word| {
@@ -153,7 +153,7 @@ fn names_host_files(text: Text<'_>) -> bool {
         })
 }
 
-/// The purpose of the innermost name, joined with that of the input it lies in.
+/// Joins the purpose of the innermost name with that of its input.
 fn of_place(path: ValuePath<'_>, location: Location<'_>) -> Purpose {
     let outer = path.outer().purpose(location.class_facts.loads, location.class_facts.origin);
     if matches!(path, ValuePath::Root(..)) {
@@ -198,7 +198,7 @@ fn required_confidence(purpose: Purpose) -> Confidence {
     if purpose.prose { Confidence::Certain } else { Confidence::Likely }
 }
 
-/// Paths and URLs.
+/// Judges paths and URLs.
 fn judge_place(text: Text<'_>, origin: Origin, purpose: Purpose, found: &mut Found) {
     let custom = origin == Origin::Custom;
     let leaves = purpose.path.then(|| path_url_rules::escapes(text)).flatten().or_else(|| {
@@ -218,7 +218,7 @@ fn judge_place(text: Text<'_>, origin: Origin, purpose: Purpose, found: &mut Fou
     }
 }
 
-/// URLs that only show when the text is decoded, as deep as code is looked for.
+/// Judges URLs that only show when the text is decoded.
 fn judge_hidden_place(text: Text<'_>, readings: &[Reading<'_>], found: &mut Found) {
     let is_hidden = readings.iter().any(|reading| reading.decoded);
     if !is_hidden || found.iter().any(|fault| fault.flag == Flag::SsrfUrl) {
@@ -242,7 +242,7 @@ fn around_url(text: &str) -> String {
     excerpt::around(text, text.find("://").map_or(0, |at| at + 3))
 }
 
-/// Credentials, model files, and wording.
+/// Judges credentials, model files, and text for the reader.
 fn judge_words(text: Text<'_>, secret: bool, (origin, purpose): (Origin, Purpose), found: &mut Found) {
     let shown = || Some(excerpt::start(&text));
     if is_credential(text, secret, origin == Origin::Custom && !purpose.prose) {
@@ -263,7 +263,7 @@ fn judge_words(text: Text<'_>, secret: bool, (origin, purpose): (Origin, Purpose
     }
 }
 
-/// What is wrong with a key.
+/// Judges a key.
 pub(super) fn judge_key(name: &str, origin: Origin) -> Found {
     let mut found = Found::new();
     let name = Text::new(name);
@@ -281,7 +281,7 @@ pub(super) fn judge_key(name: &str, origin: Origin) -> Found {
     found
 }
 
-/// The texts of a list put together, or its numbers as characters.
+/// Joins the texts of a list, or its numbers as characters.
 pub(super) fn joined(items: &[Value]) -> Option<String> {
     if items.iter().all(Value::is_string) {
         return Some(items.iter().filter_map(Value::as_str).collect());
@@ -294,7 +294,7 @@ pub(super) fn joined(items: &[Value]) -> Option<String> {
     codes.filter(|codes| codes.len() >= 4).and_then(|codes| String::from_utf8(codes).ok())
 }
 
-/// A command line in an input that is run by a shell: anything with an operator, an option or a path.
+/// True for a command line: a known program, an operator, an option or a path.
 fn is_command(text: &str) -> bool {
     let first = text.split_whitespace().next().unwrap_or_default();
     if programs::is_known(first) {

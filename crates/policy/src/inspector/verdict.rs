@@ -1,4 +1,4 @@
-//! The table “What a finding does”: run, ask, or refuse.
+//! Decides by the table “What a finding does”: run, ask, or refuse.
 
 use sha2::{Digest as _, Sha256};
 
@@ -10,7 +10,7 @@ use crate::{settings, settings::Mode};
 use comfywarden_error::Error;
 use comfywarden_workflow::Workflow;
 
-/// What the front door can do, and what the user has answered.
+/// The client's ability to ask, and the user's answer.
 #[derive(Debug, Clone, Default)]
 pub struct Asking {
     /// True when the client can be asked.
@@ -19,23 +19,23 @@ pub struct Asking {
     pub approved_hash: Option<String>,
     /// True when the user said no, cancelled, or let the question time out.
     pub answer_was_no: bool,
-    /// What paid nodes would cost, for the question.
+    /// The price of paid nodes, for the question.
     pub cost: Option<String>,
 }
 
-/// What happens with a workflow.
+/// The decision about a workflow.
 #[derive(Debug)]
 pub enum Verdict {
-    /// It may be submitted.
+    /// The workflow may be submitted.
     Approved(VettedWorkflow),
     /// The user has to be asked first.
     Ask {
         /// The question, complete.
         question: String,
-        /// What a yes is bound to.
+        /// The hash of the workflow that a yes is bound to.
         workflow_hash: String,
     },
-    /// It may not.
+    /// The workflow may not be submitted.
     Refused(Error),
 }
 
@@ -59,17 +59,17 @@ pub struct VettedWorkflow {
 }
 
 impl VettedWorkflow {
-    /// The workflow, exactly as it was inspected.
+    /// Returns the workflow exactly as it was inspected.
     pub fn workflow(&self) -> &Workflow {
         &self.workflow
     }
 
-    /// The SHA-256 of the bytes that are sent.
+    /// Returns the SHA-256 of the bytes that are sent.
     pub fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// What the inspector saw.
+    /// Lists the findings.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -88,13 +88,13 @@ impl Rules {
     }
 }
 
-/// The SHA-256 of a workflow's bytes.
+/// Returns the SHA-256 of a workflow's bytes.
 pub(super) fn hash_of(workflow: &Workflow) -> String {
     let bytes = serde_json::to_vec(&workflow.to_value()).unwrap_or_default();
     hex::encode(Sha256::digest(bytes))
 }
 
-/// What the table says about one severity.
+/// The table's answer for one severity.
 enum Action {
     Run,
     Ask,

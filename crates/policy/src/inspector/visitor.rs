@@ -19,11 +19,11 @@ use super::{
 };
 use comfywarden_error::JsonObject;
 
-/// How many graphs may lie inside each other.
+/// The most graphs inside each other.
 const MAX_GRAPHS: usize = 10;
-/// How deep values may nest.
+/// The deepest nesting of values.
 const MAX_DEPTH: usize = 64;
-/// The most nodes that are told to be no nodes.
+/// The most entries that are reported as no nodes.
 const MAX_FAULTS: usize = 50;
 
 /// One pass over a workflow.
@@ -31,11 +31,11 @@ pub(super) struct Visitor<'a> {
     pub(super) facts: &'a Facts<'a>,
     faults: Vec<Finding>,
     findings: Vec<Finding>,
-    /// How many there are of each severity.
+    /// The number of findings of each severity.
     counts: [usize; Severity::ALL.len()],
 }
 
-/// The nodes that a node lies among: where their text goes, and what they make.
+/// The graph that a node lies in: the flow of its text, and the pictures it makes.
 struct Graph<'a> {
     flow: DataFlow<'a>,
     volumes: Volumes<'a>,
@@ -58,7 +58,7 @@ impl<'a> Visitor<'a> {
         all
     }
 
-    /// Looks at a whole workflow, or at what was given as one.
+    /// Visits a whole workflow, or the value that was given as one.
     pub(super) fn top(&mut self, value: &Value) {
         self.faults.extend(structure::fault(value));
         let replacements = self.facts.knowledge.replacements;
@@ -76,7 +76,7 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// Looks at a map of nodes. Entries that are no nodes are searched for nodes.
+    /// Visits a map of nodes. Entries that are no nodes are searched for nodes.
     fn graph(&mut self, map: &JsonObject, parent: Parent<'_>, graphs: usize) {
         let graph = Graph::new(map, self.facts);
         for (id, value) in map {
@@ -212,7 +212,7 @@ impl<'a> Visitor<'a> {
         inner
     }
 
-    /// Names and titles are shown to people and to the assistant.
+    /// Judges a name or a title, which people and the assistant read.
     fn label(&mut self, location: Location<'_>, what: &str, text: &str) {
         let text = Text::new(text);
         if prompt_injection::steers_display(text) || prompt_injection::forges_lines(text) {
@@ -229,7 +229,7 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// Looks at a value and what is in it. Returns how many nodes were found inside.
+    /// Visits a value and everything in it. Returns the number of nodes inside.
     fn value(
         &mut self,
         value: &Value,
@@ -260,7 +260,7 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// A graph as JSON text in a value is a graph.
+    /// Visits a graph that is JSON text in a value.
     fn graph_in_text(
         &mut self,
         text: &str,
@@ -280,7 +280,7 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// A node or a graph in a value of another node. Returns how many nodes that are; `None` when it is neither.
+    /// Visits a node or a graph in a value of another node. Returns the number of nodes; `None` when it is neither.
     fn graph_in_map(
         &mut self,
         map: &JsonObject,
@@ -300,7 +300,7 @@ impl<'a> Visitor<'a> {
         None
     }
 
-    /// Pieces of code that a node may join.
+    /// Judges pieces of code that a node may join.
     fn joined(&mut self, text: &str, path: ValuePath<'_>, location: Location<'_>, graph: &Graph<'_>) {
         self.found(
             &value_rules::judge_joined(text, value_rules::usage(path, location, &graph.flow)),
@@ -385,7 +385,7 @@ impl<'a> Visitor<'a> {
         inner
     }
 
-    /// True where a text that comes over a link could do something: not in the place of a model or a picture.
+    /// True where a text over a link could do something: not where a model or a picture belongs.
     fn takes_text(&self, path: ValuePath<'_>, location: Location<'_>) -> bool {
         if path.inner().purpose(location.class_facts.loads, location.class_facts.origin).path {
             return true;

@@ -1,13 +1,13 @@
-//! How a name reads to the layers behind us: as given, percent-decoded, and with compatibility characters folded.
+//! Decodes a name as the layers behind us may: as given, percent-decoded, and with compatibility characters folded.
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::rules::InvalidName;
 
-/// How often a name is decoded to find out what it hides.
+/// The most rounds in which a name is decoded.
 const MAX_ROUNDS: usize = 8;
 
-/// One reading of a name.
+/// A name as one layer may read it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Decoding {
     pub(super) text: String,
@@ -15,7 +15,7 @@ pub(super) struct Decoding {
     pub(super) folded: bool,
 }
 
-/// Every reading of `raw` until decoding changes nothing more, the given one first.
+/// Lists every reading of `raw` until decoding changes nothing more, the given one first.
 pub(super) fn decodings(raw: &str) -> Result<Vec<Decoding>, InvalidName> {
     let mut decodings = vec![Decoding { text: raw.to_owned(), folded: false }];
     if raw.is_ascii() && !raw.contains('%') {
@@ -65,7 +65,7 @@ fn hex(byte: u8) -> Option<u8> {
     u8::try_from(char::from(byte).to_digit(16)?).ok()
 }
 
-/// `\u002e` and `\x2e` decoded, where what comes out could be part of a path. `None` when nothing does.
+/// True for `\u002e`, `\x2e` and others that decode to a character of a path.
 pub(super) fn hides_path_in_backslashes(text: &str) -> bool {
     text.match_indices('\\').any(|(at, _)| {
         let rest = text.get(at + 1..).unwrap_or_default();

@@ -1,12 +1,12 @@
-//! Which file extensions each kind of name may have.
+//! File extensions of each kind of name.
 
-/// What may be uploaded.
+/// Extensions that may be uploaded.
 pub(super) const UPLOAD: &[&str] = &["png", "jpg", "jpeg", "webp", "gif", "json"];
 
-/// Said about any other.
+/// The reason against any other.
 pub(super) const NO_UPLOAD: &str = "its extension is none of png, jpg, jpeg, webp, gif, json";
 
-/// What may be read back: every kind of file that ComfyUI's own and the usual custom nodes save.
+/// Extensions that may be read back: every kind of file that ComfyUI's own and the usual custom nodes save.
 pub(super) const OUTPUT: &[&str] = &[
     // pictures
     "png",
@@ -61,12 +61,12 @@ pub(super) const OUTPUT: &[&str] = &[
     "npy",
 ];
 
-/// Said about any other.
+/// The reason against any other.
 pub(super) const NO_OUTPUT: &str = "its extension is none of png, jpg, jpeg, webp, gif, avif, bmp, tif, tiff, exr, hdr, \
     apng, jxl, mp4, webm, mov, mkv, avi, m4v, ogv, wav, mp3, flac, ogg, opus, m4a, aac, glb, gltf, obj, ply, stl, fbx, \
     usdz, splat, spz, ksplat, txt, json, csv, srt, vtt, md, latent, safetensors, npy";
 
-/// The extension of `name`, in lower case; `None` without one.
+/// Returns the extension of `name` in lower case; `None` without one.
 pub(super) fn extension_of(name: &str) -> Option<String> {
     let (stem, extension) = name.rsplit_once('.')?;
     (!stem.is_empty() && !extension.is_empty()).then(|| extension.to_ascii_lowercase())

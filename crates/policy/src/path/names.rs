@@ -1,4 +1,4 @@
-//! One type per kind of name. There is no way to make one but [`parse`](UploadName::parse).
+//! One type per kind of name, which only [`parse`](UploadName::parse) can make.
 
 use std::{borrow::Cow, fmt};
 
@@ -20,7 +20,7 @@ macro_rules! name_type {
         pub struct $name(String);
 
         impl $name {
-            /// Accepts the name as it is, or says why not.
+            /// Accepts the name as it is, or returns the reason against it.
             pub fn parse(text: &str) -> Result<Self> {
                 let check: fn(&str) -> std::result::Result<(), InvalidName> = $check;
                 match check(text) {
@@ -29,7 +29,7 @@ macro_rules! name_type {
                 }
             }
 
-            /// The name, exactly as it was given.
+            /// Returns the name exactly as it was given.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -122,7 +122,7 @@ fn refuse(what: &str, text: &str, refusal: InvalidName) -> Error {
         .hint("names are accepted or refused as they are, never changed; give a plain relative name")
 }
 
-/// The root itself.
+/// The folder itself.
 impl Default for Subfolder {
     fn default() -> Self {
         Self(String::new())

@@ -1,4 +1,4 @@
-//! What a path component may be.
+//! Rules for one component of a path.
 
 use unicode_normalization::{
     UnicodeNormalization as _,
@@ -8,7 +8,7 @@ use unicode_normalization::{
 use super::decodings::{Decoding, decodings, hides_path_in_backslashes};
 use crate::display;
 
-/// Why a name is refused: reads after “not accepted:”.
+/// The reason why a name is refused; reads after “not accepted:”.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InvalidName(pub(crate) &'static str);
 
@@ -21,7 +21,7 @@ const MAX_LEVELS: usize = 32;
 /// The most combining marks in a row; more are not a script but an attack on the renderer.
 const MAX_MARKS: usize = 6;
 
-/// How strict to be with one component.
+/// The kind of a component, which decides the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A file or folder name on disk.
@@ -67,7 +67,7 @@ pub(crate) fn check_relative(raw: &str) -> Result<Vec<&str>, InvalidName> {
     Ok(parts)
 }
 
-/// What no reading of a component may be.
+/// Checks one decoding of a component.
 fn check_decoding(decoding: &Decoding, kind: Kind) -> Result<(), InvalidName> {
     let text = decoding.text.as_str();
     if text.trim().is_empty() {
@@ -105,7 +105,7 @@ fn check_decoding(decoding: &Decoding, kind: Kind) -> Result<(), InvalidName> {
     }
 }
 
-/// Rules for names on disk that hold for folded readings too.
+/// Checks the rules for names on disk that hold for folded decodings too.
 fn check_decoded_name(text: &str) -> Result<(), InvalidName> {
     if text.starts_with('.') {
         return Err(InvalidName("it begins with a dot, so it would be hidden"));
@@ -126,7 +126,7 @@ fn is_device(stem: &str) -> bool {
     matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
 }
 
-/// Invisible and direction-changing characters; joiners only where they join letters that need them.
+/// Refuses invisible and direction-changing characters; joiners may join letters that need them.
 fn check_hidden(text: &str) -> Result<(), InvalidName> {
     let refused = InvalidName("it has invisible or direction-changing characters");
     let mut before = 'a';
@@ -147,7 +147,7 @@ fn check_hidden(text: &str) -> Result<(), InvalidName> {
     Ok(())
 }
 
-/// Rules about the text as given, not about what it decodes to.
+/// Checks the text as given, not what it decodes to.
 fn check_text(raw: &str) -> Result<(), InvalidName> {
     if raw.is_ascii() {
         return Ok(());
@@ -186,7 +186,7 @@ fn has_uncomposed(raw: &str) -> bool {
     })
 }
 
-/// What a shell, `expanduser` or an option parser downstream would act upon.
+/// Refuses what a shell, `expanduser` or an option parser downstream would act upon.
 fn check_literal_name(raw: &str) -> Result<(), InvalidName> {
     if raw.starts_with('-') {
         return Err(InvalidName("it begins with `-`, which programs read as an option"));

@@ -100,7 +100,7 @@ fn deserializing_sanitizes() {
     assert_eq!(serde_json::from_str::<Subfolder>("\"x\\u00e9\"").unwrap().as_str(), "x\u{e9}");
 }
 
-/// What any of eight decodings, folded or not, must not show once a name was accepted.
+/// True when none of eight decodings, folded or not, shows what an accepted name must not have.
 fn is_clean(text: &str, separators_split: bool) -> bool {
     let mut current = text.to_owned();
     for _ in 0..8 {

@@ -1,13 +1,13 @@
-//! What a text must contain before a search of it for one kind of secret can find anything.
+//! Clues without which a search for one kind of secret cannot find anything in a text.
 //!
 //! Most texts of a result or a record are names and ids of one word; for them one look replaces seven searches.
 
 use super::secret_patterns::may_hold_token;
 
-/// Three parts of 24, 6 and 27 characters.
+/// The fewest bytes of a chat bot's token: three parts of 24, 6 and 27 characters.
 const SHORTEST_BOT: usize = 59;
 
-/// Which kinds of secret a text has room for.
+/// The kinds of secret that a text has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Clues {
     /// A prefixed token, a key block.

@@ -1,4 +1,4 @@
-//! A text without what keeps a pattern from seeing a secret in it: escapes, and characters that are not shown.
+//! Takes off a text what keeps a pattern from seeing a secret in it: escapes, and characters that are not shown.
 
 use comfywarden_pattern::patterns;
 use regex::Captures;
@@ -15,7 +15,7 @@ pub(super) fn can_undo() -> bool {
     ESCAPE.compiles()
 }
 
-/// What `text` is with its percent escapes, its escapes of strings and elements, or its hidden characters undone, each
+/// Lists `text` with its percent escapes, its escapes of strings and elements, or its hidden characters undone, each
 /// by itself, as far as that changes it.
 pub(super) fn undone(text: &str) -> impl Iterator<Item = String> {
     let percent = text.contains('%').then(|| urls::percent_decoded(text));

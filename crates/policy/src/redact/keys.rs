@@ -1,4 +1,4 @@
-//! Which names say that their value is a secret.
+//! Recognizes names whose value is a secret.
 
 use crate::display;
 
@@ -239,7 +239,7 @@ const STILL: &[&str] = &[
     "current",
 ];
 
-/// Every secret name has one of these in it.
+/// Parts of which every secret name has one.
 const ROOTS: &[&str] = &[
     "pass",
     "pwd",
@@ -292,7 +292,7 @@ pub fn is_secret_key(name: &str) -> bool {
     })
 }
 
-/// One look that ends the matter for nearly all names. What is beyond ASCII may normalise to anything.
+/// True for a name with one of [`ROOTS`], and for one beyond ASCII, which may normalise to anything.
 fn has_root(name: &str) -> bool {
     let bytes = name.as_bytes();
     !name.is_ascii()
@@ -314,7 +314,7 @@ fn is_number(word: &str) -> bool {
     word.trim_start_matches('v').bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The lower-case words of a name: split at separators and at `camelCase` humps, without invisible characters.
+/// Splits a name into lower-case words, at separators and at `camelCase` humps, without invisible characters.
 pub fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();

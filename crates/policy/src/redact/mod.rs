@@ -1,4 +1,4 @@
-//! Secrets out of records and messages: the key stays, the value goes.
+//! Takes secrets out of records and messages: the key stays, the value goes.
 //!
 //! Found by the name of a key (whole words, so `max_tokens` stays), by the shape of a value, and inside URLs,
 //! headers, command lines, and JSON or form text in strings.
@@ -20,7 +20,7 @@ pub use text::redact_text;
 pub(crate) use urls::percent_decoded;
 pub use value::redact;
 
-/// What stands in a secret's place.
+/// The text in a secret's place.
 pub const REDACTED: &str = "[redacted]";
-/// How often text inside text (JSON in a string, a URL in a URL) is opened.
+/// The most levels of text inside text (JSON in a string, a URL in a URL) that are opened.
 const MAX_NESTING: usize = 3;

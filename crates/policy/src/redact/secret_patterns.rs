@@ -1,4 +1,4 @@
-//! What secrets look like by themselves.
+//! Patterns of secrets, and of the names and signs around them.
 
 use comfywarden_pattern::patterns;
 
@@ -64,7 +64,7 @@ patterns! {
         r"(?x) \b[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}
           | \b[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}",
     );
-    /// `name=value`, `name: value`, `"name": "value"`, `name => value`; the code decides by the name.
+    /// Finds `name=value`, `name: value`, `"name": "value"`, `name => value`; the code decides by the name.
     ///
     /// A value is on the line of its name, or a block or list below it as YAML writes them. A quoted one ends at the
     /// quote that is not escaped, or with the text.
@@ -87,15 +87,15 @@ patterns! {
         "#;
     /// An authorization scheme and what follows it; the code decides whether that looks like a credential.
     pub(super) static SCHEME: Pattern = r"(?i)\b(?P<scheme>bearer|basic)(?P<between>\s+)(?P<value>[A-Za-z0-9._~+/=\-]{6,})";
-    /// `--api-key VALUE` inside one string. What is before it keeps words such as `low-pass` apart.
+    /// Finds `--api-key VALUE` inside one string. What is before it keeps words such as `low-pass` apart.
     pub(super) static OPTION: Pattern = r#"(?i)(?P<path>^|[\s"'`\[(=,|;&])(?P<name>--?[a-z][a-z0-9_-]{1,40})(?P<between>\s+)(?P<value>[^\s-][^\s]*)"#;
-    /// `<password>VALUE</password>`, and “the password is VALUE”.
+    /// Finds `<password>VALUE</password>`, and “the password is VALUE”.
     pub(super) static SPOKEN: Pattern = r"(?i)(?P<name>[a-z][\w-]{2,40})(?P<between>>|\s+(?:is|was)\s+)(?P<value>[^<>\s]{4,})";
     /// A cookie header up to the end of its line.
     pub(super) static COOKIES: Pattern = r"(?i)\b(?P<name>(?:set-)?cookie)(?P<between>[\s&&[^\r\n]]*:[\s&&[^\r\n]]*)(?P<value>[^\r\n]*=[^\r\n]+)";
-    /// Anything with a scheme and an authority. An apostrophe within a word belongs to it.
+    /// Finds a scheme and an authority. An apostrophe within a word belongs to it.
     pub(super) static URL: Pattern = r#"[A-Za-z][A-Za-z0-9+.\-]{0,30}://(?:[^\s"'<>`\\]|'[A-Za-z0-9])+"#;
-    /// `('name', 'value')`, `key="name" value="value"`, and a part of a form: a name in quotes, and its value.
+    /// Finds `('name', 'value')`, `key="name" value="value"`, and a part of a form: a name in quotes, and its value.
     pub(super) static NAMED: Pattern = r#"(?ix) (?P<path> \(\s{0,4} ["'] | \b(?:key|name)\s{0,4}=\s{0,4}["'] ) (?P<name>[a-z][a-z0-9_.\-]{1,63})
         (?P<between> ["'] (?: \s{0,4},\s{0,4}["'] | \s{1,4}value\s{0,4}=\s{0,4}["'] | \r?\n\r?\n ) )
         (?P<value> [^"'\r\n]+ )"#;

@@ -160,7 +160,7 @@ fn an_address_inside_the_path_of_another_loses_its_password_too() {
     }
 }
 
-/// What holds a secret, with `S3cr3t-77` for it where its shape says nothing.
+/// Texts with a secret, which is `S3cr3t-77` where its form tells nothing.
 #[test]
 fn a_secret_is_seen_however_it_is_written() {
     for text in [
@@ -222,7 +222,7 @@ fn a_secret_is_seen_however_it_is_written() {
     }
 }
 
-/// What only looks like a secret stays as it is.
+/// Texts that only look like secrets stay as they are.
 #[test]
 fn words_weights_and_names_of_files_stay() {
     for text in [

@@ -1,4 +1,4 @@
-//! Secrets inside a piece of text.
+//! Finds secrets inside a piece of text.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use super::{
     value::redact_nested,
 };
 
-/// Shorter text cannot hold a name, a separator and a secret worth the name.
+/// The fewest bytes of a name, a separator and a secret.
 const SHORTEST: usize = 7;
 
 /// Replaces every secret in `text`.
@@ -84,7 +84,7 @@ fn redact_as_written(text: &str, nesting: usize) -> Cow<'_, str> {
     })
 }
 
-/// The values that stand under names of secrets in `text`: in headers, forms, JSON, connection strings and addresses.
+/// Lists the values under names of secrets in `text`: in headers, forms, JSON, connection strings and addresses.
 pub(crate) fn named_values(text: &str) -> Vec<String> {
     if !URL.compiles() || !PAIR.compiles() {
         return vec![text.to_owned()];
@@ -105,13 +105,13 @@ pub(crate) fn named_values(text: &str) -> Vec<String> {
     values
 }
 
-/// `/etc/passwd: …`: the end of a path in a sentence is no name of a secret.
+/// True for `/etc/passwd: …`: the end of a path in a sentence is no name of a secret.
 fn ends_path(found: &Captures<'_>) -> bool {
     let between = found.name("between").map_or("", |between| between.as_str());
     found.name("path").is_some() && between.starts_with(": ")
 }
 
-/// `--no-auth` takes no value.
+/// True for an option such as `--no-auth`, which takes no value.
 pub(super) fn is_denied(option: &str) -> bool {
     option.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("no-"))
 }
@@ -126,14 +126,14 @@ fn is_plain(name: &str, value: &str, found: &Captures<'_>) -> bool {
         || passes()
 }
 
-/// `true`, `false`, `null` and what is already gone are no secrets.
+/// True for `true`, `false`, `null` and redacted values, which are no secrets.
 pub(super) fn is_harmless(value: &str) -> bool {
     const NOTHING: [&str; 9] =
         ["true", "false", "null", "none", "disabled", "enabled", "required", "optional", ""];
     NOTHING.iter().any(|word| value.eq_ignore_ascii_case(word)) || value.starts_with("[redacted")
 }
 
-/// A word with which a sentence about a secret goes on: `password: must not be empty`, `--token to log in`.
+/// True for a word with which a sentence about a secret goes on: `password: must not be empty`, `--token to log in`.
 fn is_sentence(value: &str) -> bool {
     const WORDS: [&str; 32] = [
         "a", "an", "the", "is", "are", "was", "must", "may", "should", "can", "cannot", "field", "missing",
@@ -143,19 +143,19 @@ fn is_sentence(value: &str) -> bool {
     WORDS.contains(&value)
 }
 
-/// `api key: brass on a ring`: credentials that programs make are no words of small letters.
+/// True for a word of small letters, as in `api key: brass on a ring`: programs make no such credentials.
 fn is_word(value: &str) -> bool {
     (3..=12).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// True for names of what people make up, which may be any word.
+/// True for names of secrets that people make up, which may be any word.
 fn is_made_up(name: &str) -> bool {
     words(name).last().is_none_or(|last| {
         last.starts_with("pass") || matches!(last.as_str(), "pwd" | "secret" | "secrets" | "pin" | "creds")
     })
 }
 
-/// `comfy_session=…`: what keeps somebody logged in.
+/// True for `comfy_session=…`, which keeps somebody logged in.
 fn is_session(name: &str, value: &str) -> bool {
     value.len() >= 8
         && value.bytes().any(|byte| byte.is_ascii_digit())
@@ -164,7 +164,7 @@ fn is_session(name: &str, value: &str) -> bool {
         && words(name).last().is_some_and(|last| matches!(last.as_str(), "session" | "sess"))
 }
 
-/// `(token:1.2)`, `[token:coin:0.5]`, `<lora:token:1>`: the weight of a word in a prompt.
+/// True for the weight of a word in a prompt: `(token:1.2)`, `[token:coin:0.5]`, `<lora:token:1>`.
 fn is_weight(value: &str) -> bool {
     let inner = value.trim_end_matches([')', ']', '}']);
     let number = inner.rsplit(':').next().unwrap_or_default();
@@ -194,8 +194,8 @@ fn keep_name_of_scheme(found: &Captures<'_>) -> Option<String> {
     })
 }
 
-/// Replaces what `change` returns something for. Text without a change is not copied; without a pattern there is
-/// nothing to look for.
+/// Replaces the matches that `change` returns a text for. Text without a change is not copied; without a pattern there
+/// is nothing to look for.
 fn replace<'t>(
     text: Cow<'t, str>,
     pattern: Option<&Pattern>,
@@ -229,7 +229,7 @@ fn replace<'t>(
     Cow::Owned(result)
 }
 
-/// JSON text is parsed, redacted as a value, and written again, if that changes anything.
+/// Redacts JSON text as a value; `None` when that changes nothing.
 fn redact_json(text: &str, nesting: usize) -> Option<String> {
     let trimmed = text.trim();
     if nesting >= MAX_NESTING || !(trimmed.starts_with(['{', '[']) && trimmed.ends_with(['}', ']'])) {

@@ -1,14 +1,14 @@
-//! Secrets inside URLs: user info, query, fragment, and URLs inside those.
+//! Finds secrets inside URLs: user info, query, fragment, and URLs inside those.
 
 use super::{REDACTED, keys::is_secret_key, text::redact_at};
 
 /// Parameters that are secrets in a URL though the word alone means little elsewhere.
 const PARAMETERS: [&str; 8] = ["key", "code", "sig", "hmac", "credential", "policy", "se", "skoid"];
 
-/// In a path, `name:word@file` is a password from this length on; `a:b@2x.png` is a name.
+/// The fewest characters of a password in a path such as `name:word@file`; `a:b@2x.png` is a name.
 const SHORTEST_PASSWORD: usize = 6;
 
-/// The URL without its secrets; `None` when it has none.
+/// Returns the URL without its secrets; `None` when it has none.
 pub(super) fn redact_url(url: &str, nesting: usize) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -24,7 +24,7 @@ pub(super) fn redact_url(url: &str, nesting: usize) -> Option<String> {
     Some(format!("{scheme}://{host}{tail}"))
 }
 
-/// The password and the secret parameters of an address.
+/// Lists the password and the secret parameters of an address.
 pub(super) fn secrets_in(url: &str) -> Vec<String> {
     let Some((_, rest)) = url.split_once("://") else { return Vec::new() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -36,7 +36,7 @@ pub(super) fn secrets_in(url: &str) -> Vec<String> {
     user.into_iter().chain(named).map(|(_, value)| value.to_owned()).collect()
 }
 
-/// Where an authority ends whose password has a `/`, `?` or `#` in it: what follows the host's colon is no port.
+/// Finds the end of an authority whose password has a `/`, `?` or `#` in it: what follows the host's colon is no port.
 fn user_info_end(rest: &str, end: usize) -> Option<usize> {
     let (authority, tail) = rest.split_at_checked(end)?;
     let (_, port) = authority.rsplit_once(':').filter(|_| !authority.contains(['@', ']']))?;
@@ -75,7 +75,7 @@ fn redact_tail(tail: &str, nesting: usize) -> Option<String> {
     Some(result)
 }
 
-/// A path may hold another address, whole or encoded: its user info and its own parameters go as well.
+/// Redacts a path, which may hold another address, whole or encoded.
 fn redact_path(path: &str, nesting: usize) -> Option<String> {
     if !path.contains(['@', '%']) {
         return None;
@@ -110,7 +110,7 @@ fn redact_path(path: &str, nesting: usize) -> Option<String> {
     changed.then(|| segments.join("/"))
 }
 
-/// `a=1&token=x`: a query, a fragment or a form body.
+/// Redacts `a=1&token=x`: a query, a fragment or a form body.
 fn redact_form(form: &str, nesting: usize) -> Option<String> {
     let mut changed = false;
     let pairs: Vec<String> = form
@@ -144,7 +144,7 @@ fn redact_parameter(name: &str, value: &str, nesting: usize) -> Option<String> {
     (*inner != *decoded).then(|| url::form_urlencoded::byte_serialize(inner.as_bytes()).collect())
 }
 
-/// Percent escapes decoded until nothing changes, at most three times.
+/// Decodes percent escapes until nothing changes, at most three times.
 pub(crate) fn percent_decoded(text: &str) -> String {
     let mut current = text.to_owned();
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! Secrets inside a JSON value.
+//! Redacts a JSON value.
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn redact_string(text: &mut String, nesting: usize) {
     }
 }
 
-/// Under which names a pair has its name, and its value.
+/// Keys under which a pair has its name, and its value.
 const NAMES: [&str; 8] = ["name", "key", "header", "field", "param", "parameter", "id", "k"];
 const VALUES: [&str; 6] = ["value", "val", "v", "default", "values", "current"];
 
@@ -69,7 +69,7 @@ fn hide(value: &mut Value, key: &str) {
     }
 }
 
-/// Lists may be headers (`[name, value]`, flat or in pairs) or a command line (`--api-key`, value).
+/// Redacts a list, which may be headers (`[name, value]`, flat or in pairs) or a command line (`--api-key`, value).
 fn redact_list(items: &mut [Value], nesting: usize) {
     let alternating = items.len() > 1 && items.len().is_multiple_of(2);
     let (mut hide_next, mut user, mut in_key) = (false, false, false);
@@ -101,7 +101,7 @@ fn redact_list(items: &mut [Value], nesting: usize) {
     }
 }
 
-/// Single-word header names that are secrets; other single words may be ordinary list entries.
+/// True for a header's name of one word that is a secret; other single words may be ordinary list entries.
 fn is_header(name: &str) -> bool {
     ["authorization", "cookie", "password", "token", "secret", "apikey"]
         .iter()

@@ -12,17 +12,17 @@ use super::unix as system;
 pub struct Folder(system::Handle);
 
 impl Folder {
-    /// Opens one of the operator's own folders; what links lead to it is the operator's business.
+    /// Opens one of the operator's own folders; links on the way to it are followed.
     pub fn open(root: &Path) -> io::Result<Self> {
         system::open(root).map(Self)
     }
 
-    /// The folder of this name inside it.
+    /// Opens the folder of this name inside it.
     pub fn enter(&self, name: &OsStr) -> io::Result<Self> {
         system::enter(&self.0, single(name)?).map(Self)
     }
 
-    /// The same, made first where it is missing.
+    /// Opens the folder of this name inside it, and makes it first where it is missing.
     pub fn make(&self, name: &OsStr) -> io::Result<Self> {
         match system::make(&self.0, single(name)?) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -30,18 +30,18 @@ impl Folder {
         }
     }
 
-    /// An existing regular file, to read.
+    /// Opens an existing regular file to read.
     pub fn read(&self, name: &OsStr) -> io::Result<File> {
         let file = system::read(&self.0, single(name)?)?;
         if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
     }
 
-    /// A new file, to write. It is an error when the name is taken, by a link too.
+    /// Creates a new file to write. It is an error when the name is taken, by a link too.
     pub fn create(&self, name: &OsStr) -> io::Result<File> {
         system::create(&self.0, single(name)?)
     }
 
-    /// True when the name is taken, by whatever.
+    /// True when the name is taken, by a file, a folder or a link.
     pub fn has(&self, name: &OsStr) -> io::Result<bool> {
         system::has(&self.0, single(name)?)
     }
@@ -58,7 +58,7 @@ impl Folder {
     }
 }
 
-/// A name that cannot lead elsewhere.
+/// Accepts a name that cannot lead elsewhere.
 fn single(name: &OsStr) -> io::Result<&OsStr> {
     let mut parts = Path::new(name).components();
     match (parts.next(), parts.next()) {

@@ -1,4 +1,4 @@
-//! Which of the operator's folders a path lies in.
+//! Finds the operator's folder that a path lies in.
 
 use std::{
     ffi::OsString,
@@ -8,7 +8,7 @@ use std::{
 /// A place below one of the roots, with all links resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
-    /// The root, as it really is.
+    /// The root, with all links resolved.
     pub root: PathBuf,
     /// The folders below it.
     pub folders: Vec<OsString>,
@@ -17,7 +17,7 @@ pub struct Located {
 }
 
 impl Located {
-    /// The whole path.
+    /// Returns the whole path.
     pub fn path(&self) -> PathBuf {
         let mut path = self.root.clone();
         path.extend(&self.folders);
@@ -25,12 +25,12 @@ impl Located {
     }
 }
 
-/// Where an existing file really lies, if that is below one of `roots`.
+/// Locates an existing file with all links resolved, if it lies below one of `roots`.
 pub fn locate(path: &Path, roots: &[PathBuf]) -> Option<Located> {
     below(&path.canonicalize().ok()?, roots)
 }
 
-/// Where a file that need not exist would really lie. Its folder need not exist either; a folder that is named with
+/// Locates a file that need not exist, with all links resolved. Its folder need not exist either; a folder named with
 /// `..` is refused, since what it means depends on what is there when.
 pub fn locate_new(path: &Path, roots: &[PathBuf]) -> Option<Located> {
     if path.components().any(|part| matches!(part, Component::ParentDir | Component::CurDir)) {

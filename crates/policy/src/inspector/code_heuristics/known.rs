@@ -4,7 +4,7 @@ use crate::inspector::word_list::WordList;
 
 /// Roots of calls that only compute.
 pub(super) static NUMERIC: WordList = WordList::new(include_str!("../lists/calls/numeric.txt"));
-/// What may stand between such a root and the name that is called.
+/// Modules between such a root and the name that is called.
 pub(super) static WITHIN: WordList = WordList::new(include_str!("../lists/calls/within.txt"));
 /// Parts of names that do more than compute.
 pub(super) static RISKY: WordList = WordList::new(include_str!("../lists/calls/risky.txt"));

@@ -1,4 +1,4 @@
-//! Every rule has cases of our own, benign ones among them: one line of the fixture each, with exactly the flags that
+//! Cases for every rule, benign ones among them: one line of the fixture each, with exactly the flags that
 //! it must have.
 
 use std::collections::BTreeMap;

@@ -17,7 +17,7 @@ impl Visitor<'_> {
         }
     }
 
-    /// A finding in the reference's words; what comes after them is ours.
+    /// Reports a finding; hooks search for the first words of its sentence.
     pub(super) fn suspicious(
         &mut self,
         location: Location<'_>,

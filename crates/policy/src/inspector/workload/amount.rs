@@ -1,4 +1,4 @@
-//! What a number counts, by the name of its input, and the most that it may be.
+//! Tells what a number counts by the name of its input, and the most that it may be.
 
 /// The largest side of a picture; ComfyUI's own limit.
 const MAX_SIDE: f64 = 16_384.0;
@@ -17,22 +17,22 @@ const MAX_CYCLES: f64 = 256.0;
 /// The most repetitions of anything.
 const MAX_REPEATS: f64 = 10_000.0;
 
-/// What a number under a name counts.
+/// The meaning of a number under a name.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::inspector) struct Amount {
     /// The most it may be, in classes that repeat things and in others. `None`: any number will do.
     pub(in crate::inspector) most: Option<(f64, Option<f64>)>,
-    /// It counts pictures, in classes that repeat things and in others.
+    /// True for a number of pictures, in classes that repeat things and in others.
     pub(in crate::inspector) batch: (bool, bool),
-    /// It is a side of a picture.
+    /// True for a side of a picture.
     pub(in crate::inspector) side: bool,
-    /// It is a side, or a number of frames.
+    /// True for a side, or a number of frames.
     pub(in crate::inspector) extent: bool,
-    /// It is the size of a picture, in millions of pixels.
+    /// True for the size of a picture, in millions of pixels.
     pub(in crate::inspector) megapixels: bool,
-    /// What a picture grows by.
+    /// True for a factor by which a picture grows.
     pub(in crate::inspector) factor: bool,
-    /// Less than nothing makes no sense.
+    /// True where a number below zero makes no sense.
     pub(in crate::inspector) counts: bool,
 }
 
@@ -81,7 +81,7 @@ impl Amount {
     }
 }
 
-/// `num_frames` and `frame_count`, but not `skip_first_frames`.
+/// True for `num_frames` and `frame_count`, but not `skip_first_frames`.
 fn is_frame_count(words: &[String]) -> bool {
     match words {
         [first, last] => {
@@ -92,7 +92,7 @@ fn is_frame_count(words: &[String]) -> bool {
     }
 }
 
-/// An `amount` is one of pictures where the class repeats them, and a length where it cuts them.
+/// True for a number of pictures: an `amount` is one where the class repeats them, and a length where it cuts them.
 fn is_batch(words: &[String], repeats: bool) -> bool {
     let has = |word: &str| words.iter().any(|w| w == word);
     has("batch") || (repeats && has("amount")) || (has("num") && has("images"))

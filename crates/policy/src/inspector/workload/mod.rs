@@ -1,4 +1,4 @@
-//! How much work a workflow asks for: of one number, of one node, and along the links of a graph.
+//! Weighs the work that a workflow asks for: of one number, of one node, and along the links of a graph.
 //!
 //! | module | knows |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! How much work a node asks for.
+//! Adds up the work that a node asks for.
 
 use serde_json::Value;
 
@@ -14,20 +14,20 @@ const LARGE: f64 = 2_048.0 * 2_048.0;
 pub(in crate::inspector) struct Work {
     repeats: bool,
     least: f64,
-    /// How many pictures or frames it makes of one.
+    /// The pictures or frames that it makes of one.
     many: f64,
     area: f64,
     sides: usize,
-    /// Sides of no length: they follow from the other and from the picture.
+    /// Sides that follow from the other one and from the picture.
     open_sides: usize,
     factor: f64,
-    /// The size that a picture gets whatever it had.
+    /// The area that a picture gets whatever it had.
     target: Option<f64>,
     excessive: bool,
 }
 
 impl Work {
-    /// Nothing yet, in a class of this origin that `repeats` things or not.
+    /// Begins with no inputs, for a class of this origin that `repeats` things or not.
     pub(in crate::inspector) fn new(repeats: bool, origin: Origin) -> Self {
         let least = if origin == Origin::Core { 0.0 } else { -1.0 };
         Self {
@@ -43,7 +43,7 @@ impl Work {
         }
     }
 
-    /// Adds one input, and says why it is too much.
+    /// Adds one input, and returns the reason if it is too much.
     pub(in crate::inspector) fn add(
         &mut self,
         amount: &Amount,
@@ -76,13 +76,13 @@ impl Work {
         Some(why)
     }
 
-    /// Why all inputs together are too much, though each alone is not.
+    /// Returns the reason if all inputs together are too much, though each alone is not.
     pub(in crate::inspector) fn together(&self) -> Option<String> {
         let pixels = self.fixed_area()? * self.many;
         (!self.excessive).then(|| too_many(pixels)).flatten()
     }
 
-    /// The size that the node gives its pictures, whatever they had. An open side is taken to be like the other.
+    /// Returns the area that the node gives its pictures, whatever they had. An open side counts as the other one.
     fn fixed_area(&self) -> Option<f64> {
         match (self.sides, self.open_sides) {
             (0, _) | (1, 0) => self.target,
@@ -91,7 +91,7 @@ impl Work {
         }
     }
 
-    /// The node enlarges by a model, which does so by its own factor.
+    /// Adds a model that enlarges by its own factor.
     pub(in crate::inspector) fn enlarge(&mut self, factor: f64) {
         self.factor = self.factor.max(factor);
     }
@@ -106,7 +106,7 @@ impl Work {
         !self.excessive && (self.factor > 1.0 || self.fixed_area().is_some_and(|area| area >= LARGE))
     }
 
-    /// What the node makes of what it gets.
+    /// Applies the node to the pictures that it gets.
     pub(in crate::inspector) fn applied_to(&self, given: Volume) -> Volume {
         let fixed = self.fixed_area();
         let area = fixed.unwrap_or(given.area * self.factor * self.factor);
@@ -118,9 +118,9 @@ impl Work {
 /// Pictures on their way through the graph.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::inspector) struct Volume {
-    /// Pixels of one.
+    /// The pixels of one.
     pub(in crate::inspector) area: f64,
-    /// How many there are.
+    /// Their number.
     pub(in crate::inspector) many: f64,
     /// The graph says how large they are, and not only by how much they grow.
     pub(in crate::inspector) is_known: bool,
@@ -130,7 +130,7 @@ impl Volume {
     /// One pixel, as far as anybody knows.
     pub(in crate::inspector) const LEAST: Self = Self { area: 1.0, many: 1.0, is_known: false };
 
-    /// The larger of both, each by itself.
+    /// Returns the larger of both, each field by itself.
     pub(in crate::inspector) fn or(self, other: Self) -> Self {
         Self {
             area: self.area.max(other.area),
@@ -139,7 +139,7 @@ impl Volume {
         }
     }
 
-    /// Why it is too much.
+    /// Returns the reason if it is too much.
     pub(in crate::inspector) fn excess(self) -> Option<String> {
         too_many(self.area * self.many)
     }
@@ -150,7 +150,7 @@ fn too_many(pixels: f64) -> Option<String> {
         .then(|| format!("{pixels:.0} pixels over all pictures and frames are more than {MAX_PIXELS:.0}"))
 }
 
-/// By how much a model enlarges, by what its file is called: `4x-sharp`, `RealESRGAN_x2`. Most do so by four.
+/// Reads a model's factor from the name of its file: `4x-sharp`, `RealESRGAN_x2`. Most enlarge by four.
 pub(in crate::inspector) fn enlargement(name: &str) -> f64 {
     const ORDINARY: f64 = 4.0;
     let name = name.as_bytes();
@@ -163,7 +163,7 @@ pub(in crate::inspector) fn enlargement(name: &str) -> f64 {
     factors.next().unwrap_or(ORDINARY)
 }
 
-/// ComfyUI turns text into numbers where it wants numbers.
+/// Reads a number; ComfyUI turns text into numbers where it wants numbers.
 pub(in crate::inspector) fn number(value: &Value) -> Option<f64> {
     let number: Option<f64> = match value {
         Value::Number(number) => number.as_f64(),

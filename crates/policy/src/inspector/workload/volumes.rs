@@ -11,7 +11,7 @@ use crate::inspector::{
 };
 use comfywarden_error::JsonObject;
 
-/// Nodes with more inputs hand on more than a number.
+/// The most inputs of a node that hands on nothing but a number.
 const MAX_SETTINGS: usize = 8;
 
 /// The pictures that the nodes of one graph make.
@@ -28,7 +28,7 @@ impl<'a> Volumes<'a> {
         Self { known: RefCell::default(), loaded }
     }
 
-    /// The pictures that come out of a node, as far as numbers in the graph tell. No recursion here either.
+    /// Works out the pictures that come out of a node, as far as numbers in the graph tell, without recursion.
     pub(in crate::inspector) fn of(&self, flow: &DataFlow<'a>, id: &str) -> Option<Volume> {
         let (id, ..) = flow.node(id)?;
         let mut pending = vec![id];
@@ -69,7 +69,7 @@ impl<'a> Volumes<'a> {
     }
 }
 
-/// What the numbers of a node ask for.
+/// Adds up the work that the numbers of a node ask for.
 pub(in crate::inspector) fn work(flow: &DataFlow<'_>, class: ClassFacts, inputs: &JsonObject) -> Work {
     let mut work = Work::new(class.repeats, class.origin);
     if class.is_about_text() {
@@ -84,14 +84,14 @@ pub(in crate::inspector) fn work(flow: &DataFlow<'_>, class: ClassFacts, inputs:
     work
 }
 
-/// By how much a model enlarges what the node gets.
+/// Returns the factor by which a model enlarges the node's pictures.
 pub(in crate::inspector) fn enlargement(flow: &DataFlow<'_>, inputs: &JsonObject) -> Option<f64> {
     let model = source_of(inputs.get("upscale_model")?)?;
     let name = flow.node(model).and_then(|(_, _, inputs)| inputs.get("model_name")?.as_str());
     Some(node::enlargement(name.unwrap_or_default()))
 }
 
-/// A number in an input, or the one constant at the end of its link.
+/// Returns the number in an input, or the one constant at the end of its link.
 pub(in crate::inspector) fn number(flow: &DataFlow<'_>, value: &Value) -> Option<f64> {
     if let Some(number) = node::number(value) {
         return Some(number);
