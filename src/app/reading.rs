@@ -18,7 +18,7 @@ use crate::{
 use comfywarden_error::{Error, JsonObject, Result};
 use comfywarden_policy::{redact, untrusted};
 
-/// What reading and completing must look like; both count as reading (`shared/spec/tools.md`, 3.5).
+/// The contracts of reading resources and completing arguments, which the rate limit counts as reading.
 #[derive(Debug)]
 pub(super) struct Contracts {
     read: Contract,

@@ -8,7 +8,7 @@ use super::assets::Made;
 use crate::comfy::{EndState, Ending, NodeFailure, PromptId};
 use comfywarden_error::JsonObject;
 
-/// How a job stands, in the words of the tool contract (`shared/spec/gateway.md`, state table).
+/// The state of a job as the results of tools spell it; docs/troubleshooting.md explains them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {

@@ -18,7 +18,7 @@ use comfywarden_workflow::{
     templates::{Model, Txt2Img, cell, choose_model},
 };
 
-/// The most pictures of one run (`shared/spec/tools.md`, tool 3).
+/// The most pictures of one run; each holds memory of the graphics card at once.
 const MAX_BATCH: u32 = 4;
 
 pub(super) fn tools() -> Vec<Tool> {

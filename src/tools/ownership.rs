@@ -1,4 +1,5 @@
-//! Whose jobs a caller sees and stops: all of them when it is alone, else its own (`shared/spec/security.md`, T12).
+//! Decides which jobs a caller sees and stops: all of them when it is alone, else its own, since jobs hold other
+//! people's prompts and pictures.
 
 use std::collections::HashSet;
 

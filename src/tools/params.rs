@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
-/// The largest workflow that is accepted as text, in bytes (`shared/spec/tools.md`, tool 1).
+/// The most bytes of a workflow as text, which is parsed in memory as a whole.
 pub const MAX_WORKFLOW_BYTES: usize = 10 * 1024 * 1024;
 
 /// A workflow as a JSON object or as JSON text. Reading it is the business of `reading`.

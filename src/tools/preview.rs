@@ -6,11 +6,11 @@ use image::{DynamicImage, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEn
 
 use comfywarden_error::{Error, Kind, Result};
 
-/// The longer side of an inline picture, in pixels (`shared/spec/mcp.md`, section 5).
+/// The longer side of an inline picture, in pixels: enough to judge it, and cheap in the context of a client.
 pub(crate) const MAX_SIDE: u32 = 512;
 /// The most bytes of an inline picture; in base64 they are 100 kB.
 pub(crate) const MAX_BYTES: usize = 75_000;
-/// The most pixels that are decoded (`shared/spec/security.md`, T16).
+/// The most pixels that are decoded: 400 MB of memory, for which a small compressed file may ask.
 const MAX_PIXELS: u64 = 100_000_000;
 /// The longest side that is decoded.
 const MAX_DECODED_SIDE: u32 = 16_384;

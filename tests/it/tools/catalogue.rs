@@ -88,7 +88,7 @@ async fn the_public_face_of_every_tool_is_reviewed() {
     }
 }
 
-/// Sizes that a model pays for with every conversation (`shared/spec/mcp.md`, section 5).
+/// A model pays for name, description and schema of every tool in every conversation.
 #[tokio::test]
 async fn tools_stay_inside_their_context_budget() {
     let app = TestApp::start().await;
