@@ -343,7 +343,7 @@ pub fn client_config(config: &Config) -> comfy::ClientConfig {
         tls_verify: comfyui.tls_verify,
         connect_timeout: comfyui.connect_timeout(),
         read_timeout: comfyui.read_timeout(),
-        job_timeout: comfyui.longest_job(),
+        job_timeout: comfyui.max_job_duration(),
         auth,
         ..comfy::ClientConfig::at(comfyui.url.clone())
     }

@@ -10,21 +10,22 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// A client that goes away is no error: rmcp reports the answers it could no longer send.
-const QUIET: &str = "rmcp::service=off";
+const QUIET_DIRECTIVE: &str = "rmcp::service=off";
 
 /// The filter for `level`: a word such as `warn`, or directives such as `warn,comfywarden=debug`.
 ///
 /// What is said about rmcp in `level` wins over the quiet default. A filter that does not parse counts as `warn`.
 pub fn filter(level: &str) -> EnvFilter {
-    let directives = if level.contains("rmcp") { level.to_owned() } else { format!("{level},{QUIET}") };
-    EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new(format!("warn,{QUIET}")))
+    let directives =
+        if level.contains("rmcp") { level.to_owned() } else { format!("{level},{QUIET_DIRECTIVE}") };
+    EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new(format!("warn,{QUIET_DIRECTIVE}")))
 }
 
-/// Starts the log. Every event passes `clean` before it is written. A second call changes nothing, so that tests may
+/// Starts the log. Every event passes `redact` before it is written. A second call changes nothing, so that tests may
 /// start several servers.
-pub fn init(level: &str, json: bool, clean: impl Fn(&str) -> String + Send + Sync + 'static) {
+pub fn init(level: &str, json: bool, redact: impl Fn(&str) -> String + Send + Sync + 'static) {
     let registry = tracing_subscriber::registry().with(filter(level));
-    let layer = tracing_subscriber::fmt::layer().with_writer(Cleaned { clean, out: io::stderr });
+    let layer = tracing_subscriber::fmt::layer().with_writer(RedactingWriter { redact, out: io::stderr });
     let started = if json {
         registry.with(layer.json().flatten_event(true)).try_init()
     } else {
@@ -37,34 +38,34 @@ pub fn init(level: &str, json: bool, clean: impl Fn(&str) -> String + Send + Syn
 
 /// Writes events after they were cleaned, each as one line: other people's code logs too, and what it says at level
 /// `trace` nobody here has read.
-struct Cleaned<F, M> {
-    clean: F,
+struct RedactingWriter<F, M> {
+    redact: F,
     out: M,
 }
 
 /// The writer of one event, which arrives in one piece.
-struct Line<'a, F, W> {
-    clean: &'a F,
+struct EventWriter<'a, F, W> {
+    redact: &'a F,
     out: W,
 }
 
-impl<'a, F, M, W> MakeWriter<'a> for Cleaned<F, M>
+impl<'a, F, M, W> MakeWriter<'a> for RedactingWriter<F, M>
 where
     F: Fn(&str) -> String + 'a,
     M: Fn() -> W + 'a,
     W: io::Write,
 {
-    type Writer = Line<'a, F, W>;
+    type Writer = EventWriter<'a, F, W>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Line { clean: &self.clean, out: (self.out)() }
+        EventWriter { redact: &self.redact, out: (self.out)() }
     }
 }
 
-impl<F: Fn(&str) -> String, W: io::Write> io::Write for Line<'_, F, W> {
+impl<F: Fn(&str) -> String, W: io::Write> io::Write for EventWriter<'_, F, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        let line = (self.clean)(text.trim_end_matches('\n')).replace('\n', "\\n");
+        let line = (self.redact)(text.trim_end_matches('\n')).replace('\n', "\\n");
         self.out.write_all(format!("{line}\n").as_bytes())?;
         Ok(bytes.len())
     }
@@ -87,8 +88,8 @@ mod tests {
     #[test]
     fn an_event_is_one_cleaned_line() {
         let mut out = Vec::new();
-        let clean = |text: &str| text.replace("secret", "***");
-        let mut line = Line { clean: &clean, out: &mut out };
+        let redact = |text: &str| text.replace("secret", "***");
+        let mut line = EventWriter { redact: &redact, out: &mut out };
         io::Write::write_all(&mut line, b"WARN a secret\nWARN forged\n").unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "WARN a ***\\nWARN forged\n");
     }

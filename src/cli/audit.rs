@@ -7,16 +7,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::arguments::Audit;
-use super::failure::{FAILED, Failure, WARNED};
-use super::output::say;
+use super::error::{CliError, FAILED, WARNED};
+use super::output::print_line;
 use crate::config::Config;
 use crate::gate::audit::{logs_beside, tail, verify};
 use comfywarden_error::Error;
 
 /// How often a followed log is looked at.
-const PAUSE: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), Failure> {
+pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), CliError> {
     let configured = &config.logging.audit_file;
     match wanted {
         Audit::Verify { file } => {
@@ -40,7 +40,7 @@ pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), Failure> 
                 return Ok(());
             }
             loop {
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
                 print(&reader.poll().map_err(|error| unreadable(file, error))?)?;
             }
         }
@@ -48,36 +48,36 @@ pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), Failure> 
 }
 
 /// Every log is read to its end, however the ones before it look.
-fn check_all(files: &[PathBuf]) -> Result<(), Failure> {
-    let checked: Vec<Result<(), Failure>> = files.iter().map(|file| check(file)).collect();
+fn check_all(files: &[PathBuf]) -> Result<(), CliError> {
+    let checked: Vec<Result<(), CliError>> = files.iter().map(|file| check(file)).collect();
     checked.into_iter().collect()
 }
 
-fn check(file: &Path) -> Result<(), Failure> {
+fn check(file: &Path) -> Result<(), CliError> {
     let report = verify(file).map_err(|error| unreadable(file, error))?;
     let names: Vec<String> = report.files.iter().map(|file: &PathBuf| file.display().to_string()).collect();
-    say(&format!("{}: {} records, {} anchors", names.join(", "), report.records, report.anchors))?;
+    print_line(&format!("{}: {} records, {} anchors", names.join(", "), report.records, report.anchors))?;
     for note in &report.notes {
-        say(&format!("note: {note}"))?;
+        print_line(&format!("note: {note}"))?;
     }
     for problem in &report.problems {
         let line = if problem.line == 0 { String::new() } else { format!(":{}", problem.line) };
-        say(&format!("BROKEN {}{line}: {}", problem.file.display(), problem.what))?;
+        print_line(&format!("BROKEN {}{line}: {}", problem.file.display(), problem.what))?;
     }
     if report.is_ok() {
-        say(&format!("the chain is whole up to record {}, head {}", report.last_seq, report.head))?;
+        print_line(&format!("the chain is whole up to record {}, head {}", report.last_seq, report.head))?;
         // Whoever cuts the log can delete the note beside it: that must not look like a whole log.
-        return if report.open_end { Err(Failure::Answered(WARNED)) } else { Ok(()) };
+        return if report.open_end { Err(CliError::Exit(WARNED)) } else { Ok(()) };
     }
-    Err(Failure::Answered(FAILED))
+    Err(CliError::Exit(FAILED))
 }
 
 fn print(records: &[Value]) -> io::Result<()> {
-    records.iter().try_for_each(|record| say(&tail::render(record)))
+    records.iter().try_for_each(|record| print_line(&tail::render(record)))
 }
 
-fn unreadable(file: &Path, error: io::Error) -> Failure {
+fn unreadable(file: &Path, error: io::Error) -> CliError {
     let missing = error.kind() == io::ErrorKind::NotFound;
     let error = Error::not_found(format!("{} cannot be read: {error}", file.display())).source(error);
-    Failure::Failed(if missing { error.hint("it is written with the first call of a tool") } else { error })
+    CliError::Failed(if missing { error.hint("it is written with the first call of a tool") } else { error })
 }

@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Call;
-use super::failure::{FAILED, Failure, INTERRUPTED, code_of};
-use super::output::{complain, say_json};
+use super::error::{CliError, FAILED, INTERRUPTED, exit_code};
+use super::output::{eprint_line, print_json};
 use crate::config::Config;
 use crate::{
     app::{App, Conversation, Turn},
@@ -25,52 +25,55 @@ use comfywarden_error::{Error, JsonObject, Result};
 /// Arguments larger than the largest message of a client are refused before they are read whole.
 const MAX_ARGUMENTS: u64 = 96 * 1024 * 1024;
 /// Reports that wait for the terminal.
-const REPORTS: usize = 16;
+const PROGRESS_CAPACITY: usize = 16;
 
 pub(super) async fn run(
     wanted: &Call,
     config: Config,
     stop: CancellationToken,
-) -> std::result::Result<(), Failure> {
+) -> std::result::Result<(), CliError> {
     let given = wanted.arguments.clone();
-    let arguments = patiently(&stop, move || arguments(&given)).await??;
+    let arguments = read_until_stopped(&stop, move || arguments(&given)).await??;
     let can_ask = std::io::stdin().is_terminal() && wanted.arguments != "-";
     let app = App::new(config)?;
     app.load_workflows(wanted.tool.starts_with("workflow_")).await?;
-    let ended = converse(&app, wanted, arguments, can_ask, &stop).await;
+    let ended = call_with_questions(&app, wanted, arguments, can_ask, &stop).await;
     // A question that was left open has its end in the log, too.
     app.stop().await;
     ended
 }
 
 /// Makes the call, and puts its questions to the person at the terminal.
-async fn converse(
+async fn call_with_questions(
     app: &Arc<App>,
     wanted: &Call,
     arguments: JsonObject,
     can_ask: bool,
     stop: &CancellationToken,
-) -> std::result::Result<(), Failure> {
+) -> std::result::Result<(), CliError> {
     let view = View::default();
     let mut conversation = Conversation::new(Arc::clone(app), Caller::local(), view, &wanted.tool, arguments);
     if can_ask {
         conversation = conversation.asking();
     }
     loop {
-        let (out, reports) = mpsc::channel(REPORTS);
-        let shown = tokio::spawn(show(reports));
+        let (out, reports) = mpsc::channel(PROGRESS_CAPACITY);
+        let printed = tokio::spawn(print_progress(reports));
         let turn = conversation.advance(Sink::to(out), stop.clone()).await;
-        let _ = shown.await;
+        let _ = printed.await;
         match turn {
             Ok(Turn::Done { structured, blocks }) => {
                 print(&structured)?;
-                keep(&blocks, wanted.out.as_deref())?;
-                return if ended_badly(&structured) { Err(Failure::Answered(FAILED)) } else { Ok(()) };
+                write_pictures(&blocks, wanted.out.as_deref())?;
+                return if job_failed(&structured) { Err(CliError::Exit(FAILED)) } else { Ok(()) };
             }
             Ok(Turn::Asked { question }) => {
-                let mut failure = Failure::Answered(INTERRUPTED);
+                let mut failure = CliError::Exit(INTERRUPTED);
                 let answer = async {
-                    match patiently(stop, move || ask(&question)).await.and_then(|said| Ok(said?)) {
+                    match read_until_stopped(stop, move || ask(&question))
+                        .await
+                        .and_then(|answer| Ok(answer?))
+                    {
                         Ok(yes) => Some(yes),
                         Err(failed) => {
                             failure = failed;
@@ -82,37 +85,37 @@ async fn converse(
                     return Err(failure);
                 }
             }
-            Err(_) if stop.is_cancelled() => return Err(Failure::Answered(INTERRUPTED)),
+            Err(_) if stop.is_cancelled() => return Err(CliError::Exit(INTERRUPTED)),
             Err(error) => {
                 print(&Value::Object(error.to_json()))?;
                 tracing::debug!(?error, "the call failed");
-                return Err(Failure::Answered(code_of(error.kind())));
+                return Err(CliError::Exit(exit_code(error.kind())));
             }
         }
     }
 }
 
 /// True when the call did its work and the job it tells of did not.
-fn ended_badly(answer: &Value) -> bool {
+fn job_failed(answer: &Value) -> bool {
     let status = answer.get("status").and_then(Value::as_str);
     matches!(status, Some("error" | "interrupted" | "timeout" | "lost"))
 }
 
 /// Waits for somebody who types, until Ctrl-C.
-async fn patiently<T: Send + 'static>(
+async fn read_until_stopped<T: Send + 'static>(
     stop: &CancellationToken,
     read: impl FnOnce() -> T + Send + 'static,
-) -> std::result::Result<T, Failure> {
+) -> std::result::Result<T, CliError> {
     tokio::select! {
         read = tokio::task::spawn_blocking(read) => {
             read.map_err(|error| Error::internal("reading failed").source(error).into())
         }
-        () = stop.cancelled() => Err(Failure::Answered(INTERRUPTED)),
+        () = stop.cancelled() => Err(CliError::Exit(INTERRUPTED)),
     }
 }
 
 fn print(value: &Value) -> Result<()> {
-    say_json(value).map_err(|error| Error::internal("cannot write the answer").source(error))
+    print_json(value).map_err(|error| Error::internal("cannot write the answer").source(error))
 }
 
 /// The arguments: JSON text, `@FILE`, or `-`.
@@ -142,16 +145,16 @@ fn limited(source: impl Read) -> std::io::Result<String> {
     Ok(text)
 }
 
-async fn show(mut reports: mpsc::Receiver<Update>) {
+async fn print_progress(mut reports: mpsc::Receiver<Update>) {
     while let Some(report) = reports.recv().await {
-        complain(&format!("{:>3.0} %  {}", report.percent, report.message));
+        eprint_line(&format!("{:>3.0} %  {}", report.percent, report.message));
     }
 }
 
 /// Puts a question to the person at the terminal; anything but a clear yes is a no.
 fn ask(question: &str) -> Result<bool> {
     let failed = |error: std::io::Error| Error::internal("the question could not be asked").source(error);
-    complain(question);
+    eprint_line(question);
     let mut stderr = std::io::stderr().lock();
     stderr.write_all(b"[y/N] ").and_then(|()| stderr.flush()).map_err(failed)?;
     let mut line = String::new();
@@ -160,7 +163,7 @@ fn ask(question: &str) -> Result<bool> {
 }
 
 /// Writes the pictures of an answer into `folder`, or says that there are some.
-fn keep(blocks: &[Block], folder: Option<&Path>) -> Result<()> {
+fn write_pictures(blocks: &[Block], folder: Option<&Path>) -> Result<()> {
     for (number, block) in blocks.iter().enumerate() {
         match (block, folder) {
             (Block::Image { bytes, mime_type }, Some(folder)) => {
@@ -170,12 +173,15 @@ fn keep(blocks: &[Block], folder: Option<&Path>) -> Result<()> {
                 made.and_then(|mut opened| opened.write_all(bytes)).map_err(|error| {
                     Error::invalid_input(format!("{} cannot be written: {error}", file.display()))
                 })?;
-                complain(&format!("picture: {}", file.display()));
+                eprint_line(&format!("picture: {}", file.display()));
             }
             (Block::Image { bytes, mime_type }, None) => {
-                complain(&format!("a picture of {} bytes ({mime_type}); --out FOLDER keeps it", bytes.len()));
+                eprint_line(&format!(
+                    "a picture of {} bytes ({mime_type}); --out FOLDER keeps it",
+                    bytes.len()
+                ));
             }
-            (Block::Link { uri, name, .. }, _) => complain(&format!("{name}: {uri}")),
+            (Block::Link { uri, name, .. }, _) => eprint_line(&format!("{name}: {uri}")),
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! to ComfyUI, simulated unless one is named.
 
 mod client;
-mod place;
+mod output_file;
 mod progress;
 
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::arguments::Demo;
-use super::failure::{Failure, INTERRUPTED};
-use super::output::{complain, say};
+use super::error::{CliError, INTERRUPTED};
+use super::output::{eprint_line, print_line};
 use crate::app::App;
 use crate::config::Config;
 use crate::front;
@@ -29,33 +29,33 @@ use progress::Progress;
 /// What the pipe between client and server holds.
 const PIPE_BYTES: usize = 256 * 1024;
 /// How long the simulated sampler takes: long enough to see the bar move.
-const SAMPLING: Duration = Duration::from_millis(1500);
+const SAMPLING_TIME: Duration = Duration::from_millis(1500);
 
 /// The server has nothing left to do; if it thinks otherwise, nobody waits longer than this.
-const FAREWELL: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(
     wanted: &Demo,
     mut config: Config,
     named: bool,
     interrupted: CancellationToken,
-) -> std::result::Result<(), Failure> {
-    place::check(wanted.out.as_deref())?;
+) -> std::result::Result<(), CliError> {
+    output_file::check(wanted.out.as_deref())?;
     let sim = if named {
         None
     } else {
-        let sim = Sim::builder().sampling_time(SAMPLING).start().await?;
+        let sim = Sim::builder().sampling_time(SAMPLING_TIME).start().await?;
         config.comfyui.url = Url::parse(&sim.url()).map_err(|error| Error::internal(error.to_string()))?;
         config.comfyui.auth = crate::config::Auth::None;
         Some(sim)
     };
-    let place = config.comfyui.url.to_string();
+    let url = config.comfyui.url.to_string();
     let audit = config.logging.audit_file.clone();
-    complain(&if sim.is_some() {
+    eprint_line(&if sim.is_some() {
         "No ComfyUI is named, so a simulated one paints a placeholder. (COMFYUI_URL names a real one.)"
             .to_owned()
     } else {
-        format!("ComfyUI: {place}")
+        format!("ComfyUI: {url}")
     });
 
     let stop = CancellationToken::new();
@@ -63,34 +63,34 @@ pub(super) async fn run(
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let (input, output) = tokio::io::split(theirs);
     let serving = tokio::spawn(front::serve_stream(Arc::clone(&app), input, output, stop.clone()));
-    let painted = tokio::select! {
-        painted = paint(wanted, named, ours) => painted.map_err(Failure::from),
+    let generated = tokio::select! {
+        generated = generate(wanted, named, ours) => generated.map_err(CliError::from),
         () = interrupted.cancelled() => {
             // Takes the job off ComfyUI, which would go on painting for nobody.
             app.stop().await;
-            Err(Failure::Answered(INTERRUPTED))
+            Err(CliError::Exit(INTERRUPTED))
         }
     };
     stop.cancel();
-    let _ = tokio::time::timeout(FAREWELL, serving).await;
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, serving).await;
     if let Some(sim) = sim {
         sim.stop().await;
     }
-    let painted = painted?;
-    let file = place::save(wanted.out.as_deref(), &painted.bytes)?;
-    tell(&painted, &file, named, &audit)?;
+    let generated = generated?;
+    let file = output_file::save(wanted.out.as_deref(), &generated.bytes)?;
+    print_summary(&generated, &file, named, &audit)?;
     Ok(())
 }
 
 /// What came out.
-struct Painted {
+struct Generated {
     answer: Value,
     bytes: Vec<u8>,
     seconds: f64,
 }
 
 /// Side in pixels and steps of a picture that a processor without a graphics card draws in about a minute.
-const MODEST: (u32, u32) = (128, 4);
+const CPU_SIZE_AND_STEPS: (u32, u32) = (128, 4);
 
 /// What is asked for: what the model wants, unless the user or a slow machine wants less.
 async fn request(wanted: &Demo, named: bool, client: &Client) -> Result<Value> {
@@ -100,11 +100,11 @@ async fn request(wanted: &Demo, named: bool, client: &Client) -> Result<Value> {
         let info = client.call("comfyui_get_system_info", json!({})).await?;
         let devices = info.get("devices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if !devices.is_empty() && devices.iter().all(|device| text(device, "/name") == "cpu") {
-            (side, steps) = (Some(MODEST.0), Some(MODEST.1));
-            complain(&format!(
+            (side, steps) = (Some(CPU_SIZE_AND_STEPS.0), Some(CPU_SIZE_AND_STEPS.1));
+            eprint_line(&format!(
                 "This ComfyUI computes on a CPU, so the picture is small and rough: {0} x {0}, {1} steps. \
                  (--size and --steps ask for more.)",
-                MODEST.0, MODEST.1
+                CPU_SIZE_AND_STEPS.0, CPU_SIZE_AND_STEPS.1
             ));
         }
     }
@@ -116,7 +116,7 @@ async fn request(wanted: &Demo, named: bool, client: &Client) -> Result<Value> {
     Ok(asked)
 }
 
-async fn paint(wanted: &Demo, named: bool, pipe: tokio::io::DuplexStream) -> Result<Painted> {
+async fn generate(wanted: &Demo, named: bool, pipe: tokio::io::DuplexStream) -> Result<Generated> {
     let begun = Instant::now();
     let progress = Arc::new(Progress::start());
     let client = Client::connect(pipe, Arc::clone(&progress)).await?;
@@ -133,13 +133,13 @@ async fn paint(wanted: &Demo, named: bool, pipe: tokio::io::DuplexStream) -> Res
         answer = later;
     }
     progress.finish();
-    let bytes = client.picture(picture(&answer)?).await?;
+    let bytes = client.picture(picture_output(&answer)?).await?;
     client.close().await;
-    Ok(Painted { answer, bytes, seconds: begun.elapsed().as_secs_f64() })
+    Ok(Generated { answer, bytes, seconds: begun.elapsed().as_secs_f64() })
 }
 
 /// The picture among the outputs of a finished job.
-fn picture(answer: &Value) -> Result<&Value> {
+fn picture_output(answer: &Value) -> Result<&Value> {
     let status = text(answer, "/status");
     if status != "completed" {
         let why = text(answer, "/error/message");
@@ -156,41 +156,45 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn tell(painted: &Painted, file: &Path, named: bool, audit: &Path) -> std::io::Result<()> {
-    let answer = &painted.answer;
+fn print_summary(generated: &Generated, file: &Path, named: bool, audit: &Path) -> std::io::Result<()> {
+    let answer = &generated.answer;
     let number = |pointer: &str| answer.pointer(pointer).map(Value::to_string).unwrap_or_default();
-    let size = image::ImageReader::new(std::io::Cursor::new(&painted.bytes))
+    let size = image::ImageReader::new(std::io::Cursor::new(&generated.bytes))
         .with_guessed_format()
         .ok()
         .and_then(|reader| reader.into_dimensions().ok())
         .map(|(width, height)| format!("{width} x {height}, "))
         .unwrap_or_default();
     let origin = if named { "" } else { " (simulated: no model was run)" };
-    say("")?;
-    say(&format!("  picture   {}", shown(file).display()))?;
-    say(&format!("            {size}{} bytes, {:.1} s{origin}", painted.bytes.len(), painted.seconds))?;
-    say(&format!("  model     {}", text(answer, "/model")))?;
-    say(&format!("  seed      {}", number("/seed")))?;
-    say(&format!("  audit     {}", audit.display()))?;
-    say("")?;
-    say(
+    print_line("")?;
+    print_line(&format!("  picture   {}", absolute(file).display()))?;
+    print_line(&format!(
+        "            {size}{} bytes, {:.1} s{origin}",
+        generated.bytes.len(),
+        generated.seconds
+    ))?;
+    print_line(&format!("  model     {}", text(answer, "/model")))?;
+    print_line(&format!("  seed      {}", number("/seed")))?;
+    print_line(&format!("  audit     {}", audit.display()))?;
+    print_line("")?;
+    print_line(
         "What happened: an MCP client asked for a picture, the gate checked and recorded the call, the workflow was",
     )?;
-    say("inspected, ComfyUI ran it, and the file came back through the same gate.")?;
-    say("")?;
-    say("Next:")?;
+    print_line("inspected, ComfyUI ran it, and the file came back through the same gate.")?;
+    print_line("")?;
+    print_line("Next:")?;
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("comfywarden"));
     let program = program.display();
-    say("  is your own ComfyUI ready?")?;
-    say(&format!("    {program} doctor"))?;
-    say("  use it from Claude Code:")?;
-    say(&format!("    claude mcp add comfyui -- {program} serve"))?;
-    say("  or from Claude Desktop, in claude_desktop_config.json:")?;
+    print_line("  is your own ComfyUI ready?")?;
+    print_line(&format!("    {program} doctor"))?;
+    print_line("  use it from Claude Code:")?;
+    print_line(&format!("    claude mcp add comfyui -- {program} serve"))?;
+    print_line("  or from Claude Desktop, in claude_desktop_config.json:")?;
     let entry = json!({ "mcpServers": { "comfyui": { "command": program.to_string(), "args": ["serve"] } } });
-    say(&format!("    {entry}"))
+    print_line(&format!("    {entry}"))
 }
 
 /// The whole path, so that it can be opened from elsewhere.
-fn shown(file: &Path) -> PathBuf {
+fn absolute(file: &Path) -> PathBuf {
     std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }

@@ -1,21 +1,21 @@
 //! `diff`: what two workflow files do differently.
 
 use super::arguments::{Diff, DiffFormat};
-use super::failure::Failure;
-use super::files::{object_info, workflow_of};
-use super::output::{say, say_json};
+use super::error::CliError;
+use super::files::{object_info, read_workflow};
+use super::output::{print_json, print_line};
 use crate::config::Config;
 use comfywarden_workflow::diff;
 
-pub(super) async fn run(wanted: &Diff, config: Config) -> Result<(), Failure> {
+pub(super) async fn run(wanted: &Diff, config: Config) -> Result<(), CliError> {
     let catalogue = object_info(&wanted.catalogue, config).await?;
-    let before = workflow_of(&wanted.before, catalogue.as_deref())?.workflow;
-    let after = workflow_of(&wanted.after, catalogue.as_deref())?.workflow;
+    let before = read_workflow(&wanted.before, catalogue.as_deref())?.workflow;
+    let after = read_workflow(&wanted.after, catalogue.as_deref())?.workflow;
     let found = diff::diff(&before, &after);
     match wanted.format {
-        DiffFormat::Text => say(diff::text(&found).trim_end())?,
-        DiffFormat::Mermaid => say(diff::mermaid(&before, &after).trim_end())?,
-        DiffFormat::Json => say_json(&found)?,
+        DiffFormat::Text => print_line(diff::text(&found).trim_end())?,
+        DiffFormat::Mermaid => print_line(diff::mermaid(&before, &after).trim_end())?,
+        DiffFormat::Json => print_json(&found)?,
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use comfywarden_workflow::{
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 /// A workflow from a file.
-pub(super) struct FromFile {
+pub(super) struct WorkflowFile {
     pub(super) workflow: Workflow,
     /// `api`, `ui`, `script`, `png`, …
     pub(super) format: &'static str,
@@ -29,7 +29,8 @@ pub(super) struct FromFile {
 /// The node catalogue: from the named file, or from ComfyUI; none when neither answers and none is needed.
 pub(super) async fn object_info(wanted: &Catalogue, config: Config) -> Result<Option<Arc<ObjectInfo>>> {
     if let Some(file) = &wanted.object_info {
-        let catalogue = ObjectInfo::parse(&bytes_of(file)?).map_err(|error| named(file, &error.into()))?;
+        let catalogue =
+            ObjectInfo::parse(&read_file(file)?).map_err(|error| with_file_name(file, &error.into()))?;
         return Ok(Some(Arc::new(catalogue)));
     }
     // Looking at files is no call of a client: nothing is recorded, and nothing is sent but one question.
@@ -38,11 +39,11 @@ pub(super) async fn object_info(wanted: &Catalogue, config: Config) -> Result<Op
 }
 
 /// Reads a workflow in any readable form. Only the editor's format needs the catalogue.
-pub(super) fn workflow_of(file: &Path, object_info: Option<&ObjectInfo>) -> Result<FromFile> {
-    read_bytes(&bytes_of(file)?, object_info).map_err(|error| named(file, &error))
+pub(super) fn read_workflow(file: &Path, object_info: Option<&ObjectInfo>) -> Result<WorkflowFile> {
+    read_bytes(&read_file(file)?, object_info).map_err(|error| with_file_name(file, &error))
 }
 
-fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile> {
+fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<WorkflowFile> {
     let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     let text = std::str::from_utf8(bytes).ok().filter(|_| start.is_none_or(|byte| !b"{[\"".contains(byte)));
     if let Some(text) = text {
@@ -51,7 +52,7 @@ fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile
             None => script::parse(text, None),
         };
         let workflow = parsed.map_err(comfywarden_workflow::Error::from)?.workflow;
-        return Ok(FromFile { workflow, format: "script", report: Report::default() });
+        return Ok(WorkflowFile { workflow, format: "script", report: Report::default() });
     }
     let found = read::read(bytes)?;
     if found.prompt.is_none() && found.workflow.is_some() && object_info.is_none() {
@@ -63,10 +64,10 @@ fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<FromFile
     }
     let now = Moment::of(&chrono::Local::now());
     let converted = file_to_api(&found, object_info, Some(&now))?;
-    Ok(FromFile { workflow: converted.workflow, format: found.format.as_str(), report: converted.report })
+    Ok(WorkflowFile { workflow: converted.workflow, format: found.format.as_str(), report: converted.report })
 }
 
-fn bytes_of(file: &Path) -> Result<Vec<u8>> {
+fn read_file(file: &Path) -> Result<Vec<u8>> {
     let unreadable =
         |error: std::io::Error| Error::not_found(format!("{}: cannot be read: {error}", file.display()));
     if std::fs::metadata(file).map_err(unreadable)?.len() > MAX_FILE {
@@ -75,7 +76,7 @@ fn bytes_of(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(unreadable)
 }
 
-fn named(file: &Path, error: &Error) -> Error {
+fn with_file_name(file: &Path, error: &Error) -> Error {
     let outer = Error::new(error.kind(), format!("{}: {}", file.display(), error.message()));
     match error.hint_text() {
         Some(hint) => outer.hint(hint),

@@ -5,28 +5,30 @@ use std::time::Duration;
 
 use reqwest::{Client, header::HOST, redirect};
 
-use super::failure::{FAILED, Failure, WARNED};
-use super::output::{complain, say};
+use super::error::{CliError, FAILED, WARNED};
+use super::output::{eprint_line, print_line};
 use crate::config::Config;
 use comfywarden_error::Error;
 
 /// Whoever asks wants an answer soon.
-const PATIENCE: Duration = Duration::from_secs(3);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks at `http`, or else where the configuration says that there is a door.
-pub(super) async fn run(config: &Config, http: Option<SocketAddr>) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, http: Option<SocketAddr>) -> Result<(), CliError> {
     let remote = &config.transport.remote;
     if http.is_none() && !remote.enabled {
-        complain("comfywarden is configured for standard input and output: there is no door to ask at");
-        complain("  give the address of a server that was started with `serve --http ADDR` with --http ADDR");
-        return Err(Failure::Answered(WARNED));
+        eprint_line("comfywarden is configured for standard input and output: there is no door to ask at");
+        eprint_line(
+            "  give the address of a server that was started with `serve --http ADDR` with --http ADDR",
+        );
+        return Err(CliError::Exit(WARNED));
     }
     let url = match http {
-        Some(address) => place(&address.ip().to_string(), address.port()),
-        None => place(&remote.host, remote.port),
+        Some(address) => health_url(&address.ip().to_string(), address.port()),
+        None => health_url(&remote.host, remote.port),
     };
     let client = Client::builder()
-        .timeout(PATIENCE)
+        .timeout(REQUEST_TIMEOUT)
         .redirect(redirect::Policy::none())
         .no_proxy()
         .build()
@@ -34,20 +36,20 @@ pub(super) async fn run(config: &Config, http: Option<SocketAddr>) -> Result<(),
     // A name that the server answers to; its own address may not be among them.
     let host = remote.allowed_hosts.first().map_or("localhost", String::as_str);
     match client.get(&url).header(HOST, host).send().await {
-        Ok(answer) if answer.status().is_success() => Ok(say(&format!("{url} answers"))?),
+        Ok(answer) if answer.status().is_success() => Ok(print_line(&format!("{url} answers"))?),
         Ok(answer) => {
-            complain(&format!("{url} answers with {}", answer.status()));
-            Err(Failure::Answered(FAILED))
+            eprint_line(&format!("{url} answers with {}", answer.status()));
+            Err(CliError::Exit(FAILED))
         }
         Err(error) => {
-            complain(&format!("{url} does not answer: {error}"));
-            Err(Failure::Answered(FAILED))
+            eprint_line(&format!("{url} does not answer: {error}"));
+            Err(CliError::Exit(FAILED))
         }
     }
 }
 
 /// The place to ask; an address that means every interface is asked on loopback.
-fn place(host: &str, port: u16) -> String {
+fn health_url(host: &str, port: u16) -> String {
     match host.parse::<IpAddr>() {
         Ok(ip) if ip == IpAddr::from(Ipv4Addr::UNSPECIFIED) => format!("http://127.0.0.1:{port}/healthz"),
         Ok(ip) if ip == IpAddr::from(Ipv6Addr::UNSPECIFIED) => format!("http://[::1]:{port}/healthz"),

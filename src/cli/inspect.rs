@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::arguments::Inspect;
-use super::failure::{FAILED, Failure, WARNED};
-use super::output::{say, say_findings};
+use super::error::{CliError, FAILED, WARNED};
+use super::output::{print_line, print_redacted_json};
 use super::sarif;
 use crate::config::Config;
 use comfywarden_error::{Error, Result};
@@ -18,51 +18,52 @@ use comfywarden_workflow::read::{FileFormat, read};
 /// A file larger than this is no workflow that ComfyUI would take.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
-pub(super) fn run(wanted: &Inspect, config: &Config) -> std::result::Result<(), Failure> {
+pub(super) fn run(wanted: &Inspect, config: &Config) -> std::result::Result<(), CliError> {
     let inspector = Inspector::new(&config.security);
     let mut bad = false;
     let mut warned = false;
     let mut reports = Vec::new();
     for file in &wanted.files {
-        let (looked, bytes) = match content(file) {
-            Ok(bytes) => (look(&inspector, &bytes), Some(bytes)),
+        let (inspected, bytes) = match read_bytes(file) {
+            Ok(bytes) => (inspect_bytes(&inspector, &bytes), Some(bytes)),
             Err(error) => (Err(error), None),
         };
-        bad |= looked.as_ref().map_or(true, |findings| findings.iter().any(is_dangerous));
-        warned |= looked.as_ref().is_ok_and(|findings| !findings.is_empty());
+        bad |= inspected.as_ref().map_or(true, |findings| findings.iter().any(is_dangerous));
+        warned |= inspected.as_ref().is_ok_and(|findings| !findings.is_empty());
         if wanted.json || wanted.sarif {
             // Only text has lines, and only this form of report tells them.
             let text = bytes.filter(|bytes| wanted.sarif && FileFormat::detect(bytes).is_none());
-            reports.push((file.as_path(), text, looked));
+            reports.push((file.as_path(), text, inspected));
         } else {
-            print(file, looked)?;
+            print(file, inspected)?;
         }
     }
     if wanted.sarif {
         let reports: Vec<_> = reports
             .iter()
-            .map(|(file, text, looked)| sarif::Report { file, text: text.as_deref(), looked })
+            .map(|(file, text, inspected)| sarif::Report { file, text: text.as_deref(), inspected })
             .collect();
-        say_findings(&sarif::log(&reports))?;
+        print_redacted_json(&sarif::log(&reports))?;
     } else if wanted.json {
-        let reports: Vec<Value> = reports.iter().map(|(file, _, looked)| plain(file, looked)).collect();
-        say_findings(&reports)?;
+        let reports: Vec<Value> =
+            reports.iter().map(|(file, _, inspected)| to_json(file, inspected)).collect();
+        print_redacted_json(&reports)?;
     }
     match (bad, warned) {
-        (true, _) => Err(Failure::Answered(FAILED)),
-        (false, true) => Err(Failure::Answered(WARNED)),
+        (true, _) => Err(CliError::Exit(FAILED)),
+        (false, true) => Err(CliError::Exit(WARNED)),
         (false, false) => Ok(()),
     }
 }
 
-fn plain(file: &Path, looked: &Result<Vec<Finding>>) -> Value {
-    match looked {
+fn to_json(file: &Path, inspected: &Result<Vec<Finding>>) -> Value {
+    match inspected {
         Ok(findings) => json!({ "file": file, "findings": findings }),
         Err(error) => json!({ "file": file, "error": error.to_json() }),
     }
 }
 
-fn look(inspector: &Inspector, bytes: &[u8]) -> Result<Vec<Finding>> {
+fn inspect_bytes(inspector: &Inspector, bytes: &[u8]) -> Result<Vec<Finding>> {
     let found = read(bytes)?;
     let knowledge = Knowledge::default();
     let ran = found.prompt.as_ref().map(|prompt| inspector.inspect(prompt, &knowledge));
@@ -82,7 +83,7 @@ fn look(inspector: &Inspector, bytes: &[u8]) -> Result<Vec<Finding>> {
 }
 
 /// The bytes of a file, or of standard input for `-`: as many as a workflow may have, and no more.
-fn content(file: &Path) -> Result<Vec<u8>> {
+fn read_bytes(file: &Path) -> Result<Vec<u8>> {
     let unreadable = |error: std::io::Error| Error::not_found(format!("cannot be read: {error}"));
     let mut bytes = Vec::new();
     let read = if file == Path::new("-") {
@@ -104,14 +105,14 @@ fn is_dangerous(finding: &Finding) -> bool {
     finding.severity > Severity::Warning
 }
 
-fn print(file: &Path, looked: Result<Vec<Finding>>) -> std::io::Result<()> {
+fn print(file: &Path, inspected: Result<Vec<Finding>>) -> std::io::Result<()> {
     let file = one_line(&file.to_string_lossy());
-    let findings = match looked {
-        Ok(findings) if findings.is_empty() => return say(&format!("{file}: nothing found")),
+    let findings = match inspected {
+        Ok(findings) if findings.is_empty() => return print_line(&format!("{file}: nothing found")),
         Ok(findings) => findings,
-        Err(error) => return say(&format!("{file}: {}", one_line(error.message()))),
+        Err(error) => return print_line(&format!("{file}: {}", one_line(error.message()))),
     };
-    say(&format!("{file}: {} findings", findings.len()))?;
+    print_line(&format!("{file}: {} findings", findings.len()))?;
     for finding in findings {
         let severity = format!("{:?}", finding.severity).to_lowercase();
         let place = match (&finding.node_id, &finding.input) {
@@ -120,7 +121,7 @@ fn print(file: &Path, looked: Result<Vec<Finding>>) -> std::io::Result<()> {
             _ => String::new(),
         };
         let line = format!("  {severity:<9} {}: {}{place}", finding.flag.as_str(), finding.warning());
-        say(&one_line(&line))?;
+        print_line(&one_line(&line))?;
     }
     Ok(())
 }
@@ -150,7 +151,7 @@ mod tests {
             let drawn = json!({"last_node_id": 3, "version": 0.4, "nodes": nodes, "links": [],
                 "definitions": {"subgraphs": [{"id": "5f0e5c3a-9d0a-4c51-9f8e-3a1b2c4d5e6f", "nodes": inner, "links": []}]}});
             let inspector = Inspector::new(&comfywarden_policy::settings::Security::default());
-            let findings = look(&inspector, drawn.to_string().as_bytes()).unwrap();
+            let findings = inspect_bytes(&inspector, drawn.to_string().as_bytes()).unwrap();
             findings.iter().map(|finding| finding.flag.as_str()).collect::<Vec<_>>()
         };
         let instance = json!({"id": 9, "type": "5f0e5c3a-9d0a-4c51-9f8e-3a1b2c4d5e6f"});
@@ -165,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_no_file_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(content(folder.path()).unwrap_err().message().contains("no file"));
-        assert!(content(&folder.path().join("none")).unwrap_err().message().contains("cannot be read"));
+        assert!(read_bytes(folder.path()).unwrap_err().message().contains("no file"));
+        assert!(read_bytes(&folder.path().join("none")).unwrap_err().message().contains("cannot be read"));
     }
 }

@@ -9,24 +9,24 @@ use comfywarden_policy::display::{is_hidden, sanitize};
 use comfywarden_policy::redact::{redact, redact_text};
 
 /// Prints one piece of text and a line break to stdout, without secrets. A reader that went away is no error.
-pub(super) fn say(text: &str) -> io::Result<()> {
-    say_exactly(&redact_text(text))
+pub(super) fn print_line(text: &str) -> io::Result<()> {
+    print_unredacted(&redact_text(text))
 }
 
 /// The same with whatever is in it: the user's own file in another form, or a page of ours.
-pub(super) fn say_exactly(text: &str) -> io::Result<()> {
+pub(super) fn print_unredacted(text: &str) -> io::Result<()> {
     forgive(write_line(&mut io::stdout().lock(), text))
 }
 
 /// Prints what was found in something of somebody else as JSON, without secrets.
-pub(super) fn say_findings(value: &impl Serialize) -> io::Result<()> {
+pub(super) fn print_redacted_json(value: &impl Serialize) -> io::Result<()> {
     let mut value = serde_json::to_value(value)?;
     redact(&mut value);
-    say_json(&value)
+    print_json(&value)
 }
 
 /// Prints JSON that a program can read: hidden characters become JSON escapes.
-pub(super) fn say_json(value: &impl Serialize) -> io::Result<()> {
+pub(super) fn print_json(value: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_string_pretty(value)?;
     forgive(write_line(&mut io::stdout().lock(), &escaped(&text)))
 }
@@ -48,7 +48,7 @@ fn escaped(json: &str) -> String {
 }
 
 /// The same to stderr, without secrets: complaints quote what they complain about. A failure there is nobody's.
-pub(super) fn complain(text: &str) {
+pub(super) fn eprint_line(text: &str) {
     let _ = write_line(&mut io::stderr().lock(), &redact_text(text));
 }
 

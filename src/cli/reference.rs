@@ -4,16 +4,16 @@ mod configuration;
 mod tools;
 
 use super::arguments::{Page, Reference};
-use super::failure::Failure;
-use super::output::say_exactly;
+use super::error::CliError;
+use super::output::print_unredacted;
 
-pub(super) fn run(wanted: &Reference) -> Result<(), Failure> {
+pub(super) fn run(wanted: &Reference) -> Result<(), CliError> {
     let page = match wanted.page {
         Page::Tools => tools::page(),
         Page::Overview => tools::overview(),
         Page::Configuration => configuration::page(),
     };
-    Ok(say_exactly(page.trim_end())?)
+    Ok(print_unredacted(page.trim_end())?)
 }
 
 /// Text inside a cell of a table.

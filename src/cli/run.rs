@@ -10,8 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{Arguments, Command, Serve};
-use super::failure::{FAILED, Failure, INTERRUPTED};
-use super::output::complain;
+use super::error::{CliError, FAILED, INTERRUPTED};
+use super::output::eprint_line;
 use super::{
     audit, call, convert, demo, diff, doctor, healthcheck, inspect, reference, serve, setup, sim, stop,
     tools, validate, workflows,
@@ -31,7 +31,7 @@ pub fn run() -> ExitCode {
             let code = u8::try_from(error.exit_code()).unwrap_or(FAILED);
             if error.use_stderr() {
                 // It quotes what was typed, and that may be a secret in the wrong place.
-                complain(error.render().to_string().trim_end());
+                eprint_line(error.render().to_string().trim_end());
                 return ExitCode::from(code);
             }
             return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(FAILED) };
@@ -54,7 +54,7 @@ pub fn run() -> ExitCode {
     let runtime = match runtime(one_client) {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("cannot start: {error}"));
+            eprint_line(&format!("cannot start: {error}"));
             return ExitCode::from(FAILED);
         }
     };
@@ -68,7 +68,7 @@ pub fn run() -> ExitCode {
 }
 
 /// Shorter ones are words that may stand in any line.
-const SHORTEST_SECRET: usize = 6;
+const MIN_SECRET_LENGTH: usize = 6;
 
 /// One client on a pipe is served on one thread: handing its calls to another one costs more than the calls.
 fn runtime(one_client: bool) -> std::io::Result<Runtime> {
@@ -83,18 +83,18 @@ async fn dispatch(
     arguments: Arguments,
     options: &LoadOptions,
     loaded: Result<Loaded, config::Error>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let (level, json) = match &loaded {
         Ok(loaded) => (loaded.config.logging.level.as_str(), loaded.config.logging.format == LogFormat::Json),
         Err(_) => ("warn", false),
     };
-    telemetry::init(level, json, cleaner(loaded.as_ref().ok().map(|loaded| &loaded.config)));
-    panics_without_secrets();
+    telemetry::init(level, json, log_redactor(loaded.as_ref().ok().map(|loaded| &loaded.config)));
+    log_panics_redacted();
     let stop = stop::token();
     let named = arguments.global.comfyui_url.is_some() || options.environment.get("COMFYUI_URL").is_some();
     let command = arguments.command.unwrap_or(Command::Serve(Serve::default()));
     if let Command::Doctor(wanted) = &command {
-        return until(&stop, doctor::run(wanted, loaded, config::locate(options))).await;
+        return unless_interrupted(&stop, doctor::run(wanted, loaded, config::locate(options))).await;
     }
     if let Command::Sim(wanted) = &command {
         return sim::run(wanted, stop).await;
@@ -114,46 +114,48 @@ async fn dispatch(
     match command {
         Command::Serve(_) => Box::pin(serve::run(config, stop)).await,
         Command::Demo(wanted) => Box::pin(demo::run(&wanted, config, named, stop)).await,
-        Command::Tools(wanted) => until(&stop, tools::run(&wanted, config)).await,
-        Command::Workflows(wanted) => until(&stop, workflows::run(&wanted, config)).await,
+        Command::Tools(wanted) => unless_interrupted(&stop, tools::run(&wanted, config)).await,
+        Command::Workflows(wanted) => unless_interrupted(&stop, workflows::run(&wanted, config)).await,
         Command::Call(wanted) => Box::pin(call::run(&wanted, config, stop)).await,
         Command::Inspect(wanted) => inspect::run(&wanted, &config),
-        Command::Convert(wanted) => until(&stop, convert::run(&wanted, config)).await,
-        Command::Validate(wanted) => until(&stop, validate::run(&wanted, config)).await,
-        Command::Diff(wanted) => until(&stop, diff::run(&wanted, config)).await,
-        Command::Healthcheck { http } => until(&stop, healthcheck::run(&config, http)).await,
-        Command::Audit(wanted) => until(&stop, audit::run(&wanted, &config)).await,
+        Command::Convert(wanted) => unless_interrupted(&stop, convert::run(&wanted, config)).await,
+        Command::Validate(wanted) => unless_interrupted(&stop, validate::run(&wanted, config)).await,
+        Command::Diff(wanted) => unless_interrupted(&stop, diff::run(&wanted, config)).await,
+        Command::Healthcheck { http } => unless_interrupted(&stop, healthcheck::run(&config, http)).await,
+        Command::Audit(wanted) => unless_interrupted(&stop, audit::run(&wanted, &config)).await,
         Command::Doctor(_) | Command::Sim(_) | Command::Setup(_) | Command::Reference(_) => Ok(()),
     }
 }
 
 /// Runs a command that has nothing to tidy up when it is interrupted.
-async fn until(
+async fn unless_interrupted(
     stop: &CancellationToken,
-    command: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
+    command: impl Future<Output = Result<(), CliError>>,
+) -> Result<(), CliError> {
     tokio::select! {
         ended = command => ended,
-        () = stop.cancelled() => Err(Failure::Answered(INTERRUPTED)),
+        () = stop.cancelled() => Err(CliError::Exit(INTERRUPTED)),
     }
 }
 
 /// What every line of the diagnostic log passes: the configured secrets go by their value, others by their shape.
-fn cleaner(config: Option<&Config>) -> impl Fn(&str) -> String + Send + Sync + use<> {
+fn log_redactor(config: Option<&Config>) -> impl Fn(&str) -> String + Send + Sync + use<> {
     let secrets: Vec<SecretString> = config.iter().flat_map(|config| config.secrets()).cloned().collect();
     move |line| {
-        let known =
-            secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| secret.len() >= SHORTEST_SECRET);
+        let known = secrets
+            .iter()
+            .map(ExposeSecret::expose_secret)
+            .filter(|secret| secret.len() >= MIN_SECRET_LENGTH);
         let line = known.fold(line.to_owned(), |line, secret| line.replace(secret, redact::REDACTED));
         display::sanitize(&redact::redact_text(&line)).into_owned()
     }
 }
 
 /// A panic's message may quote what it could not handle: it goes to the diagnostic log like everything else.
-fn panics_without_secrets() {
+fn log_panics_redacted() {
     std::panic::set_hook(Box::new(|info| {
-        let said = info.to_string();
-        let told = redact::redact_text(&said);
-        tracing::error!("{}", display::sanitize(&told).replace('\n', " "));
+        let message = info.to_string();
+        let redacted = redact::redact_text(&message);
+        tracing::error!("{}", display::sanitize(&redacted).replace('\n', " "));
     }));
 }

@@ -5,18 +5,18 @@ use std::{fmt::Write as _, path::Path};
 use serde_json::{Value, json};
 
 use super::{
-    lines::Lines,
+    line_finder::LineFinder,
     rules::{level, rule},
 };
 use comfywarden_error::Result;
 use comfywarden_policy::{Finding, Flag};
 
-/// One file that was looked at.
+/// One file that was inspected at.
 pub(super) struct Report<'a> {
     pub(super) file: &'a Path,
     /// Its bytes, where they are JSON text: findings are in lines then.
     pub(super) text: Option<&'a [u8]>,
-    pub(super) looked: &'a Result<Vec<Finding>>,
+    pub(super) inspected: &'a Result<Vec<Finding>>,
 }
 
 /// One log of one run over these files.
@@ -24,10 +24,10 @@ pub(super) fn log(reports: &[Report<'_>]) -> Value {
     let mut flags: Vec<Flag> = Vec::new();
     let mut results = Vec::new();
     let mut failures = Vec::new();
-    for Report { file, text, looked } in reports {
-        match looked {
+    for Report { file, text, inspected } in reports {
+        match inspected {
             Ok(findings) => {
-                let mut lines = text.filter(|_| !findings.is_empty()).and_then(Lines::of);
+                let mut lines = text.filter(|_| !findings.is_empty()).and_then(LineFinder::new);
                 for finding in findings {
                     let at = flags.iter().position(|flag| *flag == finding.flag).unwrap_or_else(|| {
                         flags.push(finding.flag);
@@ -116,9 +116,9 @@ mod tests {
     use super::*;
     use comfywarden_error::Error;
 
-    fn logged(file: &str, text: Option<&str>, looked: &Result<Vec<Finding>>) -> Value {
+    fn logged(file: &str, text: Option<&str>, inspected: &Result<Vec<Finding>>) -> Value {
         let (file, text) = (Path::new(file), text.map(str::as_bytes));
-        log(&[Report { file, text, looked }])["runs"][0].take()
+        log(&[Report { file, text, inspected }])["runs"][0].take()
     }
 
     #[test]

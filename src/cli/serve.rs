@@ -2,14 +2,14 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::failure::Failure;
-use super::output::complain;
+use super::error::CliError;
+use super::output::eprint_line;
 use crate::app::App;
 use crate::config::Config;
 use crate::front;
 use comfywarden_error::{Error, Kind};
 
-pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), Failure> {
+pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), CliError> {
     let remote = config.transport.remote.clone();
     let app = App::new(config)?;
     app.serve_workflows().await;
@@ -26,6 +26,6 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<(), F
         return Err(Error::invalid_input(format!("`transport.remote.host` {bare} has no address")).into());
     };
     let bound = front::http::HttpServer::bind(app, address).await?;
-    complain(&format!("MCP over HTTP: http://{}/mcp", bound.address()));
+    eprint_line(&format!("MCP over HTTP: http://{}/mcp", bound.address()));
     Ok(bound.serve(stop).await?)
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Sim;
-use super::failure::Failure;
-use super::output::say;
+use super::error::CliError;
+use super::output::print_line;
 use comfywarden_sim;
 
-pub(super) async fn run(wanted: &Sim, stop: CancellationToken) -> Result<(), Failure> {
+pub(super) async fn run(wanted: &Sim, stop: CancellationToken) -> Result<(), CliError> {
     let mut builder = comfywarden_sim::Sim::builder().listen(wanted.listen.to_string());
     if let Some(milliseconds) = wanted.sampling_ms {
         builder = builder.sampling_time(Duration::from_millis(milliseconds));
@@ -18,7 +18,7 @@ pub(super) async fn run(wanted: &Sim, stop: CancellationToken) -> Result<(), Fai
         builder = builder.seed_models(folder, names.iter().cloned());
     }
     let mut running = builder.start().await?;
-    say(&format!("a simulated ComfyUI listens on {}", running.url()))?;
+    print_line(&format!("a simulated ComfyUI listens on {}", running.url()))?;
     tokio::select! {
         () = running.wait() => {}
         () = stop.cancelled() => running.stop().await,

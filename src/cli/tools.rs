@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use super::arguments::Tools;
-use super::failure::Failure;
-use super::output::{say, say_json};
+use super::error::CliError;
+use super::output::{print_json, print_line};
 use crate::app::App;
 use crate::config::Config;
 use crate::gate::AuditLog;
 
 /// Descriptions are cut here in the short list; `--json` has them whole.
-const SHORT: usize = 84;
+const MAX_SUMMARY: usize = 84;
 
-pub(super) async fn run(wanted: &Tools, config: Config) -> Result<(), Failure> {
+pub(super) async fn run(wanted: &Tools, config: Config) -> Result<(), CliError> {
     // Looking at the list is no call, and leaves no record.
     let app = App::with_audit(config, AuditLog::memory())?;
     app.load_workflows(true).await?;
@@ -31,25 +31,28 @@ pub(super) async fn run(wanted: &Tools, config: Config) -> Result<(), Failure> {
                 })
             })
             .collect();
-        return Ok(say_json(&list)?);
+        return Ok(print_json(&list)?);
     }
     for tool in tools.iter() {
-        say(&format!(
+        print_line(&format!(
             "{:<34} {:<11} {}",
             tool.name(),
             tool.class().as_str(),
             first_sentence(tool.description())
         ))?;
     }
-    say("")?;
-    say(&format!("{} tools; --json prints them as clients see them, schemas included", tools.iter().len()))?;
+    print_line("")?;
+    print_line(&format!(
+        "{} tools; --json prints them as clients see them, schemas included",
+        tools.iter().len()
+    ))?;
     Ok(())
 }
 
 fn first_sentence(text: &str) -> String {
     let sentence = text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.');
-    if sentence.chars().count() <= SHORT {
+    if sentence.chars().count() <= MAX_SUMMARY {
         return sentence.to_owned();
     }
-    sentence.chars().take(SHORT - 1).chain(['…']).collect()
+    sentence.chars().take(MAX_SUMMARY - 1).chain(['…']).collect()
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::failure::Failure;
-use super::output::{complain, say, say_json};
+use super::error::CliError;
+use super::output::{eprint_line, print_json, print_line};
 use crate::config::Config;
 use crate::gate::AuditLog;
 use crate::{
@@ -36,47 +36,53 @@ pub(super) enum Workflows {
     },
 }
 
-pub(super) async fn run(wanted: &Workflows, config: Config) -> Result<(), Failure> {
+pub(super) async fn run(wanted: &Workflows, config: Config) -> Result<(), CliError> {
     match wanted {
         Workflows::List { json } => list(*json, config).await,
         Workflows::Install { names, force } => install(names, *force, &config.workflows.dir),
     }
 }
 
-async fn list(json: bool, config: Config) -> Result<(), Failure> {
+async fn list(json: bool, config: Config) -> Result<(), CliError> {
     let folder = config.workflows.dir.clone();
     let app = App::with_audit(config, AuditLog::memory())?;
     app.load_workflows(true).await?;
     let files = app.workflow_files();
     if json {
-        return Ok(say_json(files.as_ref())?);
+        return Ok(print_json(files.as_ref())?);
     }
-    say(&format!("{}:", folder.display()))?;
+    print_line(&format!("{}:", folder.display()))?;
     if files.is_empty() {
-        say("  no workflow files")?;
+        print_line("  no workflow files")?;
     }
     for file in files.iter() {
         match (&file.tool, &file.problem) {
-            (Some(tool), _) => say(&format!("  {:<28} {tool}({})", file.file, file.parameters.join(", ")))?,
+            (Some(tool), _) => {
+                print_line(&format!("  {:<28} {tool}({})", file.file, file.parameters.join(", ")))?;
+            }
             (None, problem) => {
-                say(&format!("  {:<28} no tool: {}", file.file, problem.as_deref().unwrap_or_default()))?;
+                print_line(&format!(
+                    "  {:<28} no tool: {}",
+                    file.file,
+                    problem.as_deref().unwrap_or_default()
+                ))?;
                 if let Some(hint) = &file.hint {
-                    say(&format!("  {:<28} -> {hint}", ""))?;
+                    print_line(&format!("  {:<28} -> {hint}", ""))?;
                 }
             }
         }
         for note in &file.notes {
-            say(&format!("  {:<28} note: {note}", ""))?;
+            print_line(&format!("  {:<28} note: {note}", ""))?;
         }
     }
-    say("\nComes with comfywarden (comfywarden workflows install NAME):")?;
+    print_line("\nComes with comfywarden (comfywarden workflows install NAME):")?;
     for shipped in SHIPPED {
-        say(&format!("  {:<28} {}", shipped.name, shipped.about))?;
+        print_line(&format!("  {:<28} {}", shipped.name, shipped.about))?;
     }
     Ok(())
 }
 
-fn install(names: &[String], force: bool, folder: &Path) -> Result<(), Failure> {
+fn install(names: &[String], force: bool, folder: &Path) -> Result<(), CliError> {
     let wanted: Vec<&Shipped> = if names.iter().any(|name| name == "all") {
         SHIPPED.iter().collect()
     } else {
@@ -100,17 +106,17 @@ fn install(names: &[String], force: bool, folder: &Path) -> Result<(), Failure> 
         match options.open(&path) {
             Ok(mut file) => {
                 file.write_all(text.as_bytes()).map_err(cannot)?;
-                say(&format!("wrote {}", path.display()))?;
+                print_line(&format!("wrote {}", path.display()))?;
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 kept += 1;
-                complain(&format!("kept {}: it is there already; --force replaces it", path.display()));
+                eprint_line(&format!("kept {}: it is there already; --force replaces it", path.display()));
             }
             Err(error) => return Err(cannot(error).into()),
         }
     }
     if kept == 0 {
-        say("They are tools now; a running server sees them within two seconds.")?;
+        print_line("They are tools now; a running server sees them within two seconds.")?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ fn is_sha256(text: &str) -> bool {
 }
 
 /// Adds what cannot be meant to `problems` and what is risky to `warnings`.
-pub(super) fn contradictions(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
+pub(super) fn check_combinations(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
     comfyui(config, problems, warnings);
     remote(config, problems, warnings);
     files(config, problems);
@@ -150,7 +150,7 @@ fn remote(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<Strin
     } else if open {
         warnings.push("`transport.remote` has no token: every program on this machine can use it".to_owned());
     }
-    if same_place(&remote.host, remote.port, &config.comfyui.url) {
+    if is_same_address(&remote.host, remote.port, &config.comfyui.url) {
         problems.push(
             Problem::new("transport.remote.port", "is the port of `comfyui.url` itself")
                 .hint("take another one, such as 8080"),
@@ -158,7 +158,7 @@ fn remote(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<Strin
     }
 }
 
-fn same_place(host: &str, port: u16, url: &Url) -> bool {
+fn is_same_address(host: &str, port: u16, url: &Url) -> bool {
     let here = |name: &str| {
         is_loopback(name) || name.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
     };

@@ -47,7 +47,7 @@ impl Comfyui {
     }
 
     /// [`Self::job_timeout`] as a duration.
-    pub fn longest_job(&self) -> Duration {
+    pub fn max_job_duration(&self) -> Duration {
         Duration::from_secs(self.job_timeout)
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::lines::line_of;
+use super::key_lines::line_of;
 use super::names::put;
 use super::schema::{all_keys, check, nearest};
 use super::{AuditFail, Config, Environment, Error, Problem};
@@ -67,9 +67,9 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Error> {
     misfits.retain(|misfit| !problems.iter().any(|problem| problem.key == misfit.key));
     problems.append(&mut misfits);
     let mut warnings = unknown_variables(environment);
-    let usable = without(&document, &problems);
+    let usable = without_keys_of(&document, &problems);
     let config = match serde_json::from_value::<Config>(usable) {
-        Ok(config) => Some(complete(config, &document, environment, file.as_deref())),
+        Ok(config) => Some(apply_dependent_defaults(config, &document, environment, file.as_deref())),
         Err(error) => {
             if problems.is_empty() {
                 problems.push(Problem::new("", error.to_string()));
@@ -78,7 +78,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Error> {
         }
     };
     if let Some(config) = &config {
-        super::check::contradictions(config, &mut problems, &mut warnings);
+        super::check::check_combinations(config, &mut problems, &mut warnings);
     }
     for problem in &mut problems {
         let set_by = origins.iter().find(|(key, _)| {
@@ -143,7 +143,7 @@ fn drop_nulls(value: &mut Value) {
 }
 
 /// The document without what is already known to be wrong, so that the rest can still be checked.
-fn without(document: &Value, problems: &[Problem]) -> Value {
+fn without_keys_of(document: &Value, problems: &[Problem]) -> Value {
     let mut usable = document.clone();
     for problem in problems {
         let path = problem.key.split('[').next().unwrap_or_default();
@@ -164,10 +164,10 @@ fn retype(document: &mut Value, changed: &[String]) {
     for path in changed {
         let pointer = format!("/{}", path.replace('.', "/"));
         let Some(key) = all_keys().iter().find(|key| key.path == *path) else { continue };
-        if let Some(place) = document.pointer_mut(&pointer)
-            && let Some(text) = place.as_str()
+        if let Some(value) = document.pointer_mut(&pointer)
+            && let Some(text) = value.as_str()
         {
-            *place = key.parse(text);
+            *value = key.parse(text);
         }
     }
 }
@@ -199,7 +199,12 @@ fn unknown_variables(environment: &Environment) -> Vec<String> {
 }
 
 /// Fills in the defaults that depend on something else: on the transport, the home folder, the file's place.
-fn complete(mut config: Config, document: &Value, environment: &Environment, file: Option<&Path>) -> Config {
+fn apply_dependent_defaults(
+    mut config: Config,
+    document: &Value,
+    environment: &Environment,
+    file: Option<&Path>,
+) -> Config {
     let unset = |pointer: &str| document.pointer(pointer).is_none();
     if config.transport.remote.enabled {
         if unset("/security/mode") {
@@ -209,18 +214,18 @@ fn complete(mut config: Config, document: &Value, environment: &Environment, fil
             config.logging.audit_fail = AuditFail::Closed;
         }
     }
-    let beside = file.and_then(Path::parent).map_or_else(
+    let base = file.and_then(Path::parent).map_or_else(
         || environment.expand_home(Path::new("~/.comfywarden")),
         |folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
     );
-    let place = |path: &Path| {
+    let absolute = |path: &Path| {
         let path = environment.expand_home(path);
         let plain = path.strip_prefix(".").map(Path::to_owned).unwrap_or(path);
-        beside.join(plain)
+        base.join(plain)
     };
-    config.logging.audit_file = place(&config.logging.audit_file);
-    config.workflows.dir = place(&config.workflows.dir);
-    config.tools.defaults_file = place(&config.tools.defaults_file);
+    config.logging.audit_file = absolute(&config.logging.audit_file);
+    config.workflows.dir = absolute(&config.workflows.dir);
+    config.tools.defaults_file = absolute(&config.tools.defaults_file);
     for root in config.files.allowed_roots.iter_mut().chain(&mut config.files.publish_roots) {
         *root = environment.expand_home(root);
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::schema::branches;
 
 /// Names that the Python reference gave to keys of other sections than `comfyui`.
-const INHERITED: [(&str, &str); 8] = [
+const REFERENCE_NAMES: [(&str, &str); 8] = [
     ("security.mode", "COMFYUI_SECURITY_MODE"),
     ("security.allowed_download_domains", "COMFYUI_ALLOWED_DOWNLOAD_DOMAINS"),
     ("logging.audit_file", "COMFYUI_AUDIT_FILE"),
@@ -17,12 +17,12 @@ const INHERITED: [(&str, &str); 8] = [
 ];
 
 /// Keys with a short name: the log level is set in a hurry, and the profile is what a client's entry chooses.
-const SHORT: [(&str, &str); 2] =
+const SHORT_NAMES: [(&str, &str); 2] =
     [("logging.level", "COMFYWARDEN_LOG"), ("tools.profile", "COMFYWARDEN_PROFILE")];
 
 /// What a variable's text becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum ValueForm {
     Text,
     Bool,
     Number,
@@ -39,7 +39,7 @@ pub struct Key {
     pub path: String,
     /// Its variables; the first one that is set counts.
     pub variables: Vec<String>,
-    pub(super) shape: Shape,
+    pub(super) shape: ValueForm,
 }
 
 /// Every key that holds a value, in the order of the file.
@@ -53,15 +53,15 @@ fn collect(schema: &Value, path: &str, found: &mut Vec<Key>) {
     let branches = branches(schema);
     let typed = |wanted: &str| branches.iter().any(|branch| has_type(branch, wanted));
     let shape = if typed("array") {
-        Some(Shape::List)
+        Some(ValueForm::List)
     } else if typed("string") && typed("object") || branches.iter().any(|branch| is_open_map(branch)) {
-        Some(Shape::Any)
+        Some(ValueForm::Any)
     } else if typed("string") {
-        Some(Shape::Text)
+        Some(ValueForm::Text)
     } else if typed("boolean") {
-        Some(Shape::Bool)
+        Some(ValueForm::Bool)
     } else if typed("integer") || typed("number") {
-        Some(Shape::Number)
+        Some(ValueForm::Number)
     } else {
         None
     };
@@ -93,7 +93,7 @@ pub(super) fn has_type(branch: &Value, wanted: &str) -> bool {
 fn variables(path: &str) -> Vec<String> {
     let spelled = path.to_uppercase().replace('.', "_");
     let mut names = Vec::new();
-    for (key, name) in SHORT.iter().chain(&INHERITED) {
+    for (key, name) in SHORT_NAMES.iter().chain(&REFERENCE_NAMES) {
         if *key == path {
             names.push((*name).to_owned());
         }
@@ -112,21 +112,21 @@ impl Key {
         let trimmed = text.trim();
         let as_text = || Value::String(text.to_owned());
         match self.shape {
-            Shape::Text => as_text(),
-            Shape::Bool => match trimmed.to_ascii_lowercase().as_str() {
+            ValueForm::Text => as_text(),
+            ValueForm::Bool => match trimmed.to_ascii_lowercase().as_str() {
                 "true" | "1" | "yes" | "on" => Value::Bool(true),
                 "false" | "0" | "no" | "off" => Value::Bool(false),
                 _ => as_text(),
             },
-            Shape::Number => match serde_json::from_str(trimmed) {
+            ValueForm::Number => match serde_json::from_str(trimmed) {
                 Ok(Value::Number(number)) => Value::Number(number),
                 _ => as_text(),
             },
-            Shape::List | Shape::Any if trimmed.starts_with(['[', '{']) => {
+            ValueForm::List | ValueForm::Any if trimmed.starts_with(['[', '{']) => {
                 serde_json::from_str(trimmed).unwrap_or_else(|_| as_text())
             }
-            Shape::List => trimmed.split(',').map(str::trim).filter(|part| !part.is_empty()).collect(),
-            Shape::Any => Value::String(trimmed.to_owned()),
+            ValueForm::List => trimmed.split(',').map(str::trim).filter(|part| !part.is_empty()).collect(),
+            ValueForm::Any => Value::String(trimmed.to_owned()),
         }
     }
 }

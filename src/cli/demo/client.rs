@@ -17,36 +17,37 @@ use super::{progress::Progress, text};
 use comfywarden_error::{Error, Kind, Result};
 
 /// The revision that the demo speaks.
-const REVISION: &str = "2025-11-25";
+const PROTOCOL_VERSION: &str = "2025-11-25";
 
 /// A connected client.
 pub(super) struct Client {
-    line: Mutex<Line>,
+    connection: Mutex<Connection>,
     progress: Arc<Progress>,
 }
 
 /// One JSON-RPC message per line, in both directions.
-struct Line {
+struct Connection {
     pipe: BufStream<DuplexStream>,
-    asked: u64,
+    last_id: u64,
 }
 
 impl Client {
     /// Shakes hands with the server at the other end of the pipe.
     pub(super) async fn connect(pipe: DuplexStream, progress: Arc<Progress>) -> Result<Self> {
-        let line = Mutex::new(Line { pipe: BufStream::new(pipe), asked: 0 });
-        let client = Self { line, progress };
+        let connection = Mutex::new(Connection { pipe: BufStream::new(pipe), last_id: 0 });
+        let client = Self { connection, progress };
         let about = json!({ "name": "comfywarden demo", "version": env!("CARGO_PKG_VERSION") });
-        let hello = json!({ "protocolVersion": REVISION, "capabilities": {}, "clientInfo": about });
-        client.ask("initialize", hello).await?;
+        let parameters =
+            json!({ "protocolVersion": PROTOCOL_VERSION, "capabilities": {}, "clientInfo": about });
+        client.request("initialize", parameters).await?;
         let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        client.line.lock().await.send(&ready).await?;
+        client.connection.lock().await.send(&ready).await?;
         Ok(client)
     }
 
     /// Calls a tool; the answer is its structured content.
     pub(super) async fn call(&self, tool: &'static str, arguments: Value) -> Result<Value> {
-        let mut result = self.ask_tool(tool, arguments).await?;
+        let mut result = self.call_tool(tool, arguments).await?;
         let structured = result.get_mut("structuredContent").map(Value::take);
         structured.ok_or_else(|| Error::internal(format!("`{tool}` answered without a result")))
     }
@@ -59,10 +60,10 @@ impl Client {
                 map.insert(name.to_owned(), value.clone());
             }
         }
-        let shown = self.ask_tool("comfyui_get_image", arguments).await?;
-        let link = blocks(&shown, "/content").find(|block| text(block, "/type") == "resource_link");
+        let result = self.call_tool("comfyui_get_image", arguments).await?;
+        let link = blocks(&result, "/content").find(|block| text(block, "/type") == "resource_link");
         let Some(link) = link else { return Err(Error::internal("no link to the picture was given")) };
-        let read = self.ask("resources/read", json!({ "uri": text(link, "/uri") })).await?;
+        let read = self.request("resources/read", json!({ "uri": text(link, "/uri") })).await?;
         let blob = blocks(&read, "/contents").find_map(|content| content.get("blob")?.as_str());
         let decoded = blob.and_then(|blob| STANDARD.decode(blob).ok());
         decoded.ok_or_else(|| Error::internal("the picture could not be read"))
@@ -71,25 +72,25 @@ impl Client {
     /// Says goodbye.
     pub(super) async fn close(self) {
         // The server goes with the demo; one that hung up first has nothing left to hear.
-        self.line.into_inner().pipe.shutdown().await.ok();
+        self.connection.into_inner().pipe.shutdown().await.ok();
     }
 
-    async fn ask_tool(&self, tool: &'static str, arguments: Value) -> Result<Value> {
-        let result = self.ask("tools/call", json!({ "name": tool, "arguments": arguments })).await?;
-        if result.get("isError") == Some(&Value::Bool(true)) { Err(refused(&result)) } else { Ok(result) }
+    async fn call_tool(&self, tool: &'static str, arguments: Value) -> Result<Value> {
+        let result = self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await?;
+        if result.get("isError") == Some(&Value::Bool(true)) { Err(tool_error(&result)) } else { Ok(result) }
     }
 
     /// Sends a request and reads until its answer, with progress on the way.
-    async fn ask(&self, method: &'static str, mut params: Value) -> Result<Value> {
-        let mut line = self.line.lock().await;
-        line.asked += 1;
-        let id = line.asked;
+    async fn request(&self, method: &'static str, mut params: Value) -> Result<Value> {
+        let mut connection = self.connection.lock().await;
+        connection.last_id += 1;
+        let id = connection.last_id;
         if let Some(params) = params.as_object_mut() {
             params.insert("_meta".to_owned(), json!({ "progressToken": id }));
         }
-        line.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await?;
+        connection.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await?;
         loop {
-            let mut message = line.receive().await?;
+            let mut message = connection.receive().await?;
             if message.get("id") == Some(&Value::from(id)) {
                 return match message.get_mut("result") {
                     Some(result) => Ok(result.take()),
@@ -109,15 +110,15 @@ impl Client {
     }
 }
 
-impl Line {
+impl Connection {
     async fn send(&mut self, message: &Value) -> Result<()> {
-        self.pipe.write_all(format!("{message}\n").as_bytes()).await.map_err(|error| lost(&error))?;
-        self.pipe.flush().await.map_err(|error| lost(&error))
+        self.pipe.write_all(format!("{message}\n").as_bytes()).await.map_err(|error| disconnected(&error))?;
+        self.pipe.flush().await.map_err(|error| disconnected(&error))
     }
 
     async fn receive(&mut self) -> Result<Value> {
         let mut line = String::new();
-        let read = self.pipe.read_line(&mut line).await.map_err(|error| lost(&error))?;
+        let read = self.pipe.read_line(&mut line).await.map_err(|error| disconnected(&error))?;
         if read == 0 {
             return Err(Error::internal("the server hung up in the middle of a call"));
         }
@@ -125,7 +126,7 @@ impl Line {
     }
 }
 
-fn lost(error: &std::io::Error) -> Error {
+fn disconnected(error: &std::io::Error) -> Error {
     Error::internal(format!("the server cannot be reached: {error}"))
 }
 
@@ -134,13 +135,13 @@ fn blocks<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value
 }
 
 /// The error that a tool reported, as it left the gate.
-fn refused(result: &Value) -> Error {
-    let said = blocks(result, "/content").map(|block| text(block, "/text")).find(|text| !text.is_empty());
-    let said = said.unwrap_or("the call failed");
-    let told: Value = serde_json::from_str(said).unwrap_or_default();
-    let word = |key: &str| told.get(key).and_then(Value::as_str);
+fn tool_error(result: &Value) -> Error {
+    let message = blocks(result, "/content").map(|block| text(block, "/text")).find(|text| !text.is_empty());
+    let message = message.unwrap_or("the call failed");
+    let error_object: Value = serde_json::from_str(message).unwrap_or_default();
+    let word = |key: &str| error_object.get(key).and_then(Value::as_str);
     let kind = if word("kind") == Some("unavailable") { Kind::Unavailable } else { Kind::Upstream };
-    let error = Error::new(kind, word("message").unwrap_or(said));
+    let error = Error::new(kind, word("message").unwrap_or(message));
     match word("hint") {
         Some(hint) => error.hint(hint),
         None => error,

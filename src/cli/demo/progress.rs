@@ -5,11 +5,11 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::super::output::complain;
+use super::super::output::eprint_line;
 use comfywarden_policy::display::sanitize;
 
 /// Without a terminal a line is written at most every so many percent.
-const LINE_EVERY: u64 = 25;
+const PERCENT_PER_LINE: u64 = 25;
 
 /// Shows the reports of one call.
 pub(super) struct Progress {
@@ -35,15 +35,15 @@ impl Progress {
 
     /// One report: percent of the whole, and what is happening.
     pub(super) fn report(&self, percent: f64, message: &str) {
-        let percent = whole(percent);
+        let percent = rounded(percent);
         if let Some(bar) = &self.bar {
             bar.set_message(sanitize(message).into_owned());
             bar.set_position(percent);
             return;
         }
         let Ok(mut last) = self.line.lock() else { return };
-        if last.is_none_or(|last| percent >= last + LINE_EVERY || (percent == 100 && last < 100)) {
-            complain(&format!("  {percent:>3} %  {message}"));
+        if last.is_none_or(|last| percent >= last + PERCENT_PER_LINE || (percent == 100 && last < 100)) {
+            eprint_line(&format!("  {percent:>3} %  {message}"));
             *last = Some(percent);
         }
     }
@@ -57,6 +57,6 @@ impl Progress {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100 before")]
-fn whole(percent: f64) -> u64 {
+fn rounded(percent: f64) -> u64 {
     percent.clamp(0.0, 100.0).round() as u64
 }

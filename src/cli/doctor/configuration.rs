@@ -17,12 +17,12 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Check> {
         loaded.warnings.iter().map(|warning| Check::new(Severity::Warning, SUBJECT, warning.clone())),
     );
     let config = &loaded.config;
-    checks.extend(danger(config));
-    checks.extend(door(config));
+    checks.extend(risky_settings(config));
+    checks.extend(http_settings(config));
     checks
 }
 
-fn danger(config: &Config) -> Vec<Check> {
+fn risky_settings(config: &Config) -> Vec<Check> {
     let security = &config.security;
     let mut checks = Vec::new();
     let mut add = |severity, message: &str, fix: &str| {
@@ -94,7 +94,7 @@ fn is_far_above_default(limits: &RateLimits) -> bool {
     pairs.iter().any(|(set, usual)| *set > usual.saturating_mul(20))
 }
 
-fn door(config: &Config) -> Vec<Check> {
+fn http_settings(config: &Config) -> Vec<Check> {
     let remote = &config.transport.remote;
     if !remote.enabled {
         return Vec::new();

@@ -4,8 +4,8 @@
 //! client would refuse.
 
 mod configuration;
-mod in_force;
-mod places;
+mod effective_settings;
+mod filesystem;
 mod probe;
 mod report;
 mod server;
@@ -14,7 +14,7 @@ mod workflow_files;
 use std::path::{Path, PathBuf};
 
 use super::arguments::Doctor;
-use super::failure::{CONFIGURATION, FAILED, Failure, WARNED};
+use super::error::{CONFIGURATION, CliError, FAILED, WARNED};
 use crate::config::{self, Loaded, Problem};
 use report::{Check, Severity};
 
@@ -23,13 +23,13 @@ pub(super) async fn run(
     wanted: &Doctor,
     loaded: Result<Loaded, config::Error>,
     file: Option<PathBuf>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let mut checks = Vec::new();
     let usable = loaded.is_ok();
     match loaded {
         Ok(loaded) => {
             checks.extend(configuration::check(&loaded));
-            checks.extend(places::check(&loaded));
+            checks.extend(filesystem::check(&loaded));
             checks.extend(server::check(&loaded.config).await);
             checks.extend(workflow_files::check(&loaded.config).await);
         }
@@ -45,9 +45,9 @@ pub(super) async fn run(
     }
     report::print(&checks, wanted.json)?;
     match checks.iter().map(|check| check.severity).max() {
-        _ if !usable => Err(Failure::Answered(CONFIGURATION)),
-        Some(Severity::Error) => Err(Failure::Answered(FAILED)),
-        Some(Severity::Warning) => Err(Failure::Answered(WARNED)),
+        _ if !usable => Err(CliError::Exit(CONFIGURATION)),
+        Some(Severity::Error) => Err(CliError::Exit(FAILED)),
+        Some(Severity::Warning) => Err(CliError::Exit(WARNED)),
         _ => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use crate::config::{Auth, Comfyui};
 use comfywarden_error::Error;
 
 /// The doctor does not wait as long as a job would.
-const PATIENCE: Duration = Duration::from_secs(4);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 /// An answer larger than this is not one the doctor asked for.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
@@ -21,13 +21,13 @@ pub(super) enum Answer {
     /// ComfyUI, with its system statistics.
     ComfyUi(Value),
     /// Something that wants a credential, or another one.
-    Refused(StatusCode),
+    Unauthorized(StatusCode),
     /// Something that sends us elsewhere, such as a login page.
     Redirected(String),
     /// Something that is not ComfyUI.
     Other { status: StatusCode, server: Option<String> },
     /// Nobody.
-    Nobody(String),
+    Unreachable(String),
 }
 
 /// Asks one ComfyUI.
@@ -41,7 +41,7 @@ pub(super) struct Probe {
 impl Probe {
     pub(super) fn new(comfyui: &Comfyui) -> Result<Self, Error> {
         let client = Client::builder()
-            .timeout(PATIENCE)
+            .timeout(REQUEST_TIMEOUT)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .tls_danger_accept_invalid_certs(!comfyui.tls_verify)
@@ -80,16 +80,16 @@ impl Probe {
     }
 
     /// Who is there?
-    pub(super) async fn who(&self) -> Answer {
+    pub(super) async fn identify(&self) -> Answer {
         let response = match self.get("/system_stats").send().await {
             Ok(response) => response,
-            Err(error) => return Answer::Nobody(reason(&error)),
+            Err(error) => return Answer::Unreachable(reason(&error)),
         };
         let status = response.status();
         let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
         let (server, location) = (header("server"), header("location"));
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Answer::Refused(status);
+            return Answer::Unauthorized(status);
         }
         if status.is_redirection() {
             return Answer::Redirected(location.unwrap_or_default());
@@ -139,7 +139,7 @@ async fn body(mut response: reqwest::Response) -> Option<Value> {
 /// The innermost reason of a failed request, without the address, which may carry a key.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return format!("no answer within {} seconds", PATIENCE.as_secs());
+        return format!("no answer within {} seconds", REQUEST_TIMEOUT.as_secs());
     }
     let mut inner: &dyn std::error::Error = error;
     while let Some(source) = inner.source() {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::output::{say, say_findings};
+use super::super::output::{print_line, print_redacted_json};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,7 +47,7 @@ pub(super) fn print(checks: &[Check], json: bool) -> std::io::Result<()> {
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if json {
         let report = serde_json::json!({ "errors": errors, "warnings": warnings, "checks": sorted });
-        return say_findings(&report);
+        return print_redacted_json(&report);
     }
     for check in sorted {
         let mark = match check.severity {
@@ -56,13 +56,13 @@ pub(super) fn print(checks: &[Check], json: bool) -> std::io::Result<()> {
             Severity::Warning => "warning ",
             Severity::Error => "ERROR   ",
         };
-        say(&format!("{mark} {}: {}", check.subject, check.message))?;
+        print_line(&format!("{mark} {}: {}", check.subject, check.message))?;
         if let Some(fix) = &check.fix {
-            say(&format!("         fix: {fix}"))?;
+            print_line(&format!("         fix: {fix}"))?;
         }
     }
-    say("")?;
-    say(&match (errors, warnings) {
+    print_line("")?;
+    print_line(&match (errors, warnings) {
         (0, 0) => "nothing wrong found".to_owned(),
         (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     })

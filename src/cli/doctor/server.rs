@@ -8,7 +8,7 @@ use crate::config::{Auth, Config, is_loopback};
 
 const SUBJECT: &str = "comfyui";
 /// Where ComfyUI listens when nobody chose: the server, the desktop app.
-const USUAL_PORTS: [u16; 3] = [8188, 8000, 8189];
+const DEFAULT_PORTS: [u16; 3] = [8188, 8000, 8189];
 
 /// Asks ComfyUI, or looks for it where it might be.
 pub(super) async fn check(config: &Config) -> Vec<Check> {
@@ -16,51 +16,47 @@ pub(super) async fn check(config: &Config) -> Vec<Check> {
         Ok(probe) => probe,
         Err(error) => return vec![Check::new(Severity::Error, SUBJECT, error.to_string())],
     };
-    let place = probe.base().to_string();
-    match probe.who().await {
-        Answer::ComfyUi(stats) => present(&probe, config, &stats).await,
-        Answer::Refused(status) => {
+    let url = probe.base().to_string();
+    match probe.identify().await {
+        Answer::ComfyUi(stats) => check_server(&probe, config, &stats).await,
+        Answer::Unauthorized(status) => {
             let fix = if matches!(config.comfyui.auth, Auth::None) {
                 "set `comfyui.auth`"
             } else {
                 "check the credential in `comfyui.auth`"
             };
             vec![
-                Check::new(
-                    Severity::Error,
-                    SUBJECT,
-                    format!("{place} refuses us: status {}", status.as_u16()),
-                )
-                .fix(fix),
+                Check::new(Severity::Error, SUBJECT, format!("{url} refuses us: status {}", status.as_u16()))
+                    .fix(fix),
             ]
         }
         Answer::Redirected(location) => {
-            vec![Check::new(Severity::Error, SUBJECT, format!("{place} sends us to `{location}`")).fix(
+            vec![Check::new(Severity::Error, SUBJECT, format!("{url} sends us to `{location}`")).fix(
                 "set `comfyui.url` to where ComfyUI answers, and `comfyui.auth` if that is a login page",
             )]
         }
         Answer::Other { status, server } => {
             let who = server.map(|server| format!(" ({server})")).unwrap_or_default();
             let message =
-                format!("something else than ComfyUI answers at {place}: status {}{who}", status.as_u16());
-            vec![Check::new(Severity::Error, SUBJECT, message).fix(elsewhere(&probe).await)]
+                format!("something else than ComfyUI answers at {url}: status {}{who}", status.as_u16());
+            vec![Check::new(Severity::Error, SUBJECT, message).fix(address_fix(&probe).await)]
         }
-        Answer::Nobody(reason) => vec![
-            Check::new(Severity::Error, SUBJECT, format!("nobody answers at {place}: {reason}"))
-                .fix(elsewhere(&probe).await),
+        Answer::Unreachable(reason) => vec![
+            Check::new(Severity::Error, SUBJECT, format!("nobody answers at {url}: {reason}"))
+                .fix(address_fix(&probe).await),
         ],
     }
 }
 
 /// The fix for a wrong address: where ComfyUI does answer, if it does.
-async fn elsewhere(probe: &Probe) -> String {
+async fn address_fix(probe: &Probe) -> String {
     let configured = probe.base().port_or_known_default();
-    for port in USUAL_PORTS.into_iter().filter(|port| Some(*port) != configured) {
-        let neighbour = probe.at_port(port);
-        if matches!(neighbour.who().await, Answer::ComfyUi(_)) {
+    for port in DEFAULT_PORTS.into_iter().filter(|port| Some(*port) != configured) {
+        let candidate = probe.at_port(port);
+        if matches!(candidate.identify().await, Answer::ComfyUi(_)) {
             return format!(
                 "ComfyUI answers at {0}: set `comfyui.url: {0}` or COMFYUI_URL",
-                neighbour.base()
+                candidate.base()
             );
         }
     }
@@ -68,7 +64,7 @@ async fn elsewhere(probe: &Probe) -> String {
         .to_owned()
 }
 
-async fn present(probe: &Probe, config: &Config, stats: &Value) -> Vec<Check> {
+async fn check_server(probe: &Probe, config: &Config, stats: &Value) -> Vec<Check> {
     let version =
         stats.pointer("/system/comfyui_version").and_then(Value::as_str).unwrap_or("of unknown version");
     let mut checks =
@@ -120,13 +116,13 @@ async fn exposure(probe: &Probe, config: &Config, stats: &Value) -> Option<Check
     let host = probe.base().host_str().unwrap_or_default();
     let fix = "let ComfyUI listen on 127.0.0.1 only, or put a proxy with a password before it";
     if !is_loopback(host) {
-        let open = matches!(probe.anonymous().who().await, Answer::ComfyUi(_));
+        let open = matches!(probe.anonymous().identify().await, Answer::ComfyUi(_));
         let message = format!(
             "{host} answers without a credential: whoever reaches it can run any workflow, around comfywarden"
         );
         return open.then(|| Check::new(Severity::Warning, SUBJECT, message).fix(fix));
     }
-    let wide = listens_widely(stats) && matches!(config.comfyui.auth, Auth::None);
+    let wide = listens_on_network(stats) && matches!(config.comfyui.auth, Auth::None);
     wide.then(|| {
         let message = "ComfyUI was started with --listen: others on the network can run any workflow, around comfywarden";
         Check::new(Severity::Warning, SUBJECT, message).fix(fix)
@@ -134,7 +130,7 @@ async fn exposure(probe: &Probe, config: &Config, stats: &Value) -> Option<Check
 }
 
 /// ComfyUI tells its command line; `--listen` alone means every interface.
-fn listens_widely(stats: &Value) -> bool {
+fn listens_on_network(stats: &Value) -> bool {
     let Some(words) = stats.pointer("/system/argv").and_then(Value::as_array) else { return false };
     let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
     let Some(at) = words.iter().position(|word| *word == "--listen") else { return false };
@@ -152,7 +148,7 @@ mod tests {
 
     #[test]
     fn listening_widely_is_read_from_the_command_line() {
-        let started = |words: &[&str]| listens_widely(&json!({ "system": { "argv": words } }));
+        let started = |words: &[&str]| listens_on_network(&json!({ "system": { "argv": words } }));
         assert!(started(&["main.py", "--listen"]));
         assert!(started(&["main.py", "--listen", "0.0.0.0,::"]));
         assert!(started(&["main.py", "--listen", "--port", "8188"]));

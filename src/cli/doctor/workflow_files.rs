@@ -1,7 +1,7 @@
 //! The folder of workflow files: what in it is no tool, and why.
 
 use super::{
-    in_force,
+    effective_settings,
     report::{Check, Severity},
 };
 use crate::app::App;
@@ -30,7 +30,7 @@ pub(super) async fn check(config: &Config) -> Vec<Check> {
         Err(error) => return vec![Check::new(Severity::Error, SUBJECT, error.to_string())],
     };
     let tools = files.iter().filter(|file| file.tool.is_some()).count();
-    let mut checks = vec![in_force::check(config, app.tools().iter().len())];
+    let mut checks = vec![effective_settings::check(config, app.tools().iter().len())];
     if tools > 0 {
         checks.push(Check::new(Severity::Ok, SUBJECT, format!("{tools} of {} are tools", files.len())));
     }

@@ -2,8 +2,8 @@
 
 mod arguments;
 mod client;
+mod client_file;
 mod json;
-mod place;
 mod run;
 mod toml;
 

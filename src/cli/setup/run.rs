@@ -6,10 +6,10 @@ use clap::ValueEnum;
 
 use super::arguments::Setup;
 use super::client::{Entry, System, Target};
-use super::{json, place, toml};
+use super::{client_file, json, toml};
 use crate::cli::arguments::ProfileName;
-use crate::cli::failure::Failure;
-use crate::cli::output::say;
+use crate::cli::error::CliError;
+use crate::cli::output::print_line;
 use crate::config::Environment;
 use comfywarden_error::{Error, Result};
 
@@ -21,11 +21,11 @@ pub(in crate::cli) fn run(
     wanted: &Setup,
     environment: &Environment,
     url: Option<&str>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let client = wanted.client;
     let target = client.target(System::here(), environment)?;
     let (file, edit): (PathBuf, Edit) = match target {
-        Target::ByHand(text) => return Ok(say(text)?),
+        Target::ByHand(text) => return Ok(print_line(text)?),
         Target::Json { file, section, typed } => {
             let entry = entry(wanted, url)?;
             (file, Box::new(move |text| json::with_entry(text, section, typed, &entry)))
@@ -35,24 +35,24 @@ pub(in crate::cli) fn run(
             (file, Box::new(move |text| toml::with_entry(text, &entry)))
         }
     };
-    let found = place::find(&file)?;
-    let before = found.text.clone().unwrap_or_default();
-    let after = edit(&before).map_err(|error| named(&file, &error))?;
-    let shown = file.display();
+    let current = client_file::read(&file)?;
+    let before = current.text.clone().unwrap_or_default();
+    let after = edit(&before).map_err(|error| with_file_name(&file, &error))?;
+    let path = file.display();
     if after == before {
-        say(&format!("{shown} has `{}` already; nothing to change", wanted.name))?;
+        print_line(&format!("{path} has `{}` already; nothing to change", wanted.name))?;
         return Ok(());
     }
     if wanted.dry_run {
-        say(&format!("{shown} would change so (nothing was written):"))?;
-        return Ok(say(&changed_lines(&before, &after))?);
+        print_line(&format!("{path} would change so (nothing was written):"))?;
+        return Ok(print_line(&changed_lines(&before, &after))?);
     }
-    let backup = place::replace(&found, &after)?;
-    say(&format!("{shown} now starts comfywarden as `{}`", wanted.name))?;
+    let backup = client_file::replace(&current, &after)?;
+    print_line(&format!("{path} now starts comfywarden as `{}`", wanted.name))?;
     if let Some(backup) = backup {
-        say(&format!("  the file as it was: {}", backup.display()))?;
+        print_line(&format!("  the file as it was: {}", backup.display()))?;
     }
-    say(&format!("  next: {} ({})", client.next(), client.title()))?;
+    print_line(&format!("  next: {} ({})", client.next(), client.title()))?;
     Ok(())
 }
 
@@ -98,7 +98,7 @@ fn without_credentials(url: &str) -> Result<String> {
     Ok(url.to_owned())
 }
 
-fn named(file: &Path, error: &Error) -> Error {
+fn with_file_name(file: &Path, error: &Error) -> Error {
     let outer = Error::new(error.kind(), format!("{}: {}", file.display(), error.message()));
     match error.hint_text() {
         Some(hint) => outer.hint(hint),

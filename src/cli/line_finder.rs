@@ -17,7 +17,7 @@ const ENVELOPES: [&[&str]; 4] =
     [&[], &["prompt"], &["workflow"], &["extra_data", "extra_pnginfo", "workflow"]];
 
 /// A file of JSON text.
-pub(super) struct Lines<'t> {
+pub(super) struct LineFinder<'t> {
     text: &'t str,
     /// Where each line but the first begins.
     starts: Vec<usize>,
@@ -26,11 +26,11 @@ pub(super) struct Lines<'t> {
 }
 
 /// A value of the text, and where it is.
-type Place<'t> = (usize, &'t str);
+type Located<'t> = (usize, &'t str);
 
-impl<'t> Lines<'t> {
+impl<'t> LineFinder<'t> {
     /// The text of a file; `None` for what is no text.
-    pub(super) fn of(bytes: &'t [u8]) -> Option<Self> {
+    pub(super) fn new(bytes: &'t [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         let starts = text.match_indices('\n').map(|(at, _)| at + 1).collect();
         Some(Self { text, starts, levels: HashMap::new() })
@@ -38,17 +38,17 @@ impl<'t> Lines<'t> {
 
     /// The line of what these keys and indexes lead to, from 1: of the innermost that can be found, and of the input of
     /// this name if it is a node.
-    pub(super) fn line(&mut self, way: &[String], input: Option<&str>) -> Option<usize> {
-        let (first, rest) = way.split_first()?;
+    pub(super) fn line(&mut self, path: &[String], input: Option<&str>) -> Option<usize> {
+        let (first, rest) = path.split_first()?;
         let top = self.top();
         let start = ENVELOPES.iter().find_map(|envelope| {
             let at = envelope.iter().try_fold(top, |at, key| self.child(at, key));
             self.child(at?, first)
         })?;
         let mut at = start;
-        for hop in rest {
+        for step in rest {
             // A graph in a text cannot be looked into; the text is where it stands.
-            let ControlFlow::Continue(next) = self.hop(at, hop) else { break };
+            let ControlFlow::Continue(next) = self.step(at, step) else { break };
             at = next;
         }
         if let Some(name) = input {
@@ -62,20 +62,20 @@ impl<'t> Lines<'t> {
         Some(self.starts.partition_point(|start| *start <= at.0) + 1)
     }
 
-    fn top(&self) -> Place<'t> {
+    fn top(&self) -> Located<'t> {
         let text = self.text.strip_prefix('\u{feff}').unwrap_or(self.text);
         (self.text.len() - text.len(), text)
     }
 
     /// One key or index further. The keys of a node are its inputs before they are its own.
-    fn hop(&mut self, at: Place<'t>, key: &str) -> ControlFlow<(), Place<'t>> {
+    fn step(&mut self, at: Located<'t>, key: &str) -> ControlFlow<(), Located<'t>> {
         let is_node = self.child(at, "class_type").is_some();
         let inputs = self.child(at, "inputs").filter(|_| is_node);
         let found = inputs.and_then(|inputs| self.child(inputs, key)).or_else(|| self.child(at, key));
         found.map_or(ControlFlow::Break(()), ControlFlow::Continue)
     }
 
-    fn child(&mut self, (start, text): Place<'t>, key: &str) -> Option<Place<'t>> {
+    fn child(&mut self, (start, text): Located<'t>, key: &str) -> Option<Located<'t>> {
         let level = match self.levels.entry(start) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(serde_json::from_str(text).unwrap_or_default()),
@@ -93,13 +93,13 @@ struct Level<'t>(HashMap<Cow<'t, str>, &'t str>);
 
 impl<'de> Deserialize<'de> for Level<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Members)
+        deserializer.deserialize_any(LevelVisitor)
     }
 }
 
-struct Members;
+struct LevelVisitor;
 
-impl<'de> Visitor<'de> for Members {
+impl<'de> Visitor<'de> for LevelVisitor {
     type Value = Level<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,9 +141,9 @@ mod tests {
 }"#;
 
     #[track_caller]
-    fn is_in(text: &str, way: &[&str], input: Option<&str>, line: Option<usize>) {
-        let way: Vec<String> = way.iter().map(|&hop| hop.to_owned()).collect();
-        assert_eq!(Lines::of(text.as_bytes()).unwrap().line(&way, input), line, "{way:?} {input:?}");
+    fn is_in(text: &str, path: &[&str], input: Option<&str>, line: Option<usize>) {
+        let path: Vec<String> = path.iter().map(|&step| step.to_owned()).collect();
+        assert_eq!(LineFinder::new(text.as_bytes()).unwrap().line(&path, input), line, "{path:?} {input:?}");
     }
 
     #[test]
@@ -165,6 +165,6 @@ mod tests {
         is_in("\u{feff}\n{\"prompt\":\n{\"7\":\n{}}}", &["7"], None, Some(4));
         is_in("{\"workflow\": {\"nodes\": [\n{},\n{}]}}", &["nodes", "1"], Some("x"), Some(3));
         is_in("no JSON", &["1"], None, None);
-        assert!(Lines::of(&[0xff]).is_none());
+        assert!(LineFinder::new(&[0xff]).is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::output::complain;
+use super::output::eprint_line;
 use crate::config;
 use comfywarden_error::{Error, Kind};
 
@@ -15,54 +15,54 @@ pub(super) const INTERRUPTED: u8 = 130;
 
 /// Why a command ends with an exit code other than 0.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum CliError {
     /// The configuration cannot be used.
     Configuration(config::Error),
     /// Something went wrong on the way.
     Failed(Error),
     /// The answer itself is a no; it has been printed already.
-    Answered(u8),
+    Exit(u8),
 }
 
-impl Failure {
+impl CliError {
     /// Says on stderr what is wrong and gives the exit code.
     pub(super) fn report(&self) -> ExitCode {
         match self {
             Self::Configuration(error) => {
-                complain(&error.to_string());
+                eprint_line(&error.to_string());
                 ExitCode::from(CONFIGURATION)
             }
             Self::Failed(error) => {
-                complain(error.message());
+                eprint_line(error.message());
                 if let Some(hint) = error.hint_text() {
-                    complain(&format!("  {hint}"));
+                    eprint_line(&format!("  {hint}"));
                 }
                 tracing::debug!(?error, "the command failed");
-                ExitCode::from(code_of(error.kind()))
+                ExitCode::from(exit_code(error.kind()))
             }
-            Self::Answered(code) => ExitCode::from(*code),
+            Self::Exit(code) => ExitCode::from(*code),
         }
     }
 }
 
 /// The exit code for a failed call.
-pub(super) fn code_of(kind: Kind) -> u8 {
+pub(super) fn exit_code(kind: Kind) -> u8 {
     if kind == Kind::Unavailable { UNREACHABLE } else { FAILED }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<config::Error> for Failure {
+impl From<config::Error> for CliError {
     fn from(error: config::Error) -> Self {
         Self::Configuration(error)
     }
 }
 
-impl From<std::io::Error> for Failure {
+impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::Failed(Error::internal(format!("cannot write the answer: {error}")).source(error))
     }

@@ -23,13 +23,13 @@ pub(super) fn check(config: &Config, tools: usize) -> Check {
             "audit log on, not fail-closed: a call that cannot be recorded runs with a warning"
         }
     };
-    let door = door(&config.transport.remote);
+    let transport = transport(&config.transport.remote);
     let message =
-        format!("security mode {mode}; profile {profile}{read_only}, {tools} tools; {audit}; {door}");
+        format!("security mode {mode}; profile {profile}{read_only}, {tools} tools; {audit}; {transport}");
     Check::new(Severity::Ok, "in force", message)
 }
 
-fn door(remote: &Remote) -> String {
+fn transport(remote: &Remote) -> String {
     if !remote.enabled {
         return "standard input and output".to_owned();
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use comfywarden_error::{Error, Result};
 
-const USUAL_NAME: &str = "comfywarden-demo.png";
+const DEFAULT_NAME: &str = "comfywarden-demo.png";
 /// After so many pictures in one folder somebody should tidy up.
 const MAX_TRIES: u32 = 1000;
 
@@ -30,7 +30,7 @@ pub(super) fn check(wanted: Option<&Path>) -> Result<()> {
 
 /// Writes the picture to `wanted`, or beside it under a free name.
 pub(super) fn save(wanted: Option<&Path>, bytes: &[u8]) -> Result<PathBuf> {
-    let wanted = wanted.unwrap_or(Path::new(USUAL_NAME));
+    let wanted = wanted.unwrap_or(Path::new(DEFAULT_NAME));
     let refused = |error: std::io::Error| {
         Error::invalid_input(format!("{} cannot be written: {error}", wanted.display()))
             .hint("name another file with --out")
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn place_that_cannot_be_is_refused_before_anything_is_painted() {
+    fn path_that_cannot_be_written_is_refused_before_anything_is_painted() {
         let folder = tempfile::tempdir().unwrap();
         assert!(check(Some(folder.path())).is_err());
         assert!(check(Some(&folder.path().join("missing").join("apple.png"))).is_err());

@@ -11,9 +11,9 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// More copies than these would be a mistake of ours.
 const MAX_BACKUPS: u32 = 99;
 
-/// A file as it was found.
+/// A file as it was file.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct ClientFile {
     /// Where it really lies, links followed.
     pub(super) path: PathBuf,
     /// Its text, if it is there.
@@ -21,11 +21,11 @@ pub(super) struct Found {
 }
 
 /// Reads the file, if it is there.
-pub(super) fn find(path: &Path) -> Result<Found> {
+pub(super) fn read(path: &Path) -> Result<ClientFile> {
     let real = match fs::canonicalize(path) {
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
-            return Ok(Found { path: path.to_owned(), text: None });
+            return Ok(ClientFile { path: path.to_owned(), text: None });
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let message = format!("{} is a link that leads nowhere", path.display());
@@ -44,22 +44,22 @@ pub(super) fn find(path: &Path) -> Result<Found> {
         Error::invalid_input(format!("{} is not UTF-8 text", path.display()))
             .hint("repair the file first; nothing was changed")
     })?;
-    Ok(Found { path: real, text: Some(text) })
+    Ok(ClientFile { path: real, text: Some(text) })
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::new(Kind::Conflict, format!("{} cannot be read: {error}", path.display()))
 }
 
-/// Puts `text` in the place of what was found, and answers where the old text is kept.
-pub(super) fn replace(found: &Found, text: &str) -> Result<Option<PathBuf>> {
-    let path = &found.path;
+/// Puts `text` in the place of what was file, and answers where the old text is kept.
+pub(super) fn replace(file: &ClientFile, text: &str) -> Result<Option<PathBuf>> {
+    let path = &file.path;
     let failed = |error: io::Error| {
         Error::new(Kind::Conflict, format!("{} cannot be written: {error}", path.display()))
             .hint("nothing was changed; --dry-run shows what to write by hand")
     };
     // A new file in its place would also go where the old one may not be written, which somebody meant.
-    if found.text.is_some() {
+    if file.text.is_some() {
         let open = fs::OpenOptions::new().append(true).open(path).map_err(failed)?;
         if open.metadata().map_err(failed)?.permissions().readonly() {
             return Err(failed(io::Error::other("it is read-only")));
@@ -67,28 +67,28 @@ pub(super) fn replace(found: &Found, text: &str) -> Result<Option<PathBuf>> {
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
-    let backup = match &found.text {
-        Some(old) => Some(keep(path, old).map_err(failed)?),
+    let backup = match &file.text {
+        Some(old) => Some(back_up(path, old).map_err(failed)?),
         None => None,
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let trial = folder.join(format!(".{name}.comfywarden-{}", std::process::id()));
-    let written = write_new(&trial, text, path).and_then(|()| {
-        if fs::read_to_string(path).ok() == found.text {
-            return fs::rename(&trial, path);
+    let temporary = folder.join(format!(".{name}.comfywarden-{}", std::process::id()));
+    let written = write_temporary(&temporary, text, path).and_then(|()| {
+        if fs::read_to_string(path).ok() == file.text {
+            return fs::rename(&temporary, path);
         }
         Err(io::Error::other("another program changed it in the meantime; try again"))
     });
     if let Err(error) = written {
-        let _ = fs::remove_file(&trial);
+        let _ = fs::remove_file(&temporary);
         return Err(failed(error));
     }
     Ok(backup)
 }
 
 /// Writes a new file with the rights of the one that it will replace, and waits until it is on the disk.
-fn write_new(trial: &Path, text: &str, model: &Path) -> io::Result<()> {
-    let mut file = private(trial)?;
+fn write_temporary(temporary: &Path, text: &str, model: &Path) -> io::Result<()> {
+    let mut file = create_private(temporary)?;
     file.write_all(text.as_bytes())?;
     if let Ok(metadata) = fs::metadata(model) {
         file.set_permissions(metadata.permissions())?;
@@ -97,7 +97,7 @@ fn write_new(trial: &Path, text: &str, model: &Path) -> io::Result<()> {
 }
 
 /// Such files hold tokens of other servers: others get no look at them, not even for a moment.
-fn private(path: &Path) -> io::Result<fs::File> {
+fn create_private(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -106,12 +106,12 @@ fn private(path: &Path) -> io::Result<fs::File> {
 }
 
 /// A copy beside the file, under a name that is free.
-fn keep(path: &Path, old: &str) -> io::Result<PathBuf> {
+fn back_up(path: &Path, old: &str) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     for number in 1..=MAX_BACKUPS {
         let ending = if number == 1 { String::new() } else { format!("-{number}") };
         let copy = path.with_file_name(format!("{name}.comfywarden-backup{ending}"));
-        match private(&copy) {
+        match create_private(&copy) {
             Ok(mut file) => {
                 file.write_all(old.as_bytes())?;
                 return Ok(copy);
