@@ -1,4 +1,4 @@
-//! The diagnostic log: tracing events, written to stderr and nowhere else, since stdout is the protocol's.
+//! Writes the diagnostic log: tracing events, to stderr and nowhere else, since stdout is the protocol's.
 
 pub mod trace;
 
@@ -9,12 +9,12 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// A client that goes away is no error: rmcp reports the answers it could no longer send.
+/// Silences what rmcp reports of clients that went away: answers that it could no longer send are no errors.
 const QUIET_DIRECTIVE: &str = "rmcp::service=off";
 
-/// The filter for `level`: a word such as `warn`, or directives such as `warn,comfywarden=debug`.
+/// Builds the filter for `level`: a word such as `warn`, or directives such as `warn,comfywarden=debug`.
 ///
-/// What is said about rmcp in `level` wins over the quiet default. A filter that does not parse counts as `warn`.
+/// A directive for rmcp in `level` wins over the quiet default. A filter that does not parse counts as `warn`.
 pub fn filter(level: &str) -> EnvFilter {
     let directives =
         if level.contains("rmcp") { level.to_owned() } else { format!("{level},{QUIET_DIRECTIVE}") };
@@ -36,8 +36,7 @@ pub fn init(level: &str, json: bool, redact: impl Fn(&str) -> String + Send + Sy
     }
 }
 
-/// Writes events after they were cleaned, each as one line: other people's code logs too, and what it says at level
-/// `trace` nobody here has read.
+/// Writes redacted events, each as one line: dependencies log too, and their messages may quote secrets.
 struct RedactingWriter<F, M> {
     redact: F,
     out: M,

@@ -1,4 +1,4 @@
-//! The words of the command line.
+//! Defines the command line: commands, flags and their help.
 
 mod files;
 
@@ -57,7 +57,7 @@ pub(super) struct Global {
     pub(super) comfyui_url: Option<Url>,
 }
 
-/// What can be done.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Serve MCP: on standard input and output, or over HTTP
@@ -290,7 +290,7 @@ pub(super) struct Sim {
     pub(super) sampling_ms: Option<u64>,
 }
 
-/// `checkpoints=a.safetensors,b.safetensors`; nothing after the sign empties the folder.
+/// Parses `checkpoints=a.safetensors,b.safetensors`; nothing after the sign empties the folder.
 fn models(text: &str) -> Result<(String, Vec<String>), String> {
     let (folder, names) =
         text.split_once('=').ok_or("write the folder, `=`, and file names between commas")?;
@@ -299,7 +299,7 @@ fn models(text: &str) -> Result<(String, Vec<String>), String> {
 }
 
 impl Arguments {
-    /// What the command line says about the configuration.
+    /// Collects the settings that flags override.
     pub(super) fn load_options(&self, environment: Environment) -> LoadOptions {
         let mut overrides: Vec<(&'static str, Value, &'static str)> = Vec::new();
         if let Some(url) = &self.global.comfyui_url {

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::gate::audit::{logs_beside, tail, verify};
 use comfywarden_error::Error;
 
-/// How often a followed log is looked at.
+/// The interval between two looks at a followed log.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), CliError> {
@@ -47,7 +47,7 @@ pub(super) async fn run(wanted: &Audit, config: &Config) -> Result<(), CliError>
     }
 }
 
-/// Every log is read to its end, however the ones before it look.
+/// Checks every log to its end, whatever the ones before it hold.
 fn check_all(files: &[PathBuf]) -> Result<(), CliError> {
     let checked: Vec<Result<(), CliError>> = files.iter().map(|file| check(file)).collect();
     checked.into_iter().collect()

@@ -1,4 +1,4 @@
-//! `call`: one tool, through the same gate as every client.
+//! `call`: calls one tool, through the same gate as every client.
 
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::Path;
@@ -24,7 +24,7 @@ use comfywarden_error::{Error, JsonObject, Result};
 
 /// Arguments larger than the largest message of a client are refused before they are read whole.
 const MAX_ARGUMENTS: u64 = 96 * 1024 * 1024;
-/// Reports that wait for the terminal.
+/// Progress reports that may wait for the terminal.
 const PROGRESS_CAPACITY: usize = 16;
 
 pub(super) async fn run(
@@ -95,13 +95,13 @@ async fn call_with_questions(
     }
 }
 
-/// True when the call did its work and the job it tells of did not.
+/// Returns whether the call succeeded and the job that it reports failed.
 fn job_failed(answer: &Value) -> bool {
     let status = answer.get("status").and_then(Value::as_str);
     matches!(status, Some("error" | "interrupted" | "timeout" | "lost"))
 }
 
-/// Waits for somebody who types, until Ctrl-C.
+/// Runs a blocking read of standard input until it ends or Ctrl-C stops it.
 async fn read_until_stopped<T: Send + 'static>(
     stop: &CancellationToken,
     read: impl FnOnce() -> T + Send + 'static,
@@ -118,7 +118,7 @@ fn print(value: &Value) -> Result<()> {
     print_json(value).map_err(|error| Error::internal("cannot write the answer").source(error))
 }
 
-/// The arguments: JSON text, `@FILE`, or `-`.
+/// Parses the arguments from JSON text, `@FILE`, or `-`.
 fn arguments(text: &str) -> Result<JsonObject> {
     let unreadable =
         |error: std::io::Error| Error::invalid_input(format!("the arguments cannot be read: {error}"));

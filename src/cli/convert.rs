@@ -1,4 +1,4 @@
-//! `convert`: a workflow file in another form.
+//! `convert`: prints a workflow file in another form.
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ enum Converted {
     Text(String),
 }
 
-/// The report goes to stderr, so that stdout stays the workflow.
+/// Prints the report to stderr, so that stdout holds the workflow alone.
 fn print_report(report: &Report) {
     for (what, remarks) in
         [("dropped", &report.dropped), ("assumed", &report.assumed), ("note", &report.notes)]

@@ -1,4 +1,4 @@
-//! `demo`: one picture, through everything that a client's call goes through.
+//! `demo`: makes one picture, through everything that a client's call goes through.
 //!
 //! A real MCP client speaks to the real server over a pipe inside this process; the server speaks HTTP and WebSocket
 //! to ComfyUI, simulated unless one is named.
@@ -26,12 +26,12 @@ use comfywarden_error::{Error, Kind, Result};
 use comfywarden_sim::Sim;
 use progress::Progress;
 
-/// What the pipe between client and server holds.
+/// The capacity of the pipe between client and server.
 const PIPE_BYTES: usize = 256 * 1024;
-/// How long the simulated sampler takes: long enough to see the bar move.
+/// The run time of the simulated sampler: long enough to see the bar move.
 const SAMPLING_TIME: Duration = Duration::from_millis(1500);
 
-/// The server has nothing left to do; if it thinks otherwise, nobody waits longer than this.
+/// The longest wait for the server, which has nothing left to do, to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(
@@ -82,7 +82,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// What came out.
+/// A finished picture and the answer that it came with.
 struct Generated {
     answer: Value,
     bytes: Vec<u8>,
@@ -92,7 +92,7 @@ struct Generated {
 /// Side in pixels and steps of a picture that a processor without a graphics card draws in about a minute.
 const CPU_SIZE_AND_STEPS: (u32, u32) = (128, 4);
 
-/// What is asked for: what the model wants, unless the user or a slow machine wants less.
+/// Builds the arguments: the model's own size and steps, unless the user or a slow machine wants less.
 async fn request(wanted: &Demo, named: bool, client: &Client) -> Result<Value> {
     let mut asked = json!({ "prompt": wanted.prompt, "wait": true, "wait_seconds": 3000 });
     let (mut side, mut steps) = (wanted.size, wanted.steps);
@@ -138,7 +138,7 @@ async fn generate(wanted: &Demo, named: bool, pipe: tokio::io::DuplexStream) -> 
     Ok(Generated { answer, bytes, seconds: begun.elapsed().as_secs_f64() })
 }
 
-/// The picture among the outputs of a finished job.
+/// Returns the first picture among the outputs of a finished job.
 fn picture_output(answer: &Value) -> Result<&Value> {
     let status = text(answer, "/status");
     if status != "completed" {
@@ -194,7 +194,7 @@ fn print_summary(generated: &Generated, file: &Path, named: bool, audit: &Path) 
     print_line(&format!("    {entry}"))
 }
 
-/// The whole path, so that it can be opened from elsewhere.
+/// Returns the whole path, so that it can be opened from elsewhere.
 fn absolute(file: &Path) -> PathBuf {
     std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }

@@ -1,4 +1,4 @@
-//! `diff`: what two workflow files do differently.
+//! `diff`: compares two workflow files by what their nodes do.
 
 use super::arguments::{Diff, DiffFormat};
 use super::error::CliError;

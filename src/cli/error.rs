@@ -1,4 +1,4 @@
-//! How a command ends when it does not end well.
+//! The failures of commands, and their exit codes.
 
 use std::process::ExitCode;
 
@@ -6,26 +6,26 @@ use super::output::eprint_line;
 use crate::config;
 use comfywarden_error::{Error, Kind};
 
-/// Exit codes, as the help text lists them; 2 is clap's, for a wrong command line.
+/// The exit codes that the help text lists; 2 is clap's, for a wrong command line.
 pub(super) const FAILED: u8 = 1;
 pub(super) const CONFIGURATION: u8 = 3;
 pub(super) const WARNED: u8 = 4;
 pub(super) const UNREACHABLE: u8 = 5;
 pub(super) const INTERRUPTED: u8 = 130;
 
-/// Why a command ends with an exit code other than 0.
+/// The failure of a command.
 #[derive(Debug)]
 pub(super) enum CliError {
     /// The configuration cannot be used.
     Configuration(config::Error),
-    /// Something went wrong on the way.
+    /// The command failed.
     Failed(Error),
-    /// The answer itself is a no; it has been printed already.
+    /// The answer, which has been printed already, has this exit code.
     Exit(u8),
 }
 
 impl CliError {
-    /// Says on stderr what is wrong and gives the exit code.
+    /// Prints the failure to stderr and returns the exit code.
     pub(super) fn report(&self) -> ExitCode {
         match self {
             Self::Configuration(error) => {
@@ -45,7 +45,7 @@ impl CliError {
     }
 }
 
-/// The exit code for a failed call.
+/// Returns the exit code for a failed call.
 pub(super) fn exit_code(kind: Kind) -> u8 {
     if kind == Kind::Unavailable { UNREACHABLE } else { FAILED }
 }

@@ -1,4 +1,4 @@
-//! Workflow files of the command line: read from disk in any readable form, with the catalogue that they need.
+//! Reads the workflow files of the command line, in any form, with the catalogue that they need.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use comfywarden_workflow::{
     read, script,
 };
 
-/// A file larger than this is no workflow that ComfyUI would take.
+/// The largest file in bytes; ComfyUI takes no larger workflow.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 /// A workflow from a file.
 pub(super) struct WorkflowFile {
     pub(super) workflow: Workflow,
-    /// `api`, `ui`, `script`, `png`, …
+    /// The format: `api`, `ui`, `script`, `png`, …
     pub(super) format: &'static str,
-    /// What the conversion from the editor's format lost or decided.
+    /// The losses and decisions of the conversion from the editor's format.
     pub(super) report: Report,
 }
 
-/// The node catalogue: from the named file, or from ComfyUI; none when neither answers and none is needed.
+/// Reads the node catalogue from the named file, or from ComfyUI; none when ComfyUI does not answer.
 pub(super) async fn object_info(wanted: &Catalogue, config: Config) -> Result<Option<Arc<ObjectInfo>>> {
     if let Some(file) = &wanted.object_info {
         let catalogue =

@@ -10,10 +10,10 @@ use super::output::{eprint_line, print_line};
 use crate::config::Config;
 use comfywarden_error::Error;
 
-/// Whoever asks wants an answer soon.
+/// The limit of the request: a container runtime wants an answer soon.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks at `http`, or else where the configuration says that there is a door.
+/// Asks the server at `http`, or else at the configured address.
 pub(super) async fn run(config: &Config, http: Option<SocketAddr>) -> Result<(), CliError> {
     let remote = &config.transport.remote;
     if http.is_none() && !remote.enabled {
@@ -48,7 +48,7 @@ pub(super) async fn run(config: &Config, http: Option<SocketAddr>) -> Result<(),
     }
 }
 
-/// The place to ask; an address that means every interface is asked on loopback.
+/// Returns the URL to ask; an address that means every interface is asked on loopback.
 fn health_url(host: &str, port: u16) -> String {
     match host.parse::<IpAddr>() {
         Ok(ip) if ip == IpAddr::from(Ipv4Addr::UNSPECIFIED) => format!("http://127.0.0.1:{port}/healthz"),

@@ -1,4 +1,4 @@
-//! `inspect`: what in these workflows is dangerous? Nothing is sent anywhere.
+//! `inspect`: lists what is dangerous in workflow files. Nothing is sent anywhere.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -15,7 +15,7 @@ use comfywarden_policy::display::sanitize;
 use comfywarden_policy::{Finding, Inspector, Knowledge, Severity};
 use comfywarden_workflow::read::{FileFormat, read};
 
-/// A file larger than this is no workflow that ComfyUI would take.
+/// The largest file in bytes; ComfyUI takes no larger workflow.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 pub(super) fn run(wanted: &Inspect, config: &Config) -> std::result::Result<(), CliError> {
@@ -82,7 +82,7 @@ fn inspect_bytes(inspector: &Inspector, bytes: &[u8]) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// The bytes of a file, or of standard input for `-`: as many as a workflow may have, and no more.
+/// Reads a file, or standard input for `-`, up to the size that a workflow may have.
 fn read_bytes(file: &Path) -> Result<Vec<u8>> {
     let unreadable = |error: std::io::Error| Error::not_found(format!("cannot be read: {error}"));
     let mut bytes = Vec::new();
@@ -126,7 +126,7 @@ fn print(file: &Path, inspected: Result<Vec<Finding>>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A name with a line break in it must not look like a line of ours, or like a command to a build server.
+/// Escapes line breaks: a name with one must not look like a line of ours, or like a command to a build server.
 fn one_line(text: &str) -> String {
     sanitize(text).replace('\n', "\\n").replace('\t', "\\t")
 }

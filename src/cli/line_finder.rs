@@ -1,6 +1,6 @@
-//! In which line of a file something stands.
+//! Finds the line of a value in JSON text.
 //!
-//! What was parsed no longer knows where it was, so the text is read again, level by level, and only as far as is asked.
+//! A parsed value has no position, so the text is read again, level by level, and only as far as is asked.
 
 use std::{
     borrow::Cow,
@@ -16,28 +16,28 @@ use serde_json::value::RawValue;
 const ENVELOPES: [&[&str]; 4] =
     [&[], &["prompt"], &["workflow"], &["extra_data", "extra_pnginfo", "workflow"]];
 
-/// A file of JSON text.
+/// Finds lines in one text.
 pub(super) struct LineFinder<'t> {
     text: &'t str,
-    /// Where each line but the first begins.
+    /// The offsets at which each line but the first begins.
     starts: Vec<usize>,
-    /// What was read, by where it begins.
+    /// The levels that were read, by their offset.
     levels: HashMap<usize, Level<'t>>,
 }
 
-/// A value of the text, and where it is.
+/// A value of the text, with its offset before it.
 type Located<'t> = (usize, &'t str);
 
 impl<'t> LineFinder<'t> {
-    /// The text of a file; `None` for what is no text.
+    /// Takes the text of a file; `None` for bytes that are no text.
     pub(super) fn new(bytes: &'t [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         let starts = text.match_indices('\n').map(|(at, _)| at + 1).collect();
         Some(Self { text, starts, levels: HashMap::new() })
     }
 
-    /// The line of what these keys and indexes lead to, from 1: of the innermost that can be found, and of the input of
-    /// this name if it is a node.
+    /// Returns the line, from 1, of the innermost value on this path of keys and indexes that can be found; for a node
+    /// the line of the input of this name.
     pub(super) fn line(&mut self, path: &[String], input: Option<&str>) -> Option<usize> {
         let (first, rest) = path.split_first()?;
         let top = self.top();
@@ -67,7 +67,7 @@ impl<'t> LineFinder<'t> {
         (self.text.len() - text.len(), text)
     }
 
-    /// One key or index further. The keys of a node are its inputs before they are its own.
+    /// Goes one key or index further. The keys of a node are its inputs before they are its own.
     fn step(&mut self, at: Located<'t>, key: &str) -> ControlFlow<(), Located<'t>> {
         let is_node = self.child(at, "class_type").is_some();
         let inputs = self.child(at, "inputs").filter(|_| is_node);

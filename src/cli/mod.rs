@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, one file per command.
+//! The command line, one file per command.
 //!
 //! Standard output carries only what a command answers (and MCP, for `serve`); everything else goes to stderr.
 //! [`run`] is the one place that builds a runtime and decides the exit code.

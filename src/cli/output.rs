@@ -1,4 +1,4 @@
-//! Printing for people: what comes from elsewhere cannot move the cursor or hide text.
+//! Prints for people: text from elsewhere cannot move the cursor or hide text.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -13,12 +13,12 @@ pub(super) fn print_line(text: &str) -> io::Result<()> {
     print_unredacted(&redact_text(text))
 }
 
-/// The same with whatever is in it: the user's own file in another form, or a page of ours.
+/// Prints text without a search for secrets: the user's own file in another form, or a page of ours.
 pub(super) fn print_unredacted(text: &str) -> io::Result<()> {
     forgive(write_line(&mut io::stdout().lock(), text))
 }
 
-/// Prints what was found in something of somebody else as JSON, without secrets.
+/// Prints findings in other people's files as JSON, without secrets.
 pub(super) fn print_redacted_json(value: &impl Serialize) -> io::Result<()> {
     let mut value = serde_json::to_value(value)?;
     redact(&mut value);
@@ -31,7 +31,7 @@ pub(super) fn print_json(value: &impl Serialize) -> io::Result<()> {
     forgive(write_line(&mut io::stdout().lock(), &escaped(&text)))
 }
 
-/// JSON text in which every hidden character is written as `\\uXXXX`; such characters occur in strings only.
+/// Escapes every hidden character of JSON text as `\\uXXXX`; such characters occur in strings only.
 fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];
@@ -47,7 +47,7 @@ fn escaped(json: &str) -> String {
     out
 }
 
-/// The same to stderr, without secrets: complaints quote what they complain about. A failure there is nobody's.
+/// Prints one line to stderr, without secrets, which messages may quote. A failure to print is ignored.
 pub(super) fn eprint_line(text: &str) {
     let _ = write_line(&mut io::stderr().lock(), &redact_text(text));
 }

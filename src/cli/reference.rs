@@ -1,4 +1,4 @@
-//! `reference`: the pages of the documentation that are made from the program, so that they cannot fall behind it.
+//! `reference`: prints the pages of the documentation that are made from the program.
 
 mod configuration;
 mod tools;
@@ -16,7 +16,7 @@ pub(super) fn run(wanted: &Reference) -> Result<(), CliError> {
     Ok(print_unredacted(page.trim_end())?)
 }
 
-/// Text inside a cell of a table.
+/// Escapes text for a cell of a table.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }

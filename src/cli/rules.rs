@@ -1,10 +1,10 @@
-//! What each kind of finding means, for readers of a SARIF log.
+//! Describes each kind of finding for readers of a SARIF log.
 
 use serde_json::{Value, json};
 
 use comfywarden_policy::{Flag, Severity};
 
-/// The rule behind findings of this kind.
+/// Describes the rule behind findings of this kind.
 pub(super) fn rule(flag: Flag) -> Value {
     let (short, full, help) = texts(flag);
     json!({
@@ -17,7 +17,7 @@ pub(super) fn rule(flag: Flag) -> Value {
     })
 }
 
-/// SARIF's word for a severity.
+/// Returns SARIF's level for a severity.
 pub(super) fn level(severity: Severity) -> &'static str {
     match severity {
         Severity::Warning => "warning",
@@ -34,7 +34,7 @@ fn pascal_case(name: &str) -> String {
     name.split('_').map(capital).collect()
 }
 
-/// What it is, what can come of it, and what to do.
+/// Returns what the finding is, what can come of it, and what to do.
 fn texts(flag: Flag) -> (&'static str, &'static str, &'static str) {
     match flag {
         Flag::DangerousNode => (

@@ -1,4 +1,4 @@
-//! From the command line to an exit code: parse, load, start what is needed, dispatch.
+//! Runs a command line: parses it, loads the configuration, starts what is needed, dispatches.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use crate::config::{self, Config, Environment, LoadOptions, Loaded, LogFormat};
 use crate::telemetry;
 use comfywarden_policy::{display, redact};
 
-/// More threads than this only cost memory: the work is waiting.
+/// The most threads; more only cost memory, since the work is waiting.
 const MAX_THREADS: usize = 4;
 
 /// Runs the command line.
@@ -67,10 +67,10 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Shorter ones are words that may stand in any line.
+/// The shortest secret that is searched for; shorter ones are words that may stand in any line.
 const MIN_SECRET_LENGTH: usize = 6;
 
-/// One client on a pipe is served on one thread: handing its calls to another one costs more than the calls.
+/// Builds the runtime: one thread for one client on a pipe, since handing its calls to another costs more than they do.
 fn runtime(one_client: bool) -> std::io::Result<Runtime> {
     if one_client {
         return Builder::new_current_thread().enable_all().build();
@@ -138,7 +138,7 @@ async fn unless_interrupted(
     }
 }
 
-/// What every line of the diagnostic log passes: the configured secrets go by their value, others by their shape.
+/// Returns the filter of the diagnostic log: it redacts configured secrets by their value and others by their shape.
 fn log_redactor(config: Option<&Config>) -> impl Fn(&str) -> String + Send + Sync + use<> {
     let secrets: Vec<SecretString> = config.iter().flat_map(|config| config.secrets()).cloned().collect();
     move |line| {
@@ -151,7 +151,7 @@ fn log_redactor(config: Option<&Config>) -> impl Fn(&str) -> String + Send + Syn
     }
 }
 
-/// A panic's message may quote what it could not handle: it goes to the diagnostic log like everything else.
+/// Sends panics, whose messages may quote secrets, through the diagnostic log.
 fn log_panics_redacted() {
     std::panic::set_hook(Box::new(|info| {
         let message = info.to_string();

@@ -1,4 +1,4 @@
-//! Findings in SARIF 2.1.0, which code hosts show beside the lines of a change.
+//! Writes findings as SARIF 2.1.0, which code hosts show beside the lines of a change.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -14,12 +14,12 @@ use comfywarden_policy::{Finding, Flag};
 /// One file that was inspected at.
 pub(super) struct Report<'a> {
     pub(super) file: &'a Path,
-    /// Its bytes, where they are JSON text: findings are in lines then.
+    /// The bytes of the file if they are JSON text: only then findings have lines.
     pub(super) text: Option<&'a [u8]>,
     pub(super) inspected: &'a Result<Vec<Finding>>,
 }
 
-/// One log of one run over these files.
+/// Builds the log of one run over these files.
 pub(super) fn log(reports: &[Report<'_>]) -> Value {
     let mut flags: Vec<Flag> = Vec::new();
     let mut results = Vec::new();
@@ -87,7 +87,7 @@ fn physical(file: &Path, line: Option<usize>) -> Value {
     place
 }
 
-/// The node, or the input and its node.
+/// Returns the node, or the input and its node.
 fn logical(finding: &Finding) -> Vec<Value> {
     let Some(node) = &finding.node_id else { return Vec::new() };
     let place = |name: &str, full: &str, kind: &str| json!({ "name": name, "fullyQualifiedName": full, "kind": kind });
@@ -98,7 +98,7 @@ fn logical(finding: &Finding) -> Vec<Value> {
     }
 }
 
-/// The file's name as a URI reference.
+/// Writes the file's name as a URI reference.
 fn reference(file: &Path) -> String {
     let mut uri = String::new();
     for byte in file.to_string_lossy().replace('\\', "/").bytes() {

@@ -1,4 +1,4 @@
-//! `serve`: MCP until the client hangs up or the process is asked to stop.
+//! `serve`: serves MCP until the client hangs up or the process is asked to stop.
 
 use tokio_util::sync::CancellationToken;
 

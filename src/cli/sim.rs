@@ -1,4 +1,4 @@
-//! `sim`: a simulated ComfyUI on a port.
+//! `sim`: runs a simulated ComfyUI on a port.
 
 use std::time::Duration;
 

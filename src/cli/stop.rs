@@ -1,4 +1,4 @@
-//! When to stop: Ctrl-C, the signal of a service manager, or a terminal that closes. Once is enough.
+//! Waits for the request to stop: Ctrl-C, the signal of a service manager, or a terminal that closes.
 
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,7 @@ async fn asked() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-/// A token that fires when the process is asked to stop.
+/// Returns a token that fires when the process is asked to stop.
 pub(super) fn token() -> CancellationToken {
     let token = CancellationToken::new();
     let fired = token.clone();

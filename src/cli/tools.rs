@@ -1,4 +1,4 @@
-//! `tools`: what clients see.
+//! `tools`: lists the tools that clients see.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::gate::AuditLog;
 
-/// Descriptions are cut here in the short list; `--json` has them whole.
+/// The longest description, in characters, of the short list; `--json` has them whole.
 const MAX_SUMMARY: usize = 84;
 
 pub(super) async fn run(wanted: &Tools, config: Config) -> Result<(), CliError> {

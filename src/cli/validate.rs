@@ -1,4 +1,4 @@
-//! `validate`: would ComfyUI run these workflow files?
+//! `validate`: checks whether ComfyUI would run workflow files.
 
 use serde_json::json;
 

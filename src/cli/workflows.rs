@@ -1,4 +1,4 @@
-//! `workflows`: the files that become tools, and the ones that comfywarden brings along.
+//! `workflows`: lists the workflow files that are tools, and installs the ones that come with comfywarden.
 
 use std::fs;
 use std::io::Write;

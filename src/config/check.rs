@@ -1,4 +1,4 @@
-//! Settings that are fine one by one and wrong together.
+//! Checks settings that are fine one by one and wrong together.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Auth, Config, Problem};
 
-/// Whether a host name or address can only be reached from this machine.
+/// Returns whether a host name or address can only be reached from this machine.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost")
@@ -19,7 +19,7 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Adds what cannot be meant to `problems` and what is risky to `warnings`.
+/// Adds contradictions to `problems` and risks to `warnings`.
 pub(super) fn check_combinations(config: &Config, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
     comfyui(config, problems, warnings);
     remote(config, problems, warnings);
@@ -52,7 +52,7 @@ pub(super) fn check_combinations(config: &Config, problems: &mut Vec<Problem>, w
     }
 }
 
-/// A filter takes a word that is no level for the name of a module, and then shows nothing.
+/// Returns whether the text is a log filter. A word that is no level would count as the name of a module and show nothing.
 fn is_filter(text: &str) -> bool {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     let is_level = |word: &str| levels.iter().any(|level| word.eq_ignore_ascii_case(level));

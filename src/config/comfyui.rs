@@ -1,4 +1,4 @@
-//! Section `comfyui`: where the server is and how to talk to it.
+//! Section `comfyui`: the address of the server and how to talk to it.
 
 use std::time::Duration;
 
@@ -36,17 +36,17 @@ pub struct Comfyui {
 }
 
 impl Comfyui {
-    /// [`Self::timeout_connect`] as a duration.
+    /// Returns [`Self::timeout_connect`] as a duration.
     pub fn connect_timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_connect)
     }
 
-    /// [`Self::timeout_read`] as a duration.
+    /// Returns [`Self::timeout_read`] as a duration.
     pub fn read_timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_read)
     }
 
-    /// [`Self::job_timeout`] as a duration.
+    /// Returns [`Self::job_timeout`] as a duration.
     pub fn max_job_duration(&self) -> Duration {
         Duration::from_secs(self.job_timeout)
     }

@@ -1,4 +1,4 @@
-//! The process environment: read once, here and nowhere else, and `${VAR}` inside the file.
+//! Reads the process environment, once, here and nowhere else, and expands `${VAR}` inside the file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::Problem;
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// The environment of this process; variables that are not UTF-8 are left out.
+    /// Reads the environment of this process; variables that are not UTF-8 are left out.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn process() -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
@@ -21,28 +21,28 @@ impl Environment {
         Self(std::env::vars_os().filter_map(text).collect())
     }
 
-    /// An environment of exactly these variables.
+    /// Makes an environment of exactly these variables.
     pub fn of<const N: usize>(variables: [(&str, &str); N]) -> Self {
         Self(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect())
     }
 
-    /// The value of a variable; an empty one counts as unset.
+    /// Returns the value of a variable; an empty one counts as unset.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The names that start with `prefix`.
+    /// Lists the names that start with `prefix`.
     pub(super) fn names_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         let set = |(name, value): (&'a String, &'a String)| (!value.is_empty()).then_some(name.as_str());
         self.0.iter().filter_map(set).filter(move |name| name.starts_with(prefix))
     }
 
-    /// The user's home folder.
+    /// Returns the user's home folder.
     pub fn home(&self) -> Option<PathBuf> {
         self.get("HOME").or_else(|| self.get("USERPROFILE")).map(PathBuf::from)
     }
 
-    /// `~/x` under the home folder; other paths stay.
+    /// Replaces a leading `~` by the home folder; other paths stay.
     pub fn expand_home(&self, path: &Path) -> PathBuf {
         match (path.strip_prefix("~"), self.home()) {
             (Ok(rest), Some(home)) => home.join(rest),

@@ -1,4 +1,4 @@
-//! Everything that is wrong with a configuration, in one error.
+//! One error for all mistakes of a configuration.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use std::path::PathBuf;
 pub struct Problem {
     /// The key, with dots; empty for the file as a whole.
     pub key: String,
-    /// What is wrong, as a fragment that reads after the key.
+    /// The mistake, as a fragment that reads after the key.
     pub message: String,
-    /// What to do about it.
+    /// The next step.
     pub hint: Option<String>,
-    /// Where the value came from, if not from the file: a variable or a flag.
+    /// The source of the value if it is not the file: a variable or a flag.
     pub origin: Option<String>,
-    /// The line of the key in the file, where that can be told.
+    /// The line of the key in the file, if it is known.
     pub line: Option<usize>,
 }
 

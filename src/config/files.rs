@@ -33,7 +33,7 @@ impl Default for Files {
 }
 
 impl Files {
-    /// Where [`ffmpeg`](Self::ffmpeg) is; `None` when there is none.
+    /// Finds [`ffmpeg`](Self::ffmpeg) on the `PATH`; `None` when there is none.
     #[expect(
         clippy::disallowed_methods,
         reason = "configuration reads the environment; PATH says where programs are"

@@ -1,7 +1,7 @@
-//! Where a key stands in the text of the file: the YAML reader keeps no places.
+//! Finds the line of a key in the text of the file: the YAML reader keeps no positions.
 
-/// The line of a key such as `a.b` or `a.b[2]`, counted from 1. `None` where it cannot be told for certain, as in
-/// braces that go over several lines.
+/// Returns the line, from 1, of a key such as `a.b` or `a.b[2]`. `None` where it is not certain, as in braces that go
+/// over several lines.
 pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
     let (wanted, item) = match key.split_once('[') {
         Some((wanted, rest)) => (wanted, rest.split(']').next()?.parse::<usize>().ok()),
@@ -37,7 +37,7 @@ pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
     None
 }
 
-/// How many lines further the item of this number begins.
+/// Counts the lines up to the item of this number.
 fn item_below(lines: &[&str], number: usize) -> Option<usize> {
     let mut dashes = None;
     let mut items = 0;
@@ -58,7 +58,7 @@ fn item_below(lines: &[&str], number: usize) -> Option<usize> {
     None
 }
 
-/// The indent of a line and what stands in it, unless it is empty or a comment.
+/// Splits a line into indent and content, unless it is empty or a comment.
 fn content(line: &str) -> Option<(usize, &str)> {
     let body = line.trim_start_matches(' ');
     let indent = line.len() - body.len();
@@ -66,7 +66,7 @@ fn content(line: &str) -> Option<(usize, &str)> {
     (!body.is_empty() && !body.starts_with('#')).then_some((indent, body))
 }
 
-/// The key and the value of a line such as `key: value`.
+/// Splits a line such as `key: value` into key and value.
 fn entry(body: &str) -> Option<(&str, &str)> {
     let (name, value) = match body.split_once(": ") {
         Some((name, value)) => (name, value.trim()),

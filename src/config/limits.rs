@@ -40,17 +40,17 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// [`Self::max_message_mb`] in bytes.
+    /// Returns [`Self::max_message_mb`] in bytes.
     pub fn max_message_bytes(&self) -> usize {
         bytes(self.max_message_mb)
     }
 
-    /// [`Self::bodies_per_caller_mb`] in bytes, and never less than one message.
+    /// Returns [`Self::bodies_per_caller_mb`] in bytes, and never less than one message.
     pub fn body_bytes_per_caller(&self) -> usize {
         bytes(self.bodies_per_caller_mb.max(self.max_message_mb))
     }
 
-    /// [`Self::bodies_in_total_mb`] in bytes, and never less than one message.
+    /// Returns [`Self::bodies_in_total_mb`] in bytes, and never less than one message.
     pub fn body_bytes_in_total(&self) -> usize {
         bytes(self.bodies_in_total_mb.max(self.max_message_mb))
     }

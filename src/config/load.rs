@@ -1,4 +1,4 @@
-//! The layers of the configuration, from the lowest to the highest.
+//! Loads the layers of the configuration, from the lowest to the highest.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -12,10 +12,10 @@ use super::schema::{all_keys, check, nearest};
 use super::{AuditFail, Config, Environment, Error, Problem};
 use comfywarden_policy::settings::Mode;
 
-/// A configuration file larger than this is not one.
+/// The largest configuration file in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// What the command line says about the configuration.
+/// The sources of a configuration.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// The file of `--config`.
@@ -33,7 +33,7 @@ pub struct Loaded {
     pub config: Config,
     /// The file that was read.
     pub file: Option<PathBuf>,
-    /// What is allowed but probably not meant.
+    /// Settings that are allowed but probably not meant.
     pub warnings: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Error> {
     }
 }
 
-/// The file that [`load`] would read: the first that is named or exists.
+/// Returns the file that [`load`] would read: the first that is named or exists.
 pub fn locate(options: &LoadOptions) -> Option<PathBuf> {
     if let Some(file) = &options.file {
         return Some(file.clone());
@@ -109,7 +109,7 @@ pub fn locate(options: &LoadOptions) -> Option<PathBuf> {
     usual.iter().map(|name| home.join(name)).find(|path| path.is_file())
 }
 
-/// What the file holds, and its text.
+/// Reads the file into a document, and returns its text too.
 fn read(path: &Path) -> Result<(Value, String), Problem> {
     let failed =
         |error: std::io::Error| Problem::new("", format!("{} cannot be read: {error}", path.display()));
@@ -134,7 +134,7 @@ fn read(path: &Path) -> Result<(Value, String), Problem> {
     }
 }
 
-/// A key without a value is a key that is not set: its default holds.
+/// Removes keys without a value: they are not set, so their defaults hold.
 fn drop_nulls(value: &mut Value) {
     if let Value::Object(map) = value {
         map.retain(|_, inner| !inner.is_null());
@@ -142,7 +142,7 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-/// The document without what is already known to be wrong, so that the rest can still be checked.
+/// Returns the document without the keys that are known to be wrong, so that the rest can still be checked.
 fn without_keys_of(document: &Value, problems: &[Problem]) -> Value {
     let mut usable = document.clone();
     for problem in problems {
@@ -198,7 +198,7 @@ fn unknown_variables(environment: &Environment) -> Vec<String> {
         .collect()
 }
 
-/// Fills in the defaults that depend on something else: on the transport, the home folder, the file's place.
+/// Fills in the defaults that depend on the transport, the home folder or the folder of the file.
 fn apply_dependent_defaults(
     mut config: Config,
     document: &Value,

@@ -1,4 +1,4 @@
-//! Configuration: built-in defaults, then the file, then the environment, then the command line.
+//! Loads the configuration: built-in defaults, then the file, then the environment, then the command line.
 //!
 //! One struct per section of the file, one file per struct. [`load`] reads all layers and answers with a
 //! [`Config`] or with every mistake it found. No other module reads the environment.

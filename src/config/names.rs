@@ -1,4 +1,4 @@
-//! The environment name of every key, derived from the schema so that no key can lack one.
+//! Derives the environment variables of every key from the schema, so that no key can lack one.
 
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ const REFERENCE_NAMES: [(&str, &str); 8] = [
 const SHORT_NAMES: [(&str, &str); 2] =
     [("logging.level", "COMFYWARDEN_LOG"), ("tools.profile", "COMFYWARDEN_PROFILE")];
 
-/// What a variable's text becomes.
+/// The type of value that a variable's text becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueForm {
     Text,
@@ -42,7 +42,7 @@ pub struct Key {
     pub(super) shape: ValueForm,
 }
 
-/// Every key that holds a value, in the order of the file.
+/// Lists every key that holds a value, in the order of the file.
 pub fn keys(schema: &Value) -> Vec<Key> {
     let mut found = Vec::new();
     collect(schema, "", &mut found);
@@ -76,7 +76,7 @@ fn collect(schema: &Value, path: &str, found: &mut Vec<Key>) {
     }
 }
 
-/// A map whose keys the operator chooses.
+/// Returns whether it is a map whose keys the operator chooses.
 fn is_open_map(branch: &Value) -> bool {
     has_type(branch, "object")
         && branch.get("additionalProperties").is_some_and(|open| *open != Value::Bool(false))
@@ -107,7 +107,7 @@ fn variables(path: &str) -> Vec<String> {
 }
 
 impl Key {
-    /// The value that `text` stands for; text that does not fit stays text, so that the check can say so.
+    /// Parses `text`; text that does not fit stays text, so that the check can say so.
     pub(super) fn parse(&self, text: &str) -> Value {
         let trimmed = text.trim();
         let as_text = || Value::String(text.to_owned());
@@ -131,7 +131,7 @@ impl Key {
     }
 }
 
-/// Puts `value` at the dotted `path`; what is in the way and no mapping gives way.
+/// Puts `value` at the dotted `path`; anything on the way that is no mapping is replaced.
 pub(super) fn put(document: &mut Value, path: &str, value: Value) {
     let mut place = document;
     for part in path.split('.') {

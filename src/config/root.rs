@@ -9,7 +9,7 @@ use super::{
 };
 use comfywarden_policy::settings::Security;
 
-/// Everything an operator can set.
+/// The settings of an operator.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -38,7 +38,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Every secret in it, so that what is written can be searched for them.
+    /// Lists every secret in it, so that logs can be searched for them.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretString> {
         let upstream = match &self.comfyui.auth {
             Auth::None => None,

@@ -1,4 +1,4 @@
-//! The JSON Schema of the configuration, and a walk over a document that names everything that misfits.
+//! Checks a document against the JSON Schema of the configuration, and names all mistakes at once.
 //!
 //! A walk of our own in place of a compiled validator: it costs microseconds at start, never prints a value
 //! that may be a secret, and can say which key was meant.
@@ -19,17 +19,17 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
 
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| keys(&SCHEMA));
 
-/// The JSON Schema of the configuration file.
+/// Returns the JSON Schema of the configuration file.
 pub fn schema() -> &'static Value {
     &SCHEMA
 }
 
-/// Every key, in the order of the file.
+/// Lists every key, in the order of the file.
 pub(super) fn all_keys() -> &'static [Key] {
     &KEYS
 }
 
-/// The alternatives of a schema, or the schema itself.
+/// Returns the alternatives of a schema, or the schema itself.
 pub(super) fn branches(schema: &Value) -> Vec<&Value> {
     match schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array) {
         Some(alternatives) => alternatives.iter().flat_map(branches).collect(),
@@ -180,7 +180,7 @@ fn unknown_key(full: &str, name: &str, section: &str, properties: &Map<String, V
     problem.hint(format!("known here: {}", known.join(", ")))
 }
 
-/// The known word closest to `word`, if one is close enough to be meant.
+/// Returns the known word closest to `word`, if one is close enough to be meant.
 pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");
     known
@@ -201,7 +201,7 @@ fn not_a_word(key: &str, text: &str, words: &[&str], alternatives: &[&Value]) ->
     }
 }
 
-/// True for what is a word and no secret that came to the wrong place.
+/// Returns whether the text is a plain word and no secret that came to the wrong key.
 fn is_plain_word(text: &str) -> bool {
     (1..=16).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))

@@ -1,4 +1,4 @@
-//! How secrets are written: masked, so that a printed configuration shows only whether one is set.
+//! Serializes secrets as a mask, so that a printed configuration shows only whether one is set.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serializer;

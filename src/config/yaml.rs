@@ -1,8 +1,8 @@
-//! YAML text of files beside the configuration, such as the sidecars of workflow files.
+//! Reads YAML files beside the configuration, such as the sidecars of workflow files.
 
 use serde_json::Value;
 
-/// Larger than this is no file that somebody wrote by hand.
+/// The largest text in bytes; nobody writes a larger one by hand.
 const MAX_YAML: usize = 256 * 1024;
 
 /// Reads YAML as JSON data. The error is a fragment that says what is wrong and where.

@@ -1,4 +1,4 @@
-//! The trace that a caller's request belongs to, passed on to ComfyUI and into the records of the call.
+//! Carries the trace of a caller's request to ComfyUI and into the records of the call.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ pub async fn within<F: Future>(traceparent: Option<&str>, work: F) -> F::Output 
     CURRENT.scope(trace, work).await
 }
 
-/// The trace parent of the request that is worked on here.
+/// Returns the trace parent of the current request.
 pub fn current() -> Option<Arc<str>> {
     CURRENT.try_with(Clone::clone).ok().flatten()
 }
 
-/// Version, trace id, parent id and flags, in lower-case hexadecimal; ids of zeros name nothing.
+/// Returns whether the value is version, trace id, parent id and flags in lower-case hexadecimal; ids of zeros name nothing.
 fn is_trace(value: &str) -> bool {
     let parts: Vec<&str> = value.split('-').collect();
     let [version, trace, parent, flags] = parts.as_slice() else { return false };

@@ -1,10 +1,10 @@
-//! The words of the commands for workflow files.
+//! Defines the arguments of the commands for workflow files.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// Where node classes are looked up.
+/// The source of node classes.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Catalogue {
     /// A saved answer of ComfyUI's /object_info, in place of asking ComfyUI

@@ -16,7 +16,7 @@ use tokio::{
 use super::{progress::Progress, text};
 use comfywarden_error::{Error, Kind, Result};
 
-/// The revision that the demo speaks.
+/// The protocol revision that the demo speaks.
 const PROTOCOL_VERSION: &str = "2025-11-25";
 
 /// A connected client.
@@ -25,7 +25,7 @@ pub(super) struct Client {
     progress: Arc<Progress>,
 }
 
-/// One JSON-RPC message per line, in both directions.
+/// A pipe that carries one JSON-RPC message per line, in both directions.
 struct Connection {
     pipe: BufStream<DuplexStream>,
     last_id: u64,
@@ -45,14 +45,14 @@ impl Client {
         Ok(client)
     }
 
-    /// Calls a tool; the answer is its structured content.
+    /// Calls a tool and returns its structured content.
     pub(super) async fn call(&self, tool: &'static str, arguments: Value) -> Result<Value> {
         let mut result = self.call_tool(tool, arguments).await?;
         let structured = result.get_mut("structuredContent").map(Value::take);
         structured.ok_or_else(|| Error::internal(format!("`{tool}` answered without a result")))
     }
 
-    /// The bytes of an output, exactly as ComfyUI holds them.
+    /// Returns the bytes of an output, exactly as ComfyUI holds them.
     pub(super) async fn picture(&self, output: &Value) -> Result<Vec<u8>> {
         let mut arguments = json!({ "response_format": "data_uri" });
         for name in ["filename", "subfolder", "type"] {
@@ -69,7 +69,7 @@ impl Client {
         decoded.ok_or_else(|| Error::internal("the picture could not be read"))
     }
 
-    /// Says goodbye.
+    /// Closes the connection.
     pub(super) async fn close(self) {
         // The server goes with the demo; one that hung up first has nothing left to hear.
         self.connection.into_inner().pipe.shutdown().await.ok();
@@ -134,7 +134,7 @@ fn blocks<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value
     value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// The error that a tool reported, as it left the gate.
+/// Rebuilds the error that a tool reported.
 fn tool_error(result: &Value) -> Error {
     let message = blocks(result, "/content").map(|block| text(block, "/text")).find(|text| !text.is_empty());
     let message = message.unwrap_or("the call failed");

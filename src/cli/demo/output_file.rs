@@ -1,4 +1,4 @@
-//! Where the picture goes: never over a file that is already there.
+//! Writes the picture, never over a file that is already there.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use comfywarden_error::{Error, Result};
 
 const DEFAULT_NAME: &str = "comfywarden-demo.png";
-/// After so many pictures in one folder somebody should tidy up.
+/// Names that are tried before the folder is called full.
 const MAX_TRIES: u32 = 1000;
 
-/// Says before anything is painted what would keep the picture from being written.
+/// Checks, before anything is generated, that the picture can be written.
 pub(super) fn check(wanted: Option<&Path>) -> Result<()> {
     let Some(wanted) = wanted else { return Ok(()) };
     let refuse = |why: &str| {

@@ -1,4 +1,4 @@
-//! How far the picture is: a bar on a terminal, lines elsewhere.
+//! Shows progress: a bar on a terminal, lines elsewhere.
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::super::output::eprint_line;
 use comfywarden_policy::display::sanitize;
 
-/// Without a terminal a line is written at most every so many percent.
+/// The step, in percent, between two lines where there is no terminal.
 const PERCENT_PER_LINE: u64 = 25;
 
 /// Shows the reports of one call.
@@ -19,7 +19,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Nothing is shown before the first report.
+    /// Starts without showing anything before the first report.
     pub(super) fn start() -> Self {
         let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         let bar = terminal.then(|| {
@@ -33,7 +33,7 @@ impl Progress {
         Self { bar, line: Mutex::new(None) }
     }
 
-    /// One report: percent of the whole, and what is happening.
+    /// Shows one report: percent of the whole, and what is happening.
     pub(super) fn report(&self, percent: f64, message: &str) {
         let percent = rounded(percent);
         if let Some(bar) = &self.bar {
@@ -48,7 +48,7 @@ impl Progress {
         }
     }
 
-    /// The bar stays where it ended.
+    /// Leaves the bar where it ended.
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish();

@@ -1,4 +1,4 @@
-//! Settings that are allowed and unsafe, alone or together.
+//! Finds settings that are allowed and unsafe, alone or together.
 
 use super::report::{Check, Severity};
 use crate::config::{AuditFail, Config, Loaded, RateLimits, is_loopback};
@@ -6,7 +6,7 @@ use comfywarden_policy::settings::{Consent, Mode, Privacy};
 
 const SUBJECT: &str = "configuration";
 
-/// Every risky setting of a configuration that loads.
+/// Lists every risky setting of a configuration that loads.
 pub(super) fn check(loaded: &Loaded) -> Vec<Check> {
     let source = loaded
         .file

@@ -1,10 +1,10 @@
-//! What holds now, in one line: nobody should have to add it up from file, variables and defaults.
+//! Sums up the effective settings in one line: nobody should have to add them up from file, variables and defaults.
 
 use super::report::{Check, Severity};
 use crate::config::{AuditFail, Config, Profile, Remote};
 use comfywarden_policy::settings::Mode;
 
-/// The line, for a configuration that offers so many tools.
+/// Describes a configuration that offers this number of tools.
 pub(super) fn check(config: &Config, tools: usize) -> Check {
     let mode = match config.security.mode {
         Mode::Audit => "audit",

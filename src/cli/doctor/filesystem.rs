@@ -1,4 +1,4 @@
-//! Files and folders: can the audit log be written, can others read the secrets?
+//! Checks files and folders: can the audit log be written, can others read the secrets?
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::report::{Check, Severity};
 use crate::config::Loaded;
 
-/// Checks every place that the configuration names.
+/// Checks every file and folder that the configuration names.
 pub(super) fn check(loaded: &Loaded) -> Vec<Check> {
     let mut checks = vec![audit_log(&loaded.config.logging.audit_file)];
     if let Some(file) = &loaded.file {

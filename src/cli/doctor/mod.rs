@@ -1,4 +1,4 @@
-//! `doctor`: everything that can be seen to be wrong, each with the fix.
+//! `doctor`: looks for everything that is wrong and names the fix of each.
 //!
 //! It asks ComfyUI with requests of its own, since it looks at servers that are not ComfyUI and at answers that the
 //! client would refuse.
@@ -52,7 +52,7 @@ pub(super) async fn run(
     }
 }
 
-/// Where a mistake is mended.
+/// Names the variable, flag or line of the file to change.
 fn fix(problem: &Problem, file: Option<&Path>) -> Option<String> {
     if let Some(origin) = &problem.origin {
         return Some(format!("change {origin}"));

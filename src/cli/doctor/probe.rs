@@ -1,4 +1,4 @@
-//! One question to one address: who answers there?
+//! Asks an address which program answers there.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use url::Url;
 use crate::config::{Auth, Comfyui};
 use comfywarden_error::Error;
 
-/// The doctor does not wait as long as a job would.
+/// The limit of one request: shorter than the wait for a job.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
-/// An answer larger than this is not one the doctor asked for.
+/// The largest answer in bytes; a larger one is none that was asked for.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
-/// Who answered.
+/// The kind of program that answered.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Answer {
     /// ComfyUI, with its system statistics.
@@ -30,7 +30,7 @@ pub(super) enum Answer {
     Unreachable(String),
 }
 
-/// Asks one ComfyUI.
+/// A client for one address.
 #[derive(Debug, Clone)]
 pub(super) struct Probe {
     client: Client,
@@ -50,12 +50,12 @@ impl Probe {
         Ok(Self { client, base: comfyui.url.clone(), auth: comfyui.auth.clone() })
     }
 
-    /// The same without a credential.
+    /// Returns a probe of the same address without a credential.
     pub(super) fn anonymous(&self) -> Self {
         Self { auth: Auth::None, ..self.clone() }
     }
 
-    /// The same at another port, without the credential, which belongs to the first place only.
+    /// Returns a probe of another port, without the credential, which belongs to the first address only.
     pub(super) fn at_port(&self, port: u16) -> Self {
         let mut probe = self.anonymous();
         let _ = probe.base.set_port(Some(port));
@@ -79,7 +79,7 @@ impl Probe {
         }
     }
 
-    /// Who is there?
+    /// Finds out which program answers.
     pub(super) async fn identify(&self) -> Answer {
         let response = match self.get("/system_stats").send().await {
             Ok(response) => response,
@@ -102,18 +102,18 @@ impl Probe {
         }
     }
 
-    /// The JSON at `path`, if there is some.
+    /// Reads the JSON at `path`, if there is some.
     pub(super) async fn json(&self, path: &str) -> Option<Value> {
         let response = self.get(path).send().await.ok()?.error_for_status().ok()?;
         body(response).await
     }
 
-    /// Whether `path` exists.
+    /// Returns whether `path` exists.
     pub(super) async fn exists(&self, path: &str) -> bool {
         self.get(path).send().await.is_ok_and(|response| response.status().is_success())
     }
 
-    /// Whether the event socket opens.
+    /// Returns whether the event socket opens.
     pub(super) async fn socket_opens(&self) -> bool {
         let upgrade = self
             .get("/ws")
@@ -136,7 +136,7 @@ async fn body(mut response: reqwest::Response) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// The innermost reason of a failed request, without the address, which may carry a key.
+/// Returns the innermost cause of a failed request, without the address, which may carry a key.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} seconds", REQUEST_TIMEOUT.as_secs());

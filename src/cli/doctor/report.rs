@@ -1,10 +1,10 @@
-//! One finding of the doctor, and how findings are printed.
+//! Collects and prints the findings of the doctor.
 
 use serde::Serialize;
 
 use super::super::output::{print_line, print_redacted_json};
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Severity {

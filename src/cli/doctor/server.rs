@@ -1,4 +1,4 @@
-//! ComfyUI itself: is it there, is it ComfyUI, can it make pictures, who else can reach it?
+//! Checks ComfyUI itself: does it answer, is it ComfyUI, can it make pictures, who else can reach it?
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use super::report::{Check, Severity};
 use crate::config::{Auth, Config, is_loopback};
 
 const SUBJECT: &str = "comfyui";
-/// Where ComfyUI listens when nobody chose: the server, the desktop app.
+/// The default ports of ComfyUI: of the server, of the desktop app, and the next one.
 const DEFAULT_PORTS: [u16; 3] = [8188, 8000, 8189];
 
-/// Asks ComfyUI, or looks for it where it might be.
+/// Checks ComfyUI at its address, or looks for it at its default ports.
 pub(super) async fn check(config: &Config) -> Vec<Check> {
     let probe = match Probe::new(&config.comfyui) {
         Ok(probe) => probe,
@@ -48,7 +48,7 @@ pub(super) async fn check(config: &Config) -> Vec<Check> {
     }
 }
 
-/// The fix for a wrong address: where ComfyUI does answer, if it does.
+/// Returns the fix for a wrong address: the one where ComfyUI does answer, if it does.
 async fn address_fix(probe: &Probe) -> String {
     let configured = probe.base().port_or_known_default();
     for port in DEFAULT_PORTS.into_iter().filter(|port| Some(*port) != configured) {
@@ -111,7 +111,7 @@ async fn manager(probe: &Probe) -> Check {
     .fix("install comfyui-manager and start ComfyUI with --enable-manager, if you want them")
 }
 
-/// Whether others can reach ComfyUI around comfywarden.
+/// Warns where others can reach ComfyUI around comfywarden.
 async fn exposure(probe: &Probe, config: &Config, stats: &Value) -> Option<Check> {
     let host = probe.base().host_str().unwrap_or_default();
     let fix = "let ComfyUI listen on 127.0.0.1 only, or put a proxy with a password before it";
@@ -129,7 +129,7 @@ async fn exposure(probe: &Probe, config: &Config, stats: &Value) -> Option<Check
     })
 }
 
-/// ComfyUI tells its command line; `--listen` alone means every interface.
+/// Returns whether ComfyUI's command line opens it to the network; `--listen` alone means every interface.
 fn listens_on_network(stats: &Value) -> bool {
     let Some(words) = stats.pointer("/system/argv").and_then(Value::as_array) else { return false };
     let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();

@@ -1,4 +1,4 @@
-//! The folder of workflow files: what in it is no tool, and why.
+//! Checks the folder of workflow files: which files are no tools, and why.
 
 use super::{
     effective_settings,
@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::gate::AuditLog;
 
 const SUBJECT: &str = "workflow files";
-/// More than these would hide the other findings.
+/// The most files that are listed one by one; more would hide the other findings.
 const MAX_ENTRIES: usize = 20;
 
 /// Reads the folder as `serve` would.

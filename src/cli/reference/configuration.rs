@@ -1,4 +1,4 @@
-//! The configuration: one table per section of the file.
+//! Prints the configuration: one table per section of the file.
 
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ each key is [config.example.yaml](../config.example.yaml).
 How `tools.defaults`, a user's own defaults and the values of a call go together is told in [defaults](defaults.md).
 ";
 
-/// The whole page.
+/// Prints the whole page.
 pub(super) fn page() -> String {
     let schema = config::schema();
     let keys = config::keys(schema);
@@ -54,7 +54,7 @@ pub(super) fn page() -> String {
     out
 }
 
-/// The schema of a key, looked for in every branch of the schemas above it.
+/// Finds the schema of a key in every branch of the schemas above it.
 fn described<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
     let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
     let branches = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);

@@ -1,4 +1,4 @@
-//! The tools: one section each, and one line each.
+//! Prints the tools: one section each, and one line each.
 
 use std::fmt::Write as _;
 
@@ -22,7 +22,7 @@ The class of a tool picks its rate limit and the right that a caller needs: `rea
 Workflow files become tools, too: see [workflows as tools](workflows-as-tools.md).
 ";
 
-/// The built-in tools by class, then by name.
+/// Sorts the built-in tools by class, then by name.
 fn catalogue() -> Vec<(Class, Vec<Tool>)> {
     let mut tools = crate::tools::all();
     tools.sort_by(|left, right| left.name().cmp(right.name()));
@@ -41,7 +41,7 @@ const fn heading(class: Class) -> &'static str {
     }
 }
 
-/// The whole page.
+/// Prints the whole page.
 pub(super) fn page() -> String {
     let mut out = HEAD.to_owned();
     for (class, tools) in catalogue() {
@@ -53,7 +53,7 @@ pub(super) fn page() -> String {
     out
 }
 
-/// The table for the README.
+/// Prints the table for the README.
 pub(super) fn overview() -> String {
     let mut out = String::from("| tool | what it does |\n|---|---|\n");
     for (class, tools) in catalogue() {
@@ -103,7 +103,7 @@ fn section(out: &mut String, tool: &Tool) {
     }
 }
 
-/// The values that a schema accepts, in words.
+/// Describes the values that a schema accepts.
 pub(super) fn accepts(spec: &Value) -> String {
     if let Some(choices) = spec.get("enum").and_then(Value::as_array) {
         let choices: Vec<String> =

@@ -1,4 +1,4 @@
-//! The words of `setup`.
+//! Defines the arguments of `setup`.
 
 use clap::{Args, ValueEnum};
 

@@ -1,4 +1,4 @@
-//! The clients: where each keeps its servers, in which form, and whether it loads tools on demand.
+//! Describes the clients: the file of their servers, its form, and whether they load tools on demand.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::cli::arguments::ProfileName;
 use crate::config::Environment;
 use comfywarden_error::{Error, Result};
 
-/// What a client is told: how to start comfywarden.
+/// The entry of comfywarden in a client's file: how to start it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The name under which the client shows the server.
@@ -17,18 +17,18 @@ pub(super) struct Entry {
     pub(super) environment: Vec<(String, String)>,
 }
 
-/// Where the servers of a client are written down.
+/// The file or database in which a client keeps its servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
-    /// In a JSON file, under this key; some clients want each entry to name its transport.
+    /// A JSON file, with the servers under this key; some clients want each entry to name its transport.
     Json { file: PathBuf, section: &'static str, typed: bool },
-    /// In a TOML file, as tables `mcp_servers.<name>`.
+    /// A TOML file with tables `mcp_servers.<name>`.
     Toml { file: PathBuf },
-    /// In a database of the client: a person has to do it.
+    /// A database of the client: a person follows these steps.
     ByHand(&'static str),
 }
 
-/// The systems that keep such files at different places.
+/// The operating systems, which differ in where such files are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum System {
     Linux,
@@ -37,7 +37,7 @@ pub(super) enum System {
 }
 
 impl System {
-    /// The one this program was built for.
+    /// Returns the system that this program was built for.
     pub(super) const fn here() -> Self {
         if cfg!(target_os = "macos") {
             Self::Mac
@@ -68,7 +68,7 @@ n8n keeps its credentials in its own database, so there is no file to write. Do 
 Where n8n runs in a container, docs/clients.md says which address and which allowed host it needs.";
 
 impl ClientName {
-    /// Its name for people.
+    /// Returns its name for people.
     pub(super) const fn title(self) -> &'static str {
         match self {
             Self::ClaudeCode => "Claude Code",
@@ -82,7 +82,7 @@ impl ClientName {
         }
     }
 
-    /// What makes it notice the change.
+    /// Returns the step that makes it notice the change.
     pub(super) const fn next(self) -> &'static str {
         match self {
             Self::ClaudeCode => "start a new session, or reconnect with /mcp",
@@ -93,7 +93,7 @@ impl ClientName {
         }
     }
 
-    /// The profile for a client that shows all tools to its model at once; none for one that loads them on demand.
+    /// Returns the profile for a client that shows all tools to its model at once; none for one that loads them on demand.
     pub(super) const fn profile(self) -> Option<ProfileName> {
         match self {
             Self::ClaudeCode => None,
@@ -101,7 +101,7 @@ impl ClientName {
         }
     }
 
-    /// Where its servers are written down on this system.
+    /// Returns where this client keeps its servers on this system.
     pub(super) fn target(self, system: System, environment: &Environment) -> Result<Target> {
         let home = environment.home().ok_or_else(|| {
             Error::invalid_input("the home folder is unknown, so the client's file cannot be found")
@@ -132,13 +132,13 @@ impl ClientName {
     }
 }
 
-/// True when a command that a file names is this program, wherever it lies.
+/// Returns whether a command that a file names is this program, in whatever folder.
 pub(super) fn is_ours(command: &str) -> bool {
     let name = command.rsplit(['/', '\\']).next().unwrap_or(command);
     name.strip_suffix(".exe").unwrap_or(name) == env!("CARGO_PKG_NAME")
 }
 
-/// The refusal to replace somebody else's server.
+/// Refuses to replace somebody else's server.
 pub(super) fn taken(name: &str, command: &str) -> Error {
     Error::new(
         comfywarden_error::Kind::Conflict,

@@ -1,4 +1,4 @@
-//! Reading and replacing a client's file: the old one is kept beside it, and nobody ever sees half a file.
+//! Reads and replaces a client's file: the old one is kept beside it, and nobody ever sees half a file.
 
 use std::fs;
 use std::io::{self, Write};
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use comfywarden_error::{Error, Kind, Result};
 
-/// A configuration file that is larger is none.
+/// The largest file in bytes; a larger one is no configuration.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
-/// More copies than these would be a mistake of ours.
+/// The most backups beside one file; more would be a fault of this program.
 const MAX_BACKUPS: u32 = 99;
 
-/// A file as it was file.
+/// A client's configuration file as it was read.
 #[derive(Debug)]
 pub(super) struct ClientFile {
-    /// Where it really lies, links followed.
+    /// Its path, links followed.
     pub(super) path: PathBuf,
     /// Its text, if it is there.
     pub(super) text: Option<String>,
@@ -51,7 +51,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::new(Kind::Conflict, format!("{} cannot be read: {error}", path.display()))
 }
 
-/// Puts `text` in the place of what was file, and answers where the old text is kept.
+/// Replaces the file by one with `text`, and returns the path of the backup.
 pub(super) fn replace(file: &ClientFile, text: &str) -> Result<Option<PathBuf>> {
     let path = &file.path;
     let failed = |error: io::Error| {
@@ -96,7 +96,7 @@ fn write_temporary(temporary: &Path, text: &str, model: &Path) -> io::Result<()>
     file.sync_all()
 }
 
-/// Such files hold tokens of other servers: others get no look at them, not even for a moment.
+/// Creates a file that only its owner may read, from its first moment: such files hold tokens of other servers.
 fn create_private(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -105,7 +105,7 @@ fn create_private(path: &Path) -> io::Result<fs::File> {
     options.open(path)
 }
 
-/// A copy beside the file, under a name that is free.
+/// Writes a copy beside the file, under a name that is free.
 fn back_up(path: &Path, old: &str) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     for number in 1..=MAX_BACKUPS {

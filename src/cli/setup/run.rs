@@ -1,4 +1,4 @@
-//! The command: which file, what goes into it, and what to tell.
+//! Runs `setup`: edits the client's file and says what to do next.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::cli::output::print_line;
 use crate::config::Environment;
 use comfywarden_error::{Error, Result};
 
-/// From the text of a file to the text with our entry.
+/// An edit: takes the text of a file and returns the text with our entry.
 type Edit = Box<dyn Fn(&str) -> Result<String>>;
 
 /// Runs it. `url` is the address of ComfyUI, if somebody named one.
@@ -87,7 +87,7 @@ fn entry(wanted: &Setup, url: Option<&str>) -> Result<Entry> {
     })
 }
 
-/// The address, unless it holds what belongs into comfywarden's own configuration.
+/// Returns the address, unless it holds a credential, which belongs into comfywarden's own configuration.
 fn without_credentials(url: &str) -> Result<String> {
     let holds_some = url::Url::parse(url)
         .is_ok_and(|url| !url.username().is_empty() || url.password().is_some() || url.query().is_some());
@@ -106,7 +106,7 @@ fn with_file_name(file: &Path, error: &Error) -> Error {
     }
 }
 
-/// The lines that differ, between those that are equal at the start and at the end.
+/// Lists the lines that differ, between those that are equal at the start and at the end.
 fn changed_lines(before: &str, after: &str) -> String {
     let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let start = before.iter().zip(&after).take_while(|(left, right)| left == right).count();

@@ -1,4 +1,4 @@
-//! What is there stays; what is broken is refused.
+//! Tests that other content stays and that broken files are refused.
 
 use super::*;
 
