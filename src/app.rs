@@ -35,17 +35,17 @@ pub use queue_poller::Watch;
 pub use reading::{Completion, is_resource};
 pub use results::KeptResult;
 
-/// How long calls in flight may take to end when the application stops; the whole stop stays below 2 s.
+/// Time limit for calls in flight when the application stops; the whole stop stays below 2 s.
 const LAST_MOMENTS: Duration = Duration::from_millis(1200);
-/// How long a quick call may still take after its client has sent everything and hung up.
+/// Time that a quick call still gets after its client has sent everything and hung up.
 const A_MOMENT: Duration = Duration::from_millis(500);
 
-/// What a front door knows about one call.
+/// Facts that a front end knows about one call.
 #[derive(Debug)]
 pub struct CallContext {
-    /// Who calls.
+    /// Caller who makes the call.
     pub caller: Caller,
-    /// What the front door leaves of the catalogue.
+    /// Filter that the front end applies to the catalogue.
     pub view: View,
     /// The client can put a yes-or-no question to its user.
     pub can_ask: bool,
@@ -53,7 +53,7 @@ pub struct CallContext {
     pub answer: Option<bool>,
     /// The state that came with that question, as it was handed out.
     pub signed_state: Option<String>,
-    /// Where progress goes.
+    /// Receiver of progress.
     pub progress: Sink,
     /// Fires when the caller goes away.
     pub cancel: CancellationToken,
@@ -86,7 +86,7 @@ pub struct App {
     defaults: Arc<Defaults>,
     gate: Arc<Gate>,
     inspector: Arc<Inspector>,
-    /// The same in mode `enforce`, for callers who are held to it.
+    /// Inspector in mode `enforce`, for callers who are held to it.
     strict: Arc<Inspector>,
     signer: StateSigner,
     comfy: Client,
@@ -107,17 +107,17 @@ impl App {
         Self::with_audit(config, audit)
     }
 
-    /// The same with an audit log of the caller's choice.
+    /// Builds the application with the given audit log.
     pub fn with_audit(config: Config, audit: AuditLog) -> Result<Arc<Self>> {
         Self::with_tools(config, audit, tools::all())
     }
 
-    /// The same with tools of the caller's choice.
+    /// Builds the application with the given tools.
     pub fn with_tools(config: Config, audit: AuditLog, tools: Vec<Tool>) -> Result<Arc<Self>> {
         Self::with_parts(config, audit, tools, Fetcher::new())
     }
 
-    /// The same with a way to the Internet of the caller's choice.
+    /// Builds the application with the given way to the Internet.
     pub fn with_parts(config: Config, audit: AuditLog, tools: Vec<Tool>, web: Fetcher) -> Result<Arc<Self>> {
         let comfy = Client::new(client_config(&config))?;
         let defaults = Defaults::new(&config.tools.defaults_file, config.tools.defaults.clone());
@@ -161,7 +161,7 @@ impl App {
         self.tools.load_full()
     }
 
-    /// What a front door shows that itself leaves `door`: the configured profile and what the door takes away.
+    /// Combines the filter of a front end with the configured profile.
     pub fn view(&self, door: View) -> View {
         door.and(self.config.tools.profile.into())
     }

@@ -34,7 +34,7 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// What `view` leaves of it. Each view is made once.
+    /// Gives the part of the catalogue that `view` leaves. Each view is made once.
     pub fn view(self: &Arc<Self>, view: View) -> Result<Arc<Self>> {
         if view == View::default() {
             return Ok(Arc::clone(self));

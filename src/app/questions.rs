@@ -19,9 +19,9 @@ use crate::{
 };
 use comfywarden_error::JsonObject;
 
-/// How long a question to the user stays answerable.
+/// Lifetime of a question to the user, in seconds.
 const LIFE_SECONDS: u64 = 600;
-/// The most questions that are watched at once. Beyond, a question still expires, without a record.
+/// Maximum number of questions that are watched at once. Beyond, a question still expires, without a record.
 const MAX_OPEN: usize = 10_000;
 
 /// The open questions, by what tells them apart.

@@ -55,9 +55,9 @@ pub fn is_resource(uri: &str) -> bool {
 /// Values that fit, and how many there are in all.
 #[derive(Debug)]
 pub struct Completion {
-    /// At most as many as the protocol allows.
+    /// Values, at most as many as the protocol allows.
     pub values: Vec<String>,
-    /// How many fit.
+    /// Number of all values that fit.
     pub total: usize,
 }
 

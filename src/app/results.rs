@@ -12,15 +12,15 @@ use super::{App, Caller, View};
 use crate::tools::resources::{Resource, ResourceFile, documents::Piece, result_uri};
 use comfywarden_error::{Error, Result};
 
-/// How long a result is kept.
+/// Time for which a result is kept.
 const LIFE: Duration = Duration::from_mins(15);
 /// The largest result that is kept, in bytes.
 const MAX_BYTES: usize = 4 << 20;
-/// How many results one caller has, and how many bytes they may have.
+/// Maximum number of results of one caller, and of their bytes.
 const MAX_OF_ONE: (usize, usize) = (16, 8 << 20);
-/// The same for all callers.
+/// Maximum number of results of all callers, and of their bytes.
 const MAX_OF_ALL: (usize, usize) = (256, 32 << 20);
-/// How many characters a piece has: less than any client we know cuts at.
+/// Size of a piece, in characters: less than any client we know cuts at.
 const PIECE: usize = 24_000;
 
 /// The results that are kept, oldest first.

@@ -15,18 +15,19 @@ use crate::tools::workflow_files::{Library, Listed};
 use comfywarden_error::Result;
 use comfywarden_workflow::ObjectInfo;
 
-/// How often the folder is looked at.
+/// Interval between two looks at the folder.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a start may wait for the folder; what is not read by then comes with the first look.
+/// Time that a start may wait for the folder; what is not read by then comes with the first look.
 const AT_START: Duration = Duration::from_millis(20);
-/// How long the first list of tools waits for ComfyUI's node catalogue, which gives the files' tools their types.
+/// Time that the first list of tools waits for ComfyUI's node catalogue, which gives the files' tools their
+/// types.
 const FIRST_LIST: Duration = Duration::from_secs(1);
-/// How old the node catalogue may get while nobody calls a tool.
+/// Maximum age of the node catalogue while nobody calls a tool.
 const OLD: Duration = Duration::from_mins(10);
 /// The first and the longest pause between two tries to get the catalogue.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// Whether the files have been offered with what ComfyUI says, or without it after a try.
+/// True once the files have been offered with what ComfyUI says, or without it after a try.
 #[derive(Debug)]
 pub(super) struct Settled(watch::Sender<bool>);
 

@@ -1,4 +1,4 @@
-//! What a workflow has to pass after it was vetted and before it is submitted: the queue, the rate, the budget.
+//! Admission of a vetted workflow before it is submitted: the queue, the rate, the budget.
 
 use super::{Call, Stop};
 use crate::{
@@ -8,10 +8,10 @@ use crate::{
 use comfywarden_policy::{Finding, VettedWorkflow};
 use comfywarden_workflow::{ObjectInfo, Workflow};
 
-/// What lets a workflow in.
+/// Permission to submit: a place in the queue and the charge of the budget.
 #[derive(Debug)]
 pub(crate) struct Allowance {
-    /// What paid nodes were charged.
+    /// Charge for paid nodes.
     pub(crate) charge: Option<Charge>,
     /// Its place in ComfyUI's queue; kept until the queue shows it.
     _reservation: QueueReservation,
@@ -54,7 +54,8 @@ impl Call {
         }
     }
 
-    /// What the paid nodes of a workflow would cost, for the question; an error where the budget does not reach.
+    /// Estimates the cost of a workflow's paid nodes, for the question; fails where the budget does not
+    /// reach.
     pub(super) async fn cost_of(
         &self,
         workflow: &Workflow,

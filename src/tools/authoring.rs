@@ -17,7 +17,7 @@ use comfywarden_workflow::{
     script, templates,
 };
 
-/// What stands beside a workflow in a result: changes, notes, names.
+/// Room for the changes, notes and names beside a workflow in a result, in characters.
 const ROOM_FOR_THE_REST: usize = 8_000;
 
 const LOCAL: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: false };

@@ -1,4 +1,4 @@
-//! What a handler works with: narrow handles, never the whole application.
+//! Context of a handler: narrow handles, never the whole application.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use comfywarden_workflow::{ObjectInfo, Workflow};
 /// One admitted call.
 #[derive(Debug)]
 pub struct Call {
-    /// Who asks.
+    /// Caller who asks.
     pub caller: Caller,
     /// The ComfyUI that does the work.
     pub comfy: comfy::Client,
@@ -34,7 +34,7 @@ pub struct Call {
     pub progress: Sink,
     /// Fires when the caller goes away.
     pub cancel: CancellationToken,
-    /// Where a call announces that a list or a resource is not what it was.
+    /// Announces lists and resources that changed.
     pub changes: Changes,
     /// The workflow files that are tools.
     pub library: Arc<Library>,
@@ -47,12 +47,12 @@ pub struct Call {
     pub(crate) ledger: Arc<Ledger>,
 }
 
-/// What the policy thinks of a workflow.
+/// Opinion of the policy on a workflow.
 #[derive(Debug)]
 pub(crate) struct Policy {
     /// One sentence per finding.
     pub(crate) warnings: Vec<String>,
-    /// Why it would be refused whatever the user says.
+    /// Reason for a refusal that no answer of the user changes.
     pub(crate) refusal: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Call {
         self.consent.about.as_ref()?.seed
     }
 
-    /// What the policy would say to this workflow, without a question and without a record of its own.
+    /// Asks the policy for its opinion on this workflow, without a question and without a record of its own.
     pub(crate) async fn look(&self, workflow: Workflow, object_info: Option<&ObjectInfo>) -> Policy {
         let replacements = self.comfy.node_replacements().await.ok().flatten();
         let knowledge = Knowledge { object_info, replacements: replacements.as_ref() };
@@ -110,7 +110,8 @@ impl Call {
     }
 }
 
-/// What was seen, and by which description of the server's classes. Replaced classes are among the warnings.
+/// Describes for the audit log what was inspected, and by which description of the server's classes. Replaced
+/// classes are among the warnings.
 fn inspected(workflow: &Workflow, findings: &[Finding], object_info: &ObjectInfo) -> JsonObject {
     let mut classes: Vec<&str> = workflow.iter().map(|(_, node)| node.class_type.as_str()).collect();
     classes.sort_unstable();

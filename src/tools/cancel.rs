@@ -14,7 +14,7 @@ use crate::{
 use comfywarden_error::{Error, JsonObject};
 
 const STOP: Hints = Hints { read_only: false, destructive: true, idempotent: true, open_world: true };
-/// How many jobs one call may cancel.
+/// Maximum number of jobs that one call may cancel.
 const MAX_JOBS: usize = 100;
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -47,7 +47,7 @@ pub(super) fn tools() -> Vec<Tool> {
     ]
 }
 
-/// What came of a request to stop.
+/// Outcome of a request to stop.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Stopped {
     /// One sentence.
@@ -77,7 +77,7 @@ struct CancelJobs {
     job_ids: Vec<PromptId>,
 }
 
-/// What became of each job.
+/// Outcome for each job.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Cancelled {
     /// How many were stopped
@@ -138,7 +138,7 @@ fn told(outcome: &CancelOutcome, id: &PromptId) -> Stopped {
     }
 }
 
-/// What became of one job, for people.
+/// Describes the outcome of one job for people.
 pub(super) fn sentence(outcome: &CancelOutcome, id: &PromptId) -> String {
     match outcome.state {
         CancelState::RemovedFromQueue => format!("job {id} was taken out of the queue before it ran"),

@@ -2,10 +2,10 @@
 
 use tokio::sync::broadcast;
 
-/// How many changes a slow listener may be behind. One that misses more reads everything anew.
+/// Number of changes that a slow listener may be behind. One that misses more reads everything anew.
 const BACKLOG: usize = 64;
 
-/// What changed.
+/// Change that clients are told about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The list of tools.
@@ -18,7 +18,7 @@ pub enum Change {
     Resource(String),
 }
 
-/// Where changes are announced and heard. Cheap to clone.
+/// Channel on which changes are announced and heard. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Changes(broadcast::Sender<Change>);
 

@@ -12,9 +12,9 @@ use crate::{
     gate::Class,
 };
 
-/// How many waiting jobs can have started, and ended, while the queue was being cleared.
+/// Maximum number of waiting jobs that can have started, and ended, while the queue was being cleared.
 const MAX_STARTS: usize = 5;
-/// How many ids of removed jobs are told.
+/// Maximum number of ids of removed jobs in the result.
 const MAX_IDS: usize = 50;
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -46,7 +46,7 @@ fn yes() -> bool {
     true
 }
 
-/// What is gone and what is left.
+/// Outcome: the removed and the remaining jobs.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Cleared {
     /// One sentence

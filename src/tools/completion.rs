@@ -8,11 +8,11 @@ use comfywarden_error::{Error, Result};
 use comfywarden_policy::{display::sanitize, path::ModelFolder};
 use comfywarden_workflow::{ObjectInfo, templates};
 
-/// The most values of one answer; the protocol allows no more.
+/// Maximum number of values of one answer; the protocol allows no more.
 pub(crate) const MAX_VALUES: usize = 100;
 /// The longest value that is suggested, in bytes.
 const MAX: usize = 2_048;
-/// How many finished jobs are looked through for their ids and files.
+/// Number of finished jobs that are searched for their ids and files.
 const JOBS: u32 = 50;
 
 const STYLES: [&str; 12] = [
@@ -30,7 +30,7 @@ const STYLES: [&str; 12] = [
     "minimalist",
 ];
 
-/// Where the values of an argument can be looked up.
+/// Sources of an argument's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     PictureModels,
@@ -67,7 +67,7 @@ impl Source {
     }
 }
 
-/// What a completion is for.
+/// Subject of a completion.
 #[derive(Debug, Clone)]
 pub enum Reference {
     /// A prompt, by name.
@@ -76,7 +76,7 @@ pub enum Reference {
     Template(String),
 }
 
-/// Where the values of `argument` come from. An argument without values to look up has none.
+/// Gives the source of the values of `argument`. An argument without values to look up has none.
 pub(crate) fn source(reference: &Reference, argument: &str) -> Result<Option<Source>> {
     match reference {
         Reference::Prompt(name) => {

@@ -1,4 +1,4 @@
-//! What a call may do only with the user's word: the question, the answer, and what the answer was about.
+//! The user's consent: the question, the answer, and the subject of both.
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,19 +12,20 @@ use comfywarden_policy::display;
 
 /// Marks the hash of a subject, so that it can never pass for the hash of a workflow.
 const SUBJECT: &str = "subject:";
-/// The most characters of a question.
+/// Maximum number of characters of a question.
 const MAX_QUESTION: usize = 2_000;
-/// The most questions of one call. A tool whose subject changes from round to round must come to an end.
+/// Maximum number of questions of one call. A tool whose subject changes from round to round must come to an
+/// end.
 const MAX_ROUNDS: usize = 4;
 
-/// What is known of the user's will.
+/// The user's will, as far as it is known.
 #[derive(Debug, Default)]
 pub(crate) struct Consent {
     /// The client can put a question to the user.
     pub(crate) can_ask: bool,
     /// The answer to the question of an earlier round, if this call continues one.
     pub(crate) answer: Option<bool>,
-    /// What that question was about.
+    /// Signed state of that question: what it was about.
     pub(crate) about: Option<SignedState>,
 }
 
@@ -54,15 +55,16 @@ impl Consent {
 }
 
 impl Call {
-    /// Goes on only with the user's word. `question` says what will happen, as a yes-or-no question; `subject` is
-    /// everything that a yes is about (name, version, address, target): what was approved is what runs.
+    /// Fails unless the user agreed or agrees. `question` says what will happen, as a yes-or-no question;
+    /// `subject` is everything that a yes is about (name, version, address, target): what was approved is
+    /// what runs.
     ///
     /// A no, a closed dialog and a question nobody answered in time refuse; so does a client that cannot be asked.
     pub fn confirm(&self, question: &str, subject: &str) -> Result<(), Stop> {
         self.consented(question, subject, "use a client that supports elicitation")
     }
 
-    /// The same for tools that change the server, where the operator may have answered once and for all.
+    /// Confirms a change to the server, for which the operator may have answered once and for all.
     pub fn confirm_admin(&self, question: &str, subject: &str) -> Result<(), Stop> {
         match self.config.security.admin {
             comfywarden_policy::settings::Consent::Allow => Ok(()),
@@ -110,7 +112,7 @@ impl Call {
     }
 }
 
-/// Bound to the tool as well: a yes to an update is no yes to an uninstall of the same thing.
+/// Hashes a subject together with the tool: a yes to an update is no yes to an uninstall of the same thing.
 fn hash_of(tool: &str, subject: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(tool.as_bytes());

@@ -24,7 +24,7 @@ use comfywarden_policy::{
 };
 use comfywarden_workflow::nearest::list;
 
-/// How long the walk along the redirects may take.
+/// Time limit for following redirects.
 const WALK: Duration = Duration::from_secs(30);
 
 pub(super) fn tool() -> Tool {
@@ -75,7 +75,7 @@ struct Begun {
 
 /// The extension that fetches.
 enum Fetching {
-    /// With the places of the folder on the server's disk.
+    /// Through the model manager, with the paths of the folder on the server's disk.
     ModelManager(Vec<String>),
     Manager(Manager),
 }
@@ -167,7 +167,7 @@ async fn fetching(call: &Call, folder: &str) -> Result<Fetching> {
     }
 }
 
-/// What the policy says: pickles warn and ask where the user can be asked; `enforce` asks in any case.
+/// Asks the policy: pickles warn and ask where the user can be asked; `enforce` asks in any case.
 fn agreed(call: &Call, folder: &str, download: &Download) -> std::result::Result<Vec<String>, Stop> {
     let name = download.name.as_str();
     let risk = format!("`{name}` has a format that can carry code, which runs when the model is loaded");

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::comfy::{Courier, Hash, NotedDownload, QueuedTask};
 
-/// How many are kept.
+/// Maximum number of notes.
 const MAX_ENTRIES: usize = 100;
 /// The file, beside that of the defaults.
 const NAME: &str = "downloads.json";

@@ -1,4 +1,4 @@
-//! How far downloads are, and stopping them.
+//! Progress of downloads, and stopping them.
 
 use std::{io::Read as _, path::Path, time::Duration};
 
@@ -14,9 +14,9 @@ use crate::{
 use comfywarden_error::{Error, Kind, Result};
 use comfywarden_policy::{display, path::ModelFolder};
 
-/// The most downloads that are shown.
+/// Maximum number of downloads in an answer.
 const MAX_ENTRIES: usize = 100;
-/// How long a look waits for a hash that is being computed.
+/// Time that a look waits for a hash that is being computed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -45,7 +45,7 @@ pub(super) fn tools() -> Vec<Tool> {
 #[serde(deny_unknown_fields)]
 struct NoParams {}
 
-/// Where a download stands.
+/// State of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -216,7 +216,7 @@ struct CancelDownload {
     task_id: String,
 }
 
-/// What was stopped.
+/// Outcome of the request to stop.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Cancelled {
     success: bool,

@@ -1,4 +1,4 @@
-//! What a caller may say of a picture that is to be drawn, whatever it is drawn from.
+//! Parameters of every picture that is to be drawn, whatever it is drawn from.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -70,7 +70,7 @@ pub(super) struct Manner {
 }
 
 impl Manner {
-    /// What was said about sampling.
+    /// Collects the wishes about sampling.
     pub(super) fn wishes(&self) -> Wishes<'_> {
         Wishes {
             steps: self.steps,
@@ -80,7 +80,7 @@ impl Manner {
         }
     }
 
-    /// How to submit the drawing, whose seed is this.
+    /// Makes the settings of the submit for a drawing with this seed.
     pub(super) fn submit(&self, call: &Call, seed: u64) -> Submit {
         Submit { seed: Some(seed), ..Submit::waiting(call, self.wait, self.wait_seconds) }
     }

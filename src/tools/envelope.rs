@@ -40,7 +40,7 @@ impl Status {
     }
 }
 
-/// Why a job failed.
+/// Reason for a job's failure.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobError {
     /// `node_error`, `out_of_memory`, `blocked`, …
@@ -106,7 +106,7 @@ pub(crate) struct Envelope {
     /// The other settings that were used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) settings: Option<JsonObject>,
-    /// What to do next.
+    /// Next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
 }

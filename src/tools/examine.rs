@@ -15,7 +15,7 @@ use comfywarden_workflow::{
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
 
-/// How many missing classes are looked up in the registry.
+/// Maximum number of missing classes that are looked up in the registry.
 const MAX_PACKS: usize = 20;
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -131,7 +131,7 @@ async fn analyze_workflow(call: Call, params: OneWorkflow) -> Handled<Analysis> 
     Ok(Answer::from(analysis).exact(&["flow", "models", "parameters"]))
 }
 
-/// What a run would come up against.
+/// Problems that a run would come up against.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Validation {
     valid: bool,
@@ -139,7 +139,7 @@ struct Validation {
     warnings: Vec<String>,
     node_count: usize,
     pipeline: String,
-    /// The same, by node and input.
+    /// Problems by node and input.
     problems: Vec<Problem>,
 }
 
@@ -205,7 +205,7 @@ struct DiffWorkflows {
     output_format: DiffFormat,
 }
 
-/// How two workflows differ.
+/// Difference between two workflows.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Difference {
     equal: bool,

@@ -1,4 +1,4 @@
-//! What is wrong with one node of a workflow, as a diagnosis tells it.
+//! Faults of one node of a workflow, as a diagnosis tells them.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -31,10 +31,10 @@ pub(crate) struct Finding {
     pub(crate) nearest: Vec<String>,
 }
 
-/// The most causes that are told.
+/// Maximum number of causes that are told.
 const MAX_ENTRIES: usize = 10;
 
-/// What ComfyUI found wrong with a workflow that it refused.
+/// Converts the faults for which ComfyUI refused a workflow.
 pub(crate) fn of_rejection(rejection: &Rejection, object_info: Option<&ObjectInfo>) -> Vec<Finding> {
     if rejection.problems.is_empty() {
         return of_whole(rejection, object_info).into_iter().collect();
@@ -101,7 +101,8 @@ fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
     nearest::nearest(name, known, 3).into_iter().map(str::to_owned).collect()
 }
 
-/// What our own check finds wrong with one node of a workflow that ran, and models that are gone anywhere in it.
+/// Converts the faults that our own check finds in one node of a workflow that ran, and models that are gone
+/// anywhere in it.
 pub(crate) fn of_check(problems: Vec<check::Problem>, node_id: &str) -> Vec<Finding> {
     let concerns = |problem: &check::Problem| {
         problem.kind == ProblemKind::MissingModel

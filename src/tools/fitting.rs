@@ -1,14 +1,14 @@
-//! How much of a page fits into one result.
+//! Number of a page's items that fit into one result.
 
 use serde::Serialize;
 
 /// Size of a result's JSON in bytes that every known client can take; lists are paged to it.
 pub(crate) const MAX_RESULT_BYTES: usize = 40_000;
-/// What stands beside the items: counts, keys, brackets.
+/// Room for what stands beside the items: counts, keys, brackets.
 const ROOM_FOR_THE_REST: usize = 2_000;
 
-/// As many of the items as a result can hold, and one at least. Whoever cuts here says where to go on; the
-/// last resort, which shortens whatever is too large, could not.
+/// Counts the items that a result can hold, at least one. Whoever cuts here says where to go on; the last
+/// resort, which shortens whatever is too large, could not.
 pub(crate) fn fitting<T: Serialize>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut room = MAX_RESULT_BYTES - ROOM_FOR_THE_REST;
     let mut kept = Vec::new();

@@ -16,21 +16,21 @@ use super::{
 use crate::comfy::{Ending, Event, EventKind, OutputFile, Progress, PromptId};
 use comfywarden_error::JsonObject;
 
-/// The most events a stream keeps; more of a kind replace the last of that kind.
+/// Maximum number of events that a stream keeps; more of a kind replace the last of that kind.
 const MAX_EVENTS: usize = 100;
 
-/// How a job is followed.
+/// Ways to follow a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// By whoever submitted it: a caller that goes away takes its job along.
+    /// On behalf of the caller that submitted it: the job is cancelled when the caller disconnects.
     Owns,
-    /// The same, and the distinct events are kept.
+    /// As [`Self::Owns`], keeping the distinct events.
     Streams,
-    /// By somebody who only looks: the job goes on without a spectator.
+    /// As a spectator: the job goes on when the caller disconnects.
     Looks,
 }
 
-/// What was seen of a job while it was followed.
+/// Observations of a job while it was followed.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
     ending: Option<Ending>,
@@ -202,7 +202,7 @@ fn described(event: &Event) -> Option<(&'static str, Value)> {
     })
 }
 
-/// Where the bytes of an output are: the resource of this server.
+/// Links to the bytes of an output: the resource of this server.
 pub(crate) fn output_link(output: &OutputFile) -> Block {
     Block::Link {
         uri: resources::output_uri(output.file_type, &output.subfolder, &output.filename),

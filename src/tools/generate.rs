@@ -72,7 +72,7 @@ struct Used {
 }
 
 impl Used {
-    /// What the caller gave, else what the model's family wants, else ComfyUI's own defaults.
+    /// Chooses the settings: the caller's, else those of the model's family, else ComfyUI's own defaults.
     fn choose(params: &GenerateImage, model: &Model, object_info: &ObjectInfo) -> Result<Self, Stop> {
         let (width, height) = model.preset().map_or((512, 512), |preset| (preset.width, preset.height));
         let cell = cell(model.family());
@@ -86,7 +86,7 @@ impl Used {
     }
 }
 
-/// What the caller asked for and ComfyUI does not make.
+/// Notes a size that the caller asked for and ComfyUI does not make.
 fn resized(params: &GenerateImage, used: &Used, cell: u32) -> Option<String> {
     let differs = |wanted: Option<u32>, real: u32| wanted.is_some_and(|wanted| wanted != real);
     let changed = differs(params.width, used.width) || differs(params.height, used.height);

@@ -129,7 +129,7 @@ struct GetPromptingGuide {
     model_family: String,
 }
 
-/// How to prompt a family.
+/// Prompting guide of a model family.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Prompting {
     family: &'static str,

@@ -27,17 +27,17 @@ use crate::{
 };
 use comfywarden_error::Error;
 
-/// How many entries are fetched together.
+/// Number of entries that are fetched together.
 const AT_ONCE: usize = 6;
-/// The most outputs of one entry that are told.
+/// Maximum number of outputs of one entry in an answer.
 const MAX_OUTPUTS: usize = 8;
 /// The size of a default page without what stands beside its items.
 const DEFAULT_PAGE: usize = 7_800;
-/// The most characters of a text output that are told.
+/// Maximum number of characters of a text output in an answer.
 const SHORT_TEXT: usize = 200;
-/// How many callers can be in the middle of a listing.
+/// Maximum number of callers in the middle of a listing.
 const MAX_LISTINGS: usize = 8;
-/// How long the next page goes on where the last one ended.
+/// Time for which the next page goes on where the last one ended.
 const LISTING_LIFE: Duration = Duration::from_mins(10);
 
 pub(super) fn tools() -> Vec<Tool> {

@@ -130,7 +130,7 @@ async fn inpaint_image(call: Call, params: InpaintImage) -> Handled<Envelope> {
     redraw.run(&call).await
 }
 
-/// Where the mask is: in its transparency if it has any, else in its brightness.
+/// Names the channel that holds the mask: transparency if there is any, else brightness.
 async fn mask_channel(call: &Call, mask: &InputPicture) -> &'static str {
     let options = ViewOptions { preview: None, max_bytes: MAX_MASK };
     // A file that cannot be read here may still be one that ComfyUI reads; black and white is the rule.
@@ -142,7 +142,7 @@ async fn mask_channel(call: &Call, mask: &InputPicture) -> &'static str {
 /// A picture drawn over another one.
 struct Redraw {
     template: &'static str,
-    /// What the template takes beside the settings of every drawing.
+    /// Values for the template beside the settings of every drawing.
     pictures: Vec<(&'static str, Value)>,
     words: Words,
     strength: f64,

@@ -50,7 +50,7 @@ impl InputPicture {
         &self.text
     }
 
-    /// Where the file is.
+    /// Reference to the file.
     pub(super) fn file(&self) -> &OutputRef {
         &self.file
     }

@@ -1,4 +1,4 @@
-//! Who submitted what: the memory behind “only your own jobs” and “your last failed job”.
+//! Owners of jobs: the memory behind “only your own jobs” and “your last failed job”.
 //!
 //! Callers are known by a mark that travels in the job's `extra_data`, so that a restart of either side does not
 //! make a caller lose its jobs. Everything here is bounded; the oldest goes first.
@@ -17,15 +17,15 @@ use crate::{
 };
 use comfywarden_error::Kind;
 
-/// How many jobs have a known owner.
+/// Maximum number of jobs with a known owner.
 const MAX_JOBS: usize = 20_000;
-/// How many stopped jobs are remembered.
+/// Maximum number of stopped jobs that are remembered.
 const MAX_STOPPED: usize = 2_000;
-/// How many files have a known maker.
+/// Maximum number of files with a known maker.
 const MAX_FILES: usize = 20_000;
-/// How many callers have attempts.
+/// Maximum number of callers with attempts.
 const MAX_CALLERS: usize = 256;
-/// How many attempts of one caller are kept.
+/// Maximum number of attempts of one caller.
 const MAX_ATTEMPTS: usize = 32;
 
 /// The name of a caller inside a job: tells callers apart and tells nothing about them.
@@ -49,11 +49,11 @@ impl Mark {
 pub(crate) enum Attempt {
     /// ComfyUI took it.
     Submitted(PromptId),
-    /// It never ran.
+    /// Refused before it became a job.
     Refused(Arc<Refusal>),
 }
 
-/// Why a workflow never ran.
+/// Reason why a workflow never ran.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) kind: Kind,
@@ -62,7 +62,7 @@ pub(crate) struct Refusal {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Whose a job is.
+/// Owner of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// A caller's.
@@ -82,7 +82,7 @@ pub(crate) struct Ledger {
 #[derive(Debug, Default)]
 struct State {
     owners: HashMap<PromptId, Owner>,
-    /// In the order of their arrival.
+    /// Job ids in the order of their arrival.
     jobs: VecDeque<PromptId>,
     attempts: HashMap<Mark, VecDeque<Attempt>>,
     /// The caller that tried something last comes last.
@@ -90,7 +90,7 @@ struct State {
     /// Jobs that were stopped through us. ComfyUI forgets those that waited, and does not say who stopped the others.
     stopped: VecDeque<PromptId>,
     made: HashSet<Made>,
-    /// In the order of their arrival.
+    /// Files in the order of their arrival.
     files: VecDeque<Made>,
 }
 
@@ -140,7 +140,7 @@ impl Ledger {
         self.lock().own(id, owner);
     }
 
-    /// Whose job this is, where that is known.
+    /// Gives the job's owner, where it is known.
     pub(crate) fn owner(&self, id: &PromptId) -> Option<Owner> {
         self.lock().owners.get(id).cloned()
     }
@@ -170,7 +170,7 @@ impl Ledger {
         self.lock().made.contains(&Made { mark: mark.clone(), file_type: file.kind, subfolder, filename })
     }
 
-    /// What this caller tried, newest first.
+    /// Lists this caller's attempts, newest first.
     pub(crate) fn attempts(&self, mark: &Mark) -> Vec<Attempt> {
         let state = self.lock();
         state.attempts.get(mark).map(|attempts| attempts.iter().rev().cloned().collect()).unwrap_or_default()

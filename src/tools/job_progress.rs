@@ -1,4 +1,4 @@
-//! How far one job is.
+//! Progress of one job.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ struct ProgressParams {
     wait_seconds: u32,
 }
 
-/// Where a job stands.
+/// State of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Standing {
@@ -54,7 +54,7 @@ enum Standing {
     Unknown,
 }
 
-/// How far a job is.
+/// Progress of a job.
 #[derive(Debug, Serialize, JsonSchema)]
 struct JobProgress {
     status: Standing,

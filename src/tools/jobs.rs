@@ -141,7 +141,7 @@ struct Preview {
     r#type: FileType,
 }
 
-/// Why a job failed, without the traceback.
+/// Reason for a job's failure, without the traceback.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ShortError {
     node_id: String,

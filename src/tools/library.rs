@@ -1,4 +1,4 @@
-//! What node packs bring beside nodes: workflow templates and subgraphs.
+//! Content of node packs beside nodes: workflow templates and subgraphs.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -58,7 +58,7 @@ struct Workflows {
     note: Option<String>,
 }
 
-/// Where a workflow is.
+/// Source of a workflow.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Source {
@@ -116,7 +116,7 @@ fn local(call: &Call) -> Vec<Listed> {
     call.library.listed().iter().map(line).collect()
 }
 
-/// What ComfyUI lists, package by package.
+/// Lists ComfyUI's templates, package by package.
 async fn on_server(call: &Call) -> comfywarden_error::Result<Vec<Listed>> {
     const MAX_ENTRIES: usize = 200;
     let packages = call.comfy.workflow_templates().await?;
@@ -214,7 +214,7 @@ async fn get_subgraph(call: Call, params: GetSubgraph) -> Handled<Found> {
 
 /// The characters of `text` from `offset` that fit one answer, and where the next part begins.
 fn part(text: &str, offset: usize) -> (String, Option<usize>) {
-    /// What a part may take as a JSON string.
+    /// Maximum size of a part as a JSON string, in bytes.
     const BUDGET: usize = 30_000;
     let mut room = BUDGET;
     let mut taken = 0;

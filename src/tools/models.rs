@@ -1,4 +1,4 @@
-//! What is installed on the server.
+//! Models that are installed on the server.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,7 @@ struct GetModelMetadata {
     key: Option<String>,
 }
 
-/// What a file says of itself.
+/// Metadata in a file.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Metadata {
     #[serde(flatten)]

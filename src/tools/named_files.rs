@@ -10,9 +10,9 @@ use comfywarden_error::JsonObject;
 use comfywarden_policy::path::{OutputName, Subfolder};
 use comfywarden_workflow::{Link, ObjectInfo, Workflow};
 
-/// How many graphs may lie inside each other; deeper ones are refused by the inspector.
+/// Maximum depth of nested graphs; deeper ones are refused by the inspector.
 const MAX_GRAPHS: usize = 10;
-/// How many text nodes a name is followed through.
+/// Maximum number of text nodes that a name is followed through.
 const MAX_HOPS: usize = 8;
 const MARKS: [(&str, FileType); 3] =
     [("[input]", FileType::Input), ("[output]", FileType::Output), ("[temp]", FileType::Temp)];
@@ -32,7 +32,7 @@ pub(super) struct Named {
     pub(super) file: File,
 }
 
-/// What is named.
+/// File that is named.
 #[derive(Debug)]
 pub(super) enum File {
     /// A file that a job may have made.
@@ -62,14 +62,14 @@ struct Scan<'a> {
     found: Vec<Named>,
 }
 
-/// Where a value stands.
+/// Position of a value in a graph.
 #[derive(Clone, Copy)]
 struct Place<'g> {
     graph: &'g JsonObject,
     id: &'g str,
     class: &'g str,
     input: &'g str,
-    /// Where a name without a mark lies; `None` for inputs that are not known to take files.
+    /// Folder of a name without a mark; `None` for inputs that are not known to take files.
     folder: Option<FileType>,
     depth: usize,
 }

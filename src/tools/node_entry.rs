@@ -12,14 +12,14 @@ use comfywarden_error::{Error, JsonObject, Kind, Result};
 use comfywarden_policy::redact;
 use comfywarden_workflow::nearest;
 
-/// The most bytes of an entry that is read at all.
+/// Maximum size of an entry that is read at all, in bytes.
 const MAX_ENTRY: usize = 4 << 20;
-/// What the default result may take, in characters of JSON; the note about what is missing comes on top.
+/// Maximum size of the default result, in characters of JSON; the note about what is missing comes on top.
 const BUDGET: usize = 7_200;
 /// The longest single text.
 const MAX_TEXT: usize = 1_000;
 
-/// What is asked of one input.
+/// Requested part of one input.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) input: String,
@@ -27,7 +27,7 @@ pub(super) struct Part {
     pub(super) offset: u32,
 }
 
-/// What a node class takes and gives.
+/// Inputs and outputs of a node class.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct NodeInfo {
     name: String,

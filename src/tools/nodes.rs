@@ -133,7 +133,7 @@ fn most_findings() -> usize {
     40
 }
 
-/// What was found, the worst first.
+/// Findings, the worst first.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Audited {
     total_nodes: usize,

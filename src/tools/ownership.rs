@@ -28,15 +28,15 @@ pub(crate) fn sees_all_jobs(caller: &Caller, config: &Config) -> bool {
     caller.is_local() || (remote.tokens.len() == 1 && remote.oauth.is_none())
 }
 
-/// Which finished jobs this caller sees.
+/// Makes the predicate for finished jobs that this caller sees.
 pub(crate) fn seen_by(caller: &Caller, config: &Config) -> impl Fn(&HistoryEntry) -> bool + Sync + use<> {
     let (alone, mark) = (sees_all_jobs(caller, config), Mark::of(caller));
     move |entry| alone || entry.mark.as_deref() == Some(mark.as_str())
 }
 
-/// How many of the newest finished jobs are searched for the one that made a file.
+/// Maximum number of the newest finished jobs that are searched for the one that made a file.
 const MAX_SEARCHED: u32 = 1_000;
-/// How much of a name is repeated.
+/// Maximum length of a name in a message, in characters.
 const MAX_SHOWN: usize = 200;
 
 /// Refuses a file that no job of this caller made, with the words for one that is not there: names like
@@ -90,7 +90,8 @@ impl Call {
         mark == Some(self.mark().as_str())
     }
 
-    /// Whose job each entry is stays known, and `ours` means this caller. Gives the entries it may see.
+    /// Keeps the entries that the caller may see. The owner of each stays known, and `ours` means this
+    /// caller. Gives the entries it may see.
     pub(crate) fn visible(&self, items: Vec<QueueItem>) -> Vec<QueueItem> {
         let (alone, mark) = (self.sees_all_jobs(), self.mark());
         let mut seen = Vec::with_capacity(items.len());

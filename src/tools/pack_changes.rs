@@ -23,7 +23,7 @@ use comfywarden_policy::display;
 use comfywarden_workflow::nearest::did_you_mean;
 
 const CHANGE: Hints = Hints { read_only: false, destructive: true, idempotent: false, open_world: true };
-/// How long the Manager may take.
+/// Time limit for the Manager.
 const MAX_WAIT: Duration = Duration::from_mins(5);
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -82,7 +82,7 @@ struct OnePack {
     restart: bool,
 }
 
-/// What became of it.
+/// Outcome of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -302,7 +302,7 @@ async fn change(
     Ok(changed.into())
 }
 
-/// What the Manager says of the task, held against what it lists.
+/// Compares the Manager's report of the task with what it lists.
 fn settle(verb: Verb, id: &str, end: &TaskEnd, listed: Option<bool>) -> Result<Status> {
     let failed = |why: &str| {
         Err(Error::new(Kind::Upstream, format!("{} `{id}` failed: {why}", verb.doing())).hint(match verb {

@@ -14,9 +14,9 @@ use comfywarden_error::{Error, Kind, Result};
 use comfywarden_policy::display;
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
-/// How long other tools wait for the registry.
+/// Time that other tools wait for the registry.
 const PATIENCE: Duration = Duration::from_millis(1500);
-/// How much of a description is shown.
+/// Maximum length of a description in an answer, in characters.
 const MAX_DESCRIPTION: usize = 200;
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -52,7 +52,8 @@ pub(super) async fn manager(call: &Call) -> Result<Manager> {
     })
 }
 
-/// Which pack brings a class, as part of a sentence; `None` when the Manager is not there, knows none, or is slow.
+/// Names the pack that brings a class, as part of a sentence; `None` when the Manager is not there, knows
+/// none, or is slow.
 pub(super) async fn pack_of(call: &Call, class: &str) -> Option<String> {
     let packs = tokio::time::timeout(PATIENCE, call.comfy.packs_of(class)).await.ok()?.ok()?;
     let pack = packs.first()?;
@@ -135,8 +136,8 @@ fn as_pack(pack: &InstalledPack) -> Pack {
     }
 }
 
-/// In halves: exact name 6, name 4, id 3, description 2, author 1; a class of that name counts as the name. Every
-/// word must occur somewhere.
+/// Scores a pack, in halves: exact name 6, name 4, id 3, description 2, author 1; a class of that name counts
+/// as the name. Every word must occur somewhere.
 fn score(pack: &Pack, words: &[String], whole: &str) -> Option<u32> {
     let [name, id, description, author] =
         [&pack.name, &pack.id, &pack.description, &pack.author].map(|text| text.to_lowercase());

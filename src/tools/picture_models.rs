@@ -1,4 +1,4 @@
-//! Which models and settings a picture is made with: what was asked for, checked against what is installed.
+//! Models and settings that a picture is made with: those asked for, checked against those installed.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use comfywarden_workflow::{
     templates::{Installed, Model, choose::find},
 };
 
-/// What the caller said about sampling.
+/// The caller's wishes about sampling.
 #[derive(Debug, Default)]
 pub(super) struct Wishes<'a> {
     pub(super) steps: Option<u32>,
@@ -21,7 +21,7 @@ pub(super) struct Wishes<'a> {
     pub(super) scheduler: Option<&'a str>,
 }
 
-/// How a picture is sampled.
+/// Sampling of a picture.
 #[derive(Debug, Serialize)]
 pub(super) struct Sampling {
     pub(super) steps: u32,
@@ -31,7 +31,7 @@ pub(super) struct Sampling {
 }
 
 impl Sampling {
-    /// What the caller gave, else what the model's family wants, else ComfyUI's own defaults.
+    /// Chooses the sampling: the caller's, else that of the model's family, else ComfyUI's own defaults.
     pub(super) fn choose(wishes: &Wishes<'_>, model: &Model, object_info: &ObjectInfo) -> Result<Self, Stop> {
         let preset = model.preset();
         let preset = preset.as_ref();

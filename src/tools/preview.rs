@@ -8,7 +8,7 @@ use comfywarden_error::{Error, Kind, Result};
 
 /// The longer side of an inline picture, in pixels: enough to judge it, and cheap in the context of a client.
 pub(crate) const MAX_SIDE: u32 = 512;
-/// The most bytes of an inline picture; in base64 they are 100 kB.
+/// Maximum size of an inline picture, in bytes; in base64 they are 100 kB.
 pub(crate) const MAX_BYTES: usize = 75_000;
 /// The most pixels that are decoded: 400 MB of memory, for which a small compressed file may ask.
 const MAX_PIXELS: u64 = 100_000_000;

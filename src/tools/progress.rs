@@ -14,18 +14,18 @@ use comfywarden_policy::untrusted;
 pub struct Update {
     /// Percent of the whole job, 0 to 100; never falls within a call.
     pub percent: f64,
-    /// What is happening, for people.
+    /// Current step, for people.
     pub message: String,
 }
 
-/// Where a call's progress goes. Reports are dropped rather than waited for.
+/// Receiver of a call's progress. Reports are dropped rather than waited for.
 #[derive(Debug, Default)]
 pub struct Sink {
     out: Option<mpsc::Sender<Update>>,
     last: Mutex<Option<(Instant, f64)>>,
 }
 
-/// The most characters of a message.
+/// Maximum number of characters of a message.
 const MAX: usize = 500;
 /// The shortest time between two reports. With the last one, which does not wait, that makes four a second at most.
 const PAUSE: Duration = Duration::from_millis(334);

@@ -21,9 +21,9 @@ pub struct Prompt {
     pub name: &'static str,
     /// A name for people.
     pub title: &'static str,
-    /// What it does.
+    /// Description for people.
     pub description: &'static str,
-    /// What it asks for.
+    /// Arguments that it asks for.
     pub arguments: &'static [Argument],
     /// The tools it leads to; without the first it is not offered.
     tools: &'static [&'static str],
@@ -36,13 +36,13 @@ pub struct Prompt {
 pub struct Argument {
     /// Its name.
     pub name: &'static str,
-    /// What it is.
+    /// Description for people.
     pub description: &'static str,
-    /// It must be given.
+    /// True when it must be given.
     pub required: bool,
-    /// What it is when it is not given.
+    /// Value when none is given.
     default: Option<&'static str>,
-    /// Where its values can be looked up.
+    /// Source of its values.
     pub(crate) source: Option<Source>,
 }
 
@@ -225,7 +225,7 @@ impl Prompt {
         self.tools.first().is_none_or(|needed| offered.any(|tool| tool.name() == *needed))
     }
 
-    /// What its arguments must be.
+    /// Makes the contract of its arguments.
     pub(crate) fn contract(&self) -> Contract {
         let text = json!({ "type": "string", "minLength": 1, "maxLength": MAX_ARGUMENT });
         let properties: JsonObject =

@@ -7,7 +7,7 @@ use super::{Call, Handled, Hints, Tool, ownership::Others};
 use crate::{comfy::QueueItem, gate::Class};
 
 const LOOK: Hints = Hints { read_only: true, destructive: false, idempotent: true, open_world: true };
-/// How many ids each list of the short answer holds.
+/// Maximum number of ids in each list of the short answer.
 const MAX_IDS: usize = 50;
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -64,7 +64,7 @@ struct QueueStatus {
     others: Others,
 }
 
-/// What ComfyUI itself counts.
+/// ComfyUI's own count.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ExecInfo {
     /// Running and waiting

@@ -16,11 +16,11 @@ use comfywarden_workflow::{
 /// A workflow and where it came from.
 #[derive(Debug)]
 pub(crate) struct Readable {
-    /// In API format.
+    /// Workflow in API format.
     pub(crate) workflow: Workflow,
     /// `api`, `ui`, `script`, `png`, …
     pub(crate) format: &'static str,
-    /// What the conversion from the editor's format dropped or assumed.
+    /// Report of what the conversion from the editor's format dropped or assumed.
     pub(crate) report: Report,
 }
 

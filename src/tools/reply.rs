@@ -1,4 +1,4 @@
-//! What a tool gives back: an answer, a question, or a reason why not.
+//! Replies of a tool: an answer, a question, or a reason why not.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ pub enum Reply {
     },
     /// The call waits for the user: answer it and call again with the same arguments and this state.
     Ask {
-        /// What the user is asked; a yes or a no.
+        /// Text of the question; its answer is a yes or a no.
         question: String,
         /// Opaque, bound to the caller, the tool and its arguments, and expiring.
         signed_state: String,
@@ -35,7 +35,7 @@ pub enum Block {
     },
     /// A link to a resource of this server, or to ComfyUI where the operator allows it.
     Link {
-        /// Where it is.
+        /// Address of the resource.
         uri: String,
         /// The file name.
         name: String,
@@ -55,10 +55,10 @@ pub struct Answer<O> {
     pub(crate) exact: Exact,
 }
 
-/// What of a result comes back to the letter, though its words may look like a secret.
+/// Parts of a result that come back to the letter, though their words may look like a secret.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Exact {
-    /// Nothing.
+    /// No part.
     #[default]
     Nothing,
     /// These fields at the top. Credentials in them were withheld by the tool, which also says so.
@@ -105,10 +105,10 @@ impl<O> From<O> for Answer<O> {
     }
 }
 
-/// Why a handler stops before its answer.
+/// Reasons for a handler to stop before its answer.
 #[derive(Debug)]
 pub enum Stop {
-    /// It failed or was refused.
+    /// Failure or refusal.
     Failed(Error),
     /// The user must answer first.
     Ask(Question),
@@ -123,7 +123,7 @@ pub struct Question {
     pub text: String,
     /// The hash of what a yes is about: a workflow, or the subject of [`super::Call::confirm`].
     pub subject_hash: String,
-    /// What this call asked about before, and the user agreed to.
+    /// Hashes of what this call asked about before, and the user agreed to.
     pub approved: Vec<String>,
     /// The seed that was drawn for it.
     pub seed: Option<u64>,
@@ -135,5 +135,5 @@ impl<E: Into<Error>> From<E> for Stop {
     }
 }
 
-/// What a handler returns.
+/// Result of a handler.
 pub type Handled<O> = std::result::Result<Answer<O>, Stop>;

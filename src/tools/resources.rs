@@ -11,7 +11,7 @@ const RESULTS: &str = "comfyui://results/";
 /// The largest file that is read as a resource, in bytes. Larger ones are fetched from ComfyUI itself.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// What is at an address.
+/// Content of an address.
 #[derive(Debug)]
 pub enum Resource {
     /// A document.
@@ -81,7 +81,7 @@ pub(crate) fn parse(uri: &str) -> Result<OutputRef> {
     Ok(OutputRef { filename, subfolder, kind })
 }
 
-/// What is said of an address that leads nowhere.
+/// Makes the error for an address that leads nowhere.
 fn unknown() -> Error {
     Error::not_found("there is no such resource").hint(
         "resources/list and resources/templates/list name them; outputs are \

@@ -10,10 +10,10 @@ use comfywarden_error::{JsonObject, Result};
 use comfywarden_policy::{display, node_audit::NodeAudit};
 use comfywarden_workflow::ObjectInfo;
 
-/// The most classes and findings that are listed.
+/// Maximum number of classes and findings that are listed.
 const MAX_ENTRIES: usize = 20;
 
-/// What became of the restart.
+/// Outcome of the restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -25,7 +25,7 @@ pub(super) enum Restart {
     Failed,
 }
 
-/// What became of the restart, and what is to be done.
+/// Outcome of the restart, and the next step.
 #[derive(Debug)]
 pub(super) struct After {
     pub(super) state: Restart,

@@ -1,4 +1,5 @@
-//! Which tools of the catalogue are offered. What is not offered does not exist for callers.
+//! Selection of the tools that are offered. What is not offered does not exist for callers. What is not
+//! offered does not exist for callers.
 
 use super::Tool;
 use crate::config::{self, Profile};
@@ -30,8 +31,8 @@ const CORE: [&str; 18] = [
     "comfyui_validate_workflow",
 ];
 
-/// What a front door leaves of what the operator offers. Doors only take away, so no address and no token reaches a
-/// tool that the configuration took away.
+/// Filter of a front end over the tools that the operator offers. Doors only take away, so no address and no
+/// token reaches a tool that the configuration took away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct View {
     core: bool,
@@ -40,7 +41,7 @@ pub struct View {
 }
 
 impl View {
-    /// How many views there are.
+    /// Number of all filters.
     pub(crate) const COUNT: usize = 8;
 
     /// The view that a path names: a profile, and after it perhaps `readonly`.
@@ -72,7 +73,7 @@ impl View {
         }
     }
 
-    /// The same without the indirection of `compact`.
+    /// Gives this filter without the indirection of `compact`.
     #[must_use]
     pub fn direct(self) -> Self {
         Self { compact: false, ..self }

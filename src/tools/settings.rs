@@ -14,7 +14,7 @@ use comfywarden_workflow::nearest;
 
 /// The longest text of a setting, shown or set, in characters.
 const MAX_VALUE: usize = 1_000;
-/// The most ids that are named without their values.
+/// Maximum number of ids that are named without their values.
 const MAX_NAMED: usize = 60;
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -87,7 +87,7 @@ struct UpdateSettings {
     settings: JsonObject,
 }
 
-/// What ComfyUI keeps now.
+/// Values that ComfyUI keeps now.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Updated {
     status: Status,

@@ -20,7 +20,7 @@ use comfywarden_workflow::{
     check::{ProblemKind, check},
 };
 
-/// How to submit.
+/// Settings of a submit.
 #[derive(Debug, Default)]
 pub(crate) struct Submit {
     /// Follow the job for this long.
@@ -50,7 +50,7 @@ pub(crate) fn wait_time(call: &Call, wait_seconds: Option<u32>) -> Duration {
     Duration::from_secs(wait_seconds.map_or(call.config.tools.wait_seconds, u64::from))
 }
 
-/// How long a server that is there may take to tell its queue.
+/// Time that a server that is there may take to tell its queue.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Vets and submits `workflow`, and follows it when asked to.
@@ -110,7 +110,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     Ok(links.into_iter().fold(Answer::from(envelope).prompt(id.as_str()), Answer::block))
 }
 
-/// What ComfyUI did not take, kept for a diagnosis. A job of unknown fate counts as submitted.
+/// Keeps for a diagnosis what ComfyUI did not take. A job of unknown fate counts as submitted.
 async fn not_submitted(call: &Call, error: comfy::Error) -> Error {
     let findings = match &error {
         comfy::Error::Unconfirmed { prompt_id, .. } => {

@@ -95,7 +95,7 @@ async fn get_system_info(call: Call, _: NoParams) -> Handled<SystemInfo> {
     .into())
 }
 
-/// What the server says, as it is.
+/// Feature flags of the server, unchanged.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Features {
     #[serde(flatten)]

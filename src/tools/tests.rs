@@ -1,4 +1,4 @@
-//! What the compiler cannot show from outside: a permit starts the tool it names, and no other.
+//! Promise that no compiler shows from outside: a permit starts the tool it names, and no other.
 
 use std::sync::Arc;
 

@@ -16,25 +16,25 @@ use crate::gate::{Class, Contract, Outcome, Permit};
 use comfywarden_error::{Error, JsonObject, Kind, Result};
 use comfywarden_policy::{redact, untrusted};
 
-/// What clients may assume of a tool. Each is sent, true or false, never left out.
+/// Hints for clients about a tool. Each is sent, true or false, never left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hints {
-    /// It changes nothing.
+    /// True when it changes nothing.
     pub read_only: bool,
-    /// It may take something away.
+    /// True when it may take something away.
     pub destructive: bool,
     /// A second call with the same arguments changes nothing more.
     pub idempotent: bool,
-    /// It talks to something outside this process.
+    /// True when it talks to something outside this process.
     pub open_world: bool,
 }
 
-/// How a handler ends, before it is audited.
+/// End of a handler, before it is audited.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// With a result.
+    /// Result.
     Done { structured: Value, blocks: Vec<Block>, prompt_id: Option<String>, exact: Exact },
-    /// With a question.
+    /// Question to the user.
     Ask(Question),
 }
 
@@ -153,12 +153,12 @@ impl Tool {
         &self.title
     }
 
-    /// What it does and when to use it. Static text: nothing from upstream ever enters it.
+    /// Description: what it does and when to use it. Static text: nothing from upstream ever enters it.
     pub fn description(&self) -> &str {
         &self.description
     }
 
-    /// What clients may assume.
+    /// Hints for clients.
     pub fn hint_set(&self) -> Hints {
         self.hints
     }
@@ -253,7 +253,7 @@ fn named_safely(block: Block) -> Block {
     }
 }
 
-/// How long a cancelled call may take to stop its work on ComfyUI.
+/// Time that a cancelled call may take to stop its work on ComfyUI.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
 
 fn read_params<P: DeserializeOwned>(args: JsonObject) -> Result<P> {

@@ -16,7 +16,7 @@ use comfywarden_policy::{
 };
 use comfywarden_workflow::read;
 
-/// The most characters of both formats together inside the result.
+/// Maximum number of characters of both formats together inside the result.
 const MAX_CHARS: usize = 32_000;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -32,7 +32,7 @@ pub(super) struct GetWorkflow {
     file_type: FileType,
 }
 
-/// What was found in the file.
+/// Metadata found in the file.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Embedded {
     /// The editor's format.

@@ -21,7 +21,7 @@ const CHECKSUM: usize = 6;
 /// The longest id: the longest subfolder, file name and prompt id, and what holds them together.
 const MAX_TEXT: usize = 2_048;
 
-/// How the prompt id is written.
+/// Kinds of prompt ids in an encoded asset id.
 const NO_PROMPT: u8 = 0;
 const UUID_PROMPT: u8 = 1;
 const TEXT_PROMPT: u8 = 2;

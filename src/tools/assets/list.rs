@@ -1,4 +1,4 @@
-//! What jobs left behind: every output, or the files among them as assets.
+//! Lists the outputs of jobs: every one, or the files among them as assets.
 
 use std::collections::HashSet;
 
@@ -17,9 +17,9 @@ use crate::{
 use comfywarden_error::Error;
 use comfywarden_policy::display;
 
-/// How many of the newest jobs are looked at.
+/// Number of the newest jobs that are looked at.
 const NEWEST: u32 = 200;
-/// The most characters of a text output in a list.
+/// Maximum number of characters of a text output in a list.
 const MAX_TEXT: usize = 200;
 /// Said when nothing is listed because ComfyUI remembers nothing.
 const FORGOTTEN: &str = "ComfyUI's history is empty: it forgets all jobs when it restarts. The files and asset ids \

@@ -1,4 +1,4 @@
-//! What a job made, with the ids under which other tools know it.
+//! Outputs of a job, with the ids under which other tools know them.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -21,9 +21,9 @@ use comfywarden_workflow::{
     settings,
 };
 
-/// The most characters of a prompt text; the workflow has the whole of it.
+/// Maximum number of characters of a prompt text; the workflow has the whole of it.
 const MAX_PROMPT: usize = 1_000;
-/// The most characters of a workflow inside the result.
+/// Maximum number of characters of a workflow inside the result.
 const MAX_WORKFLOW: usize = 30_000;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,7 +65,7 @@ pub(super) struct AssetMetadata {
     notes: Vec<String>,
 }
 
-/// How it was made.
+/// Settings that the asset was made with.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 struct Making {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! How an asset was made: what ComfyUI's history says, or what the file itself carries.
+//! Origin of an asset: ComfyUI's history, or the metadata in the file itself.
 
 use super::AssetId;
 use crate::{
@@ -11,11 +11,11 @@ use comfywarden_workflow::{Workflow, read};
 /// The workflow that made an asset.
 #[derive(Debug)]
 pub(super) struct Origin {
-    /// In API format.
+    /// Workflow in API format.
     pub(super) workflow: Workflow,
     /// The job's entry, when ComfyUI's history told.
     pub(super) entry: Option<HistoryEntry>,
-    /// What was lost on the way.
+    /// Notes about what was lost on the way.
     pub(super) notes: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Where a published file goes, and putting it there in one step.
+//! Target of a published file, and writing it there in one step.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -92,7 +92,7 @@ impl Place {
     }
 }
 
-/// What a failure to write means for the caller.
+/// Translates a failure to write for the caller.
 pub(super) fn trouble(what: &str, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::AlreadyExists => Error::new(Kind::Conflict, format!("`{what}` exists already"))

@@ -56,7 +56,7 @@ pub(super) struct PublishAsset {
     overwrite: bool,
 }
 
-/// What was written.
+/// File that was written.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Published {
     path: String,
@@ -106,7 +106,7 @@ pub(super) async fn publish_asset(call: Call, params: PublishAsset) -> Handled<P
     Ok(published.into())
 }
 
-/// Where it goes, and what is wanted of a picture; a file that is no picture is copied as it is.
+/// Plans the target and, for a picture, the conversion; a file that is no picture is copied as it is.
 fn plan(call: &Call, params: &PublishAsset) -> Result<(Place, Option<Wish>)> {
     let name = params.asset_id.filename().as_str();
     let (stem, own) = name.rsplit_once('.').unwrap_or((name, ""));
@@ -263,7 +263,7 @@ impl tokio::io::AsyncWrite for Hashing {
     }
 }
 
-/// What the manifest keeps: where the file came from, but not the words of its prompt.
+/// Makes the manifest's entry: where the file came from, but not the words of its prompt.
 async fn entry(call: &Call, asset: &AssetId, published: &Published) -> Result<JsonObject, Stop> {
     let found = match from_history(call, asset).await {
         Ok(found) => found,

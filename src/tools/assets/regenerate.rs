@@ -1,4 +1,4 @@
-//! The same again, with changes by name.
+//! Runs an asset's workflow again, with changes by name.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,9 +18,9 @@ use comfywarden_workflow::{
     settings::{self, Applied, Dropped},
 };
 
-/// The most overrides of one call.
+/// Maximum number of overrides of one call.
 const MAX_OVERRIDES: usize = 64;
-/// The most accepted names that a refusal lists.
+/// Maximum number of accepted names that a refusal lists.
 const MAX_NAMES: usize = 60;
 
 #[derive(Debug, Deserialize, JsonSchema)]

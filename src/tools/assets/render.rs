@@ -12,7 +12,7 @@ use comfywarden_error::{Error, Result};
 /// The best and the worst quality that is tried.
 const QUALITIES: (u8, u8) = (92, 30);
 
-/// What a picture can be written as.
+/// Formats that a picture can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Format {
@@ -50,7 +50,7 @@ impl Format {
     }
 }
 
-/// What is wanted of a picture.
+/// Requested conversion of a picture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish {
     pub(super) format: Format,
@@ -66,7 +66,7 @@ pub(super) struct Rendered {
     pub(super) bytes: Vec<u8>,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Of a JPEG that was made anew.
+    /// Quality of a JPEG that is made anew.
     pub(super) quality: Option<u8>,
 }
 

@@ -16,25 +16,25 @@ use comfywarden_error::JsonObject;
 
 /// The largest file that is read or written.
 const MAX_BYTES: u64 = 1024 * 1024;
-/// How long a write waits for another process to finish its own.
+/// Time that a write waits for another process to finish its own.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often it looks whether the other one has finished.
+/// Interval between two looks whether the other one has finished.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Defaults by tool and argument.
 pub(super) type ByTool = BTreeMap<String, JsonObject>;
 
-/// What the file holds.
+/// Content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Saved {
     version: u32,
-    /// By caller: nobody's defaults change another's calls.
+    /// Defaults by caller: nobody's defaults change another's calls.
     pub(super) callers: BTreeMap<String, ByTool>,
 }
 
-/// What a small file of this program's own holds. Its format has a number, so that an older program leaves a newer
-/// file alone.
+/// Content of a small file of this program's own. Its format has a number, so that an older program leaves a
+/// newer file alone.
 pub(in crate::tools) trait Versioned: Default + Serialize + DeserializeOwned {
     /// The number of the format that was read, or is written.
     fn version(&mut self) -> &mut u32;
@@ -46,7 +46,7 @@ impl Versioned for Saved {
     }
 }
 
-/// What tells one state of the file from another.
+/// Fingerprint of a state of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     bytes: u64,

@@ -17,10 +17,10 @@ use crate::{
 use comfywarden_error::{Error, JsonObject, Kind, Result};
 use comfywarden_workflow::nearest::did_you_mean;
 
-/// The most bytes that the defaults of one tool may have.
+/// Maximum number of bytes that the defaults of one tool may have.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Where a default comes from.
+/// Sources of a default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     User,
@@ -174,7 +174,7 @@ impl Defaults {
         names
     }
 
-    /// What is wrong with the file.
+    /// Describes the fault of the file, if it has one.
     pub(super) fn problem(&self) -> Option<String> {
         self.fresh().problem.clone()
     }
@@ -233,7 +233,7 @@ impl Defaults {
         Ok(after)
     }
 
-    /// What is kept, after a look whether another process changed the file.
+    /// Locks the kept defaults, after a look whether another process changed the file.
     fn fresh(&self) -> std::sync::MutexGuard<'_, Kept> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = file::stamp(&self.path);

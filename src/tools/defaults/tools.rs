@@ -106,7 +106,7 @@ async fn get_defaults(call: Call, params: GetDefaults) -> Handled<Shown> {
     Ok(Shown { tools, problem }.into())
 }
 
-/// What the user and the configuration say.
+/// Lists the values that the user and the configuration set.
 fn set_values(defaults: &Defaults, caller: &Caller, tool: &Tool) -> Vec<OfArgument> {
     let shown = |(argument, value, source): (String, Value, Source)| {
         let alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
@@ -120,7 +120,7 @@ fn set_values(defaults: &Defaults, caller: &Caller, tool: &Tool) -> Vec<OfArgume
     defaults.of(caller, tool.name()).into_iter().map(shown).collect()
 }
 
-/// What holds for the other arguments of the tool.
+/// Lists the values that hold for the other arguments of the tool.
 fn rest(tool: &Tool, set: &[OfArgument], wait_seconds: u64) -> Vec<OfArgument> {
     let is_set = |name: &str| set.iter().any(|known| known.argument == name && known.ignored.is_none());
     let model =
@@ -148,7 +148,8 @@ fn rest(tool: &Tool, set: &[OfArgument], wait_seconds: u64) -> Vec<OfArgument> {
     found
 }
 
-/// What an argument is when nobody says anything: off, or nothing; what is drawn or chosen has no value yet.
+/// Gives the value of an argument that nobody sets: off, or nothing; what is drawn or chosen has no value
+/// yet.
 fn empty(spec: &Value) -> Option<Value> {
     match spec.get("type").and_then(Value::as_str) {
         Some("boolean") => Some(false.into()),

@@ -2,12 +2,12 @@
 
 use crate::comfy::NodeFailure;
 
-/// What an exception usually means.
+/// Usual cause of an exception.
 #[derive(Debug)]
 pub(super) struct Cause {
     /// Words of the exception's type or message, in lower case; one is enough.
     signs: &'static [&'static str],
-    /// Goes on after “node 3 (X) failed: ”.
+    /// Meaning, as the rest of a sentence after “node 3 (X) failed: ”.
     pub(super) meaning: &'static str,
     pub(super) steps: &'static [&'static str],
 }
@@ -177,14 +177,14 @@ const CAUSES: &[Cause] = &[
     },
 ];
 
-/// What this exception usually means.
+/// Finds the usual cause of this exception.
 pub(super) fn of(failure: &NodeFailure) -> Option<&'static Cause> {
     let text = format!("{}: {}", failure.exception_type, failure.message).to_lowercase();
     let is_there = |sign: &&str| text.match_indices(*sign).any(|(at, sign)| stands_alone(&text, at, sign));
     CAUSES.iter().find(|cause| cause.signs.iter().any(is_there))
 }
 
-/// Short signs must be whole words: `nan` is not in `finance`.
+/// True when `sign` stands alone where it must: `nan` is not in `finance`.
 fn stands_alone(text: &str, at: usize, sign: &str) -> bool {
     let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let before = text.get(..at).and_then(|text| text.chars().next_back());

@@ -47,7 +47,7 @@ async fn out_of_memory(call: &Call, failure: &NodeFailure, workflow: Option<&Wor
     diagnosis
 }
 
-/// With one decimal.
+/// Formats bytes as gibibytes with one decimal.
 fn gibibytes(bytes: u64) -> String {
     let tenths = u128::from(bytes) * 10 / (1 << 30);
     format!("{}.{}", tenths / 10, tenths % 10)

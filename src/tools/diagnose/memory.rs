@@ -7,10 +7,10 @@ use comfywarden_workflow::{Node, NodeId, ObjectInfo, Workflow};
 
 /// Sides below this are not worth making smaller.
 const SMALL_SIDE: u64 = 512;
-/// The most steps of a ladder.
+/// Maximum number of steps of a ladder.
 const MAX_STEPS: usize = 9;
 
-/// What to try, in order.
+/// Lists what to try, in order.
 pub(super) fn ladder(
     failure: &NodeFailure,
     workflow: Option<&Workflow>,

@@ -1,4 +1,4 @@
-//! What became of a job, why, and what to try.
+//! Diagnosis of a job: its outcome, the cause, and the next steps.
 //!
 //! | module | owns |
 //! |---|---|

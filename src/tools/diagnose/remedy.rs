@@ -1,4 +1,4 @@
-//! What to do about a workflow that was refused, or about a node whose inputs are wrong.
+//! Remedies for a workflow that was refused, and for a node whose inputs are wrong.
 
 use std::collections::HashMap;
 
@@ -13,9 +13,9 @@ use comfywarden_workflow::{ObjectInfo, check::models, templates::pack_of};
 /// The packs that bring a class, ready to be shown.
 pub(super) type Packs = HashMap<String, Vec<String>>;
 
-/// The most steps that are told.
+/// Maximum number of steps in an answer.
 const MAX_STEPS: usize = 8;
-/// The most packs that are named for one class.
+/// Maximum number of packs that are named for one class.
 const MAX_PACKS: usize = 3;
 
 /// The diagnosis of a workflow that never ran.
@@ -46,7 +46,7 @@ pub(super) async fn of_refusal(call: &Call, refusal: &Refusal) -> Diagnosis {
     diagnosis
 }
 
-/// What to do about each finding, without repeats.
+/// Lists one remedy for each finding, without repeats.
 pub(super) fn steps(findings: &[Finding], object_info: Option<&ObjectInfo>, packs: &Packs) -> Vec<String> {
     let mut steps = Vec::new();
     for finding in findings {

@@ -1,4 +1,4 @@
-//! Which job is meant, and where it stands.
+//! The tool: finds the job that is meant, and its state.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use crate::{
     gate::Class,
 };
 
-/// How many of a caller's attempts are looked at to find the one that failed.
+/// Maximum number of a caller's attempts that are searched for the one that failed.
 const MAX_LOOKS: usize = 12;
 
 pub(in crate::tools) fn tools() -> Vec<Tool> {
@@ -42,7 +42,7 @@ struct DiagnoseJob {
     prompt_id: Option<PromptId>,
 }
 
-/// What is to be diagnosed.
+/// Subject of the diagnosis.
 enum Case {
     Job(PromptId),
     Refusal(std::sync::Arc<Refusal>),

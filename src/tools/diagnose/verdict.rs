@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::super::findings::Finding;
 use crate::comfy::PromptId;
 
-/// What became of the job, in a word.
+/// Outcome of the job, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
@@ -23,7 +23,7 @@ pub(super) enum Verdict {
     NothingFailed,
 }
 
-/// What failed, where, why, and what to try.
+/// Diagnosis: the fault, its place, its cause, and the next steps.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Diagnosis {
     /// Absent when the workflow never became a job

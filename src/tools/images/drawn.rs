@@ -10,24 +10,24 @@ use crate::{
 };
 use comfywarden_error::{Error, Kind, Result};
 
-/// What the preview of a picture is called.
+/// Name of a picture's preview.
 pub(super) const PICTURE: &str = "picture";
 /// The largest picture that is fetched to make a preview, in bytes.
 const MAX_ORIGINAL: usize = 64 * 1024 * 1024;
 /// The quality of drawn previews.
 const QUALITY: u8 = 85;
-/// What a reader can do when nothing is shown.
+/// Advice for a reader to whom nothing is shown.
 const OPEN_IT: &str = "open the file through its link";
 
-/// What was found and drawn.
+/// File that was found, with its preview.
 #[derive(Debug, Default)]
 pub(super) struct Drawn {
     /// The size of the file, where it is known.
     pub(super) bytes: Option<u64>,
     pub(super) measures: Measures,
-    /// What kind of preview it is, and the preview.
+    /// Kind of the preview, and the preview.
     pub(super) preview: Option<(&'static str, Inline)>,
-    /// Why there is no preview.
+    /// Reason why there is no preview.
     pub(super) note: Option<String>,
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn picture(
     Ok(Drawn { bytes, measures, preview: Some((PICTURE, small)), note: None })
 }
 
-/// What we decode ourselves.
+/// True for formats that we decode ourselves.
 fn readable(name: &str) -> bool {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     matches!(extension.as_deref(), Some("png" | "apng" | "jpg" | "jpeg" | "webp" | "gif"))

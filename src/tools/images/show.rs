@@ -53,7 +53,7 @@ pub(super) struct GetImage {
     preview_quality: Option<u8>,
 }
 
-/// Where a file is, and what of it travels inline.
+/// Location of a file, and its inline preview.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Shown {
     filename: String,

@@ -18,7 +18,7 @@ use comfywarden_policy::{
     upload,
 };
 
-/// How long fetching a picture from the Internet may take.
+/// Time limit for fetching a picture from the Internet.
 const MAX_FETCH: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -52,7 +52,7 @@ pub(super) fn input() -> FileType {
     FileType::Input
 }
 
-/// What ComfyUI made of an upload.
+/// File that ComfyUI made of an upload.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct UploadedImage {
     pub(super) result: String,

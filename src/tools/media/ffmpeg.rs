@@ -11,15 +11,15 @@ use tokio::{
 use crate::config::Files;
 use comfywarden_error::{Error, Kind, Result};
 
-/// How long one run may take.
+/// Time limit for one run.
 const MAX_RUN: Duration = Duration::from_secs(30);
-/// How many run at once.
+/// Limits the runs at once.
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
-/// How much memory ffmpeg may take for one block, in bytes.
+/// Maximum size of one block of memory in ffmpeg, in bytes.
 const MAX_BLOCK: &str = "268435456";
-/// The most pixels of one frame.
+/// Maximum number of pixels of one frame.
 const MAX_PIXELS: &str = "100000000";
-/// How much of its complaints is kept, in bytes.
+/// Maximum length of its complaints, in bytes.
 const MAX_WORDS: usize = 400;
 
 /// The program, where there is one.

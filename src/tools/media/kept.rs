@@ -34,7 +34,7 @@ impl Kept {
         Ok(Self { file: kept })
     }
 
-    /// Where it is.
+    /// Path of the file.
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }

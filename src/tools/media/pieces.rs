@@ -13,10 +13,10 @@ const HEAD: usize = 256 * 1024;
 const TAIL: usize = 64 * 1024;
 /// The largest index of a film that is read.
 const MAX_INDEX: u64 = 16 * 1024 * 1024;
-/// The most boxes of a film that are stepped over on the way to its index.
+/// Maximum number of boxes of a film that are stepped over on the way to its index.
 const MAX_STEPS: usize = 64;
 
-/// What was read of a file.
+/// Parts of a file that were read.
 #[derive(Debug, Clone)]
 pub(crate) struct Pieces {
     /// Its start.
@@ -25,7 +25,7 @@ pub(crate) struct Pieces {
     pub(crate) tail: Bytes,
     /// Its size.
     pub(crate) total: u64,
-    /// When it was written, as HTTP says it.
+    /// Time of the last write, as HTTP says it.
     pub(crate) modified: Option<String>,
     /// The index of an ISO film (`moov`), where it lies behind the start.
     pub(crate) index: Option<Bytes>,

@@ -3,18 +3,18 @@
 use super::{Ffmpeg, Kept};
 use comfywarden_error::{Error, Kind, Result};
 
-/// The most frames on a sheet.
+/// Maximum number of frames on a sheet.
 const MAX_FRAMES: u32 = 9;
 /// Between the frames, and around them.
 const GAP: u32 = 4;
 /// The side of a sheet, in pixels.
 const SIDE: u32 = 512;
-/// Longer films are looked at by their key frames only, since all frames would take too long.
+/// Length in seconds above which only the key frames are looked at, since all frames would take too long.
 const LONG: f64 = 60.0;
-/// The most bytes of a sheet as ffmpeg writes it.
+/// Maximum number of bytes of a sheet as ffmpeg writes it.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// How the frames are laid out.
+/// Layout of the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Layout {
     frames: u32,

@@ -15,9 +15,9 @@ const HEIGHT: u32 = 128;
 const PAPER: Rgb<u8> = Rgb([16, 20, 26]);
 const LINE: Rgb<u8> = Rgb([52, 62, 76]);
 const INK: Rgb<u8> = Rgb([92, 184, 255]);
-/// How many samples a second are looked at when ffmpeg decodes.
+/// Samples per second that are looked at when ffmpeg decodes.
 const RATE: &str = "16000";
-/// The most bytes that ffmpeg may give: more than four hours of sound.
+/// Maximum number of bytes that ffmpeg may give: more than four hours of sound.
 const MAX_SAMPLES: u64 = 512 * 1024 * 1024;
 
 /// The loudest points of ever longer stretches: any number of samples in a fixed number of places.
@@ -131,7 +131,7 @@ pub(crate) fn wav(sound: &Kept) -> Result<Vec<u8>> {
     read_wav(&mut file).ok_or_else(unreadable)?.draw()
 }
 
-/// How the numbers of a WAV file are written.
+/// Format of the numbers in a WAV file.
 #[derive(Debug, Clone, Copy)]
 struct Form {
     float: bool,

@@ -28,7 +28,7 @@ fn catalogue() -> ObjectInfo {
     .unwrap()
 }
 
-/// What a node with this input names, as `folder:subfolder/name`, `folder?name` or `linked`.
+/// Lists what a node with this input names, as `folder:subfolder/name`, `folder?name` or `linked`.
 fn names_of(class: &str, input: &str, value: &Value) -> Vec<String> {
     let graph = json!({
         "1": {"class_type": class, "inputs": {input: value}},

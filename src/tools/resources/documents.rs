@@ -10,7 +10,7 @@ use crate::{comfy::Client, tools::Tool};
 use comfywarden_error::{JsonObject, Result};
 use comfywarden_policy::path::ModelFolder;
 
-/// The most that a document says of how long it stays true, in milliseconds.
+/// Maximum time that a document claims to stay true, in milliseconds.
 const A_MOMENT: u64 = 1_000;
 const A_WHILE: u64 = 30_000;
 const LONG: u64 = 300_000;
@@ -24,17 +24,17 @@ pub struct Document {
     pub name: &'static str,
     /// A name for people.
     pub title: &'static str,
-    /// What is there.
+    /// Description of the content.
     pub description: &'static str,
     /// Its type; none where each file has its own.
     pub mime_type: Option<&'static str>,
-    /// How long it may be kept, in milliseconds.
+    /// Time for which it may be kept, in milliseconds.
     pub ttl_ms: u64,
     tool: &'static str,
     source: Source,
 }
 
-/// Where a document comes from.
+/// Sources of a document.
 #[derive(Debug)]
 enum Source {
     /// ComfyUI's own files.
@@ -191,7 +191,7 @@ pub const DOCUMENTS: &[Document] = &[
 
 const JSON: &str = "application/json";
 
-/// What an address names.
+/// Content that an address names.
 #[derive(Debug)]
 pub(crate) enum Wanted {
     /// A file.
@@ -200,7 +200,7 @@ pub(crate) enum Wanted {
     Call(JsonObject),
     /// A result that was too large for its client.
     Result(Piece),
-    /// What ComfyUI says.
+    /// Models in this folder, as ComfyUI lists them.
     Models(ModelFolder),
     Nodes,
     Queue,
@@ -210,7 +210,7 @@ pub(crate) enum Wanted {
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) id: String,
-    /// From 1; none for the whole.
+    /// Number from 1; none for the whole.
     pub(crate) number: Option<usize>,
 }
 
@@ -274,7 +274,7 @@ impl Document {
     }
 }
 
-/// What ComfyUI says about models, nodes or the queue.
+/// Asks ComfyUI about models, nodes or the queue.
 pub(crate) async fn ask(comfy: &Client, wanted: &Wanted) -> Result<Value> {
     let said = match wanted {
         Wanted::Models(folder) => {

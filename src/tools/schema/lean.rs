@@ -6,7 +6,7 @@ use comfywarden_error::JsonObject;
 
 /// A nested schema with more bytes than this is told as `object` only.
 const MAX_NESTED: usize = 140;
-/// What a reader of a result does not need to be told.
+/// Keywords that a reader of a result does not need.
 const BOUNDS: [&str; 7] =
     ["minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength", "minItems", "maxItems"];
 

@@ -17,7 +17,7 @@ use comfywarden_workflow::{
 /// The longest stem of a file that becomes a tool.
 const MAX_STEM: usize = 52;
 
-/// What runs.
+/// Graph that runs.
 #[derive(Debug)]
 pub(super) enum Graph {
     /// The API format.
@@ -40,7 +40,7 @@ pub(super) struct Entry {
     pub(super) format: &'static str,
     pub(super) graph: Graph,
     pub(super) sidecar: Sidecar,
-    /// What could not be read and does not matter.
+    /// Notes about what could not be read and does not matter.
     pub(super) notes: Vec<String>,
 }
 

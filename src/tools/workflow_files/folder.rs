@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// The most files that are looked at.
+/// Maximum number of files that are looked at.
 pub(super) const MAX_FILES: usize = 256;
 /// The largest file of text.
 const MAX_TEXT: u64 = 10 * 1024 * 1024;
@@ -17,7 +17,7 @@ const MAX_MEDIA: u64 = 64 * 1024 * 1024;
 /// A file that changed this recently may still be on its way in.
 const SETTLING: Duration = Duration::from_secs(3);
 
-/// What a file is, by its name.
+/// Role of a file, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
     /// JSON or a script.
@@ -59,10 +59,10 @@ impl Group {
     }
 }
 
-/// What a folder holds.
+/// Content of a folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// By stem.
+    /// Groups by stem.
     pub(super) groups: BTreeMap<String, Group>,
     /// Files that are not even looked at, and why.
     pub(super) passed_over: Vec<(String, String)>,

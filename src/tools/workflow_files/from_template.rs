@@ -10,7 +10,7 @@ use comfywarden_workflow::{
     templates::{self, Parameter, Template, parameter::Kind},
 };
 
-/// What callers see of a template: what the sidecar names, or everything.
+/// Selects the parameters that callers see of a template: those that the sidecar names, or all.
 fn offered<'a>(
     template: &'a Template,
     sidecar: &'a Sidecar,

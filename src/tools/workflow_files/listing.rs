@@ -1,4 +1,4 @@
-//! What the folder holds, in words for callers and for the operator.
+//! Listing of the folder, in words for callers and for the operator.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,22 +11,22 @@ pub struct Listed {
     /// The tool that runs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
-    /// What it does.
+    /// Description.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// `api`, `ui`, `script`, `png`, `template`, …
     #[serde(skip_serializing_if = "str::is_empty")]
     pub format: &'static str,
-    /// What callers can set.
+    /// Parameters that callers can set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<String>,
-    /// Why it is no tool.
+    /// Reason why it is no tool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// What to do about it.
+    /// Next step for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// What its author should know.
+    /// Notes for its author.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

@@ -30,9 +30,9 @@ use comfywarden_workflow::{
 };
 
 const RUN: Hints = Hints { read_only: false, destructive: false, idempotent: false, open_world: true };
-/// What a tool may cost in every list, in bytes: as much as the built-in ones of its class.
+/// Maximum size of a tool in every list, in bytes: as much as the built-in ones of its class.
 const VISIBLE: usize = 2_200;
-/// What `wait` and `wait_seconds` cost of that.
+/// Share of `wait` and `wait_seconds` in that size.
 const WAITING: usize = 230;
 const MAX_TITLE: usize = 60;
 const MAX_DESCRIPTION: usize = 200;
@@ -190,7 +190,7 @@ fn refuse_broken(workflow: &Workflow, catalogue: &ObjectInfo) -> Result<(), comf
         .hint("mend it in ComfyUI's editor and save it again; comfyui_validate_workflow names everything"))
 }
 
-/// What is offered while the parameters cannot be known. The run checks the arguments itself.
+/// Schema that is offered while the parameters cannot be known. The run checks the arguments itself.
 fn unknown_yet() -> JsonObject {
     let schema = json!({"type": "object", "properties": {}, "additionalProperties": true});
     schema.as_object().cloned().unwrap_or_default()

@@ -17,7 +17,7 @@ use super::{
 use crate::tools::Tool;
 use comfywarden_workflow::ObjectInfo;
 
-/// The most tools; clients stop reading somewhere above a hundred.
+/// Maximum number of tools; clients stop reading somewhere above a hundred.
 const MAX_TOOLS: usize = 100;
 
 /// The workflow files of one folder.
@@ -30,7 +30,7 @@ pub struct Library {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    /// By stem.
+    /// Entries by stem.
     books: BTreeMap<String, Book>,
     passed_over: Vec<(String, String)>,
 }
@@ -84,7 +84,7 @@ impl Library {
         shelf.books.values().all(|book| book.entry.is_none())
     }
 
-    /// What every file is, and why some are no tool, as of the last [`Self::tools`].
+    /// Lists every file, and why some are no tool, as of the last [`Self::tools`].
     pub fn listed(&self) -> Arc<Vec<Listed>> {
         self.listed.load_full()
     }

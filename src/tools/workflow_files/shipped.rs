@@ -6,7 +6,7 @@
 pub struct Shipped {
     /// The stem of its files.
     pub name: &'static str,
-    /// What it is for, in a line.
+    /// Purpose, in a line.
     pub about: &'static str,
     /// File names and contents.
     pub files: &'static [(&'static str, &'static str)],

@@ -2,7 +2,7 @@
 
 use super::measures::{Measures, be32, be64, float};
 
-/// The most boxes that are looked at.
+/// Maximum number of boxes that are looked at.
 const MAX_BOXES: usize = 1_024;
 
 pub(super) fn measure(bytes: &[u8]) -> Option<Measures> {

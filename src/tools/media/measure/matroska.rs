@@ -2,7 +2,7 @@
 
 use super::measures::Measures;
 
-/// The most elements that are looked at.
+/// Maximum number of elements that are looked at.
 const MAX_ELEMENTS: usize = 4_096;
 
 const SEGMENT: u32 = 0x1853_8067;

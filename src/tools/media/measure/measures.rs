@@ -1,4 +1,4 @@
-//! What a file measures, whatever kind it is.
+//! Measures of a file of any kind.
 
 use std::io::Cursor;
 
@@ -7,14 +7,14 @@ use image::ImageReader;
 use super::{film, matroska, sound};
 use crate::tools::media::Pieces;
 
-/// What could be read.
+/// Measures that could be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Measures {
     /// Pixels across.
     pub(crate) width: Option<u32>,
     /// Pixels down.
     pub(crate) height: Option<u32>,
-    /// How long it plays.
+    /// Playing time.
     pub(crate) seconds: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! How long sounds play.
+//! Playing time of sounds.
 
 use super::measures::{Measures, be32, be64, float, le16, le32, le64};
 
