@@ -21,8 +21,8 @@ use crate::{
     config::{self, Config},
     gate::{AuditLog, CallId, Caller, Class, Gate, Outcome, SignedState, StateSigner},
     tools::{
-        self, Call, Change, Changes, Defaults, Reply, Tool, View, blame, progress::Sink, tool::Ended,
-        workflow_files::Library,
+        self, Call, Change, Changes, Defaults, Reply, Tool, ToolFilter, attribute_default, progress::Sink,
+        tool::Ended, workflow_files::Library,
     },
     web::Fetcher,
 };
@@ -46,7 +46,7 @@ pub struct CallContext {
     /// Caller who makes the call.
     pub caller: Caller,
     /// Filter that the front end applies to the catalogue.
-    pub view: View,
+    pub view: ToolFilter,
     /// The client can put a yes-or-no question to its user.
     pub can_ask: bool,
     /// The user's answer to the question of an earlier round.
@@ -64,7 +64,7 @@ impl CallContext {
     pub fn plain(caller: Caller) -> Self {
         Self {
             caller,
-            view: View::default(),
+            view: ToolFilter::default(),
             can_ask: false,
             answer: None,
             signed_state: None,
@@ -91,7 +91,7 @@ pub struct App {
     signer: StateSigner,
     comfy: Client,
     web: Fetcher,
-    ledger: Arc<tools::Ledger>,
+    job_owners: Arc<tools::JobOwners>,
     contracts: reading::Contracts,
     pulse: queue_poller::Pulse,
     results: results::Results,
@@ -133,7 +133,7 @@ impl App {
                 ..config.security.clone()
             })),
             signer: state_signer(&config.transport.remote),
-            ledger: Arc::default(),
+            job_owners: Arc::default(),
             contracts: reading::Contracts::default(),
             pulse: queue_poller::Pulse::default(),
             results: results::Results::default(),
@@ -162,12 +162,12 @@ impl App {
     }
 
     /// Combines the filter of a front end with the configured profile.
-    pub fn view(&self, door: View) -> View {
+    pub fn view(&self, door: ToolFilter) -> ToolFilter {
         door.and(self.config.tools.profile.into())
     }
 
     /// The tools of this moment that a front door with this view shows.
-    pub fn tools_in(&self, view: View) -> Result<Arc<Catalogue>> {
+    pub fn tools_in(&self, view: ToolFilter) -> Result<Arc<Catalogue>> {
         self.tools.load_full().view(view)
     }
 
@@ -290,7 +290,7 @@ impl App {
             defaults: Arc::clone(&self.defaults),
             gate: Arc::clone(&self.gate),
             inspector: Arc::clone(if context.caller.is_enforced() { &self.strict } else { &self.inspector }),
-            ledger: Arc::clone(&self.ledger),
+            job_owners: Arc::clone(&self.job_owners),
             consent: tools::Consent { can_ask: context.can_ask, answer: context.answer, about },
         };
         let _in_flight = self.calls.token();
@@ -300,7 +300,7 @@ impl App {
             pending().await
         };
         let ended = tokio::select! {
-            ended = tool.run(permit, call, args) => ended.map_err(|error| blame(error, &filled))?,
+            ended = tool.run(permit, call, args) => ended.map_err(|error| attribute_default(error, &filled))?,
             ended = caller_leaves => ended,
         };
         match ended {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use crate::tools::{Tool, View, compact};
+use crate::tools::{Tool, ToolFilter, compact};
 use comfywarden_error::{Error, Result};
 
 /// The tools by name, in a fixed order.
@@ -13,7 +13,7 @@ use comfywarden_error::{Error, Result};
 pub struct Catalogue {
     order: Vec<Arc<Tool>>,
     by_name: HashMap<String, Arc<Tool>>,
-    views: [OnceLock<Arc<Catalogue>>; View::COUNT],
+    views: [OnceLock<Arc<Catalogue>>; ToolFilter::COUNT],
 }
 
 impl Catalogue {
@@ -35,8 +35,8 @@ impl Catalogue {
     }
 
     /// Gives the part of the catalogue that `view` leaves. Each view is made once.
-    pub fn view(self: &Arc<Self>, view: View) -> Result<Arc<Self>> {
-        if view == View::default() {
+    pub fn view(self: &Arc<Self>, view: ToolFilter) -> Result<Arc<Self>> {
+        if view == ToolFilter::default() {
             return Ok(Arc::clone(self));
         }
         let Some(place) = self.views.get(view.index()) else {

@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 use super::{App, CallContext};
 use crate::{
     gate::{Caller, Class},
-    tools::{Block, Reply, View, compact, progress::Sink},
+    tools::{Block, Reply, ToolFilter, compact, progress::Sink},
 };
 use comfywarden_error::{JsonObject, Result};
 
 /// A call under the name of the tool that it runs: in the compact profile, the tool behind `comfyui_run_tool`.
 #[derive(Debug, Clone)]
 pub struct ResolvedCall {
-    pub(super) view: View,
+    pub(super) view: ToolFilter,
     pub(super) name: String,
     pub(super) args: JsonObject,
     /// True when the tool was named in the arguments of another one.
@@ -24,7 +24,7 @@ pub struct ResolvedCall {
 
 impl ResolvedCall {
     /// Resolves a call in a view of the catalogue. The tool need not exist.
-    pub fn new(view: View, name: &str, args: JsonObject) -> Self {
+    pub fn new(view: ToolFilter, name: &str, args: JsonObject) -> Self {
         let unwrapped = if view.is_compact() { compact::unwrap(name, args) } else { Err(args) };
         match unwrapped {
             Ok((name, args)) => Self { view: view.direct(), name, args, indirect: true },
@@ -75,7 +75,7 @@ pub struct Conversation {
 
 impl Conversation {
     /// Prepares a call of this caller. Nothing runs yet.
-    pub fn new(app: Arc<App>, caller: Caller, view: View, tool: &str, args: JsonObject) -> Self {
+    pub fn new(app: Arc<App>, caller: Caller, view: ToolFilter, tool: &str, args: JsonObject) -> Self {
         let call = ResolvedCall::new(view, tool, args);
         Self { app, caller, call, can_ask: false, resumes_here: false, answer: None, signed_state: None }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{App, CallContext, Caller, View, queue_poller::Watch};
+use super::{App, CallContext, Caller, ToolFilter, queue_poller::Watch};
 use crate::{
     gate::{CallId, Class, Contract, Outcome, Permit},
     tools::{
@@ -63,21 +63,21 @@ pub struct Completion {
 
 impl App {
     /// The documents that a front door with this view shows.
-    pub fn documents(&self, view: View) -> Result<Vec<&'static Document>> {
+    pub fn documents(&self, view: ToolFilter) -> Result<Vec<&'static Document>> {
         let catalogue = self.tools_in(view.direct())?;
         let offered = |document: &Document| document.is_offered(catalogue.iter().map(AsRef::<Tool>::as_ref));
         Ok(DOCUMENTS.iter().filter(|document| offered(document)).collect())
     }
 
     /// The prompts that a front door with this view shows.
-    pub fn prompts(&self, view: View) -> Result<Vec<&'static Prompt>> {
+    pub fn prompts(&self, view: ToolFilter) -> Result<Vec<&'static Prompt>> {
         let catalogue = self.tools_in(view.direct())?;
         let offered = |prompt: &Prompt| prompt.is_offered(catalogue.iter().map(AsRef::<Tool>::as_ref));
         Ok(PROMPTS.iter().filter(|prompt| offered(prompt)).collect())
     }
 
     /// Reads a resource. A document that a tool makes is that tool's answer, by a call of that tool.
-    pub async fn read(&self, caller: &Caller, view: View, uri: &str) -> Result<(Resource, u64)> {
+    pub async fn read(&self, caller: &Caller, view: ToolFilter, uri: &str) -> Result<(Resource, u64)> {
         let found = documents::find(uri).and_then(|(document, wanted)| {
             self.offers(view, document)?;
             Ok((document, wanted))
@@ -98,7 +98,7 @@ impl App {
             let resource = match wanted {
                 Wanted::File => {
                     let file = resources::parse(uri)?;
-                    must_read(caller, &self.config, &self.comfy, &self.ledger, &file).await?;
+                    must_read(caller, &self.config, &self.comfy, &self.job_owners, &file).await?;
                     Resource::File(resources::read(&self.comfy, &file).await?)
                 }
                 Wanted::Result(piece) => self.kept_result(caller, view, &piece)?,
@@ -115,7 +115,7 @@ impl App {
     }
 
     /// Lets a caller watch a resource, which must be one that it may read. What it hears comes by [`Self::changes`].
-    pub async fn watch(&self, caller: &Caller, view: View, uri: &str) -> Result<Watch> {
+    pub async fn watch(&self, caller: &Caller, view: ToolFilter, uri: &str) -> Result<Watch> {
         let permit = self.admit(caller, &self.contracts.watch, &[("uri", uri)]).await?;
         let found = documents::find(uri).and_then(|(document, _)| self.offers(view, document));
         close(permit, found).await?;
@@ -126,7 +126,7 @@ impl App {
     pub async fn prompt(
         &self,
         caller: &Caller,
-        view: View,
+        view: ToolFilter,
         name: &str,
         given: JsonObject,
     ) -> Result<(&'static Prompt, String)> {
@@ -149,7 +149,7 @@ impl App {
     pub async fn complete(
         &self,
         caller: &Caller,
-        view: View,
+        view: ToolFilter,
         reference: &completion::Reference,
         argument: &str,
         typed: &str,
@@ -181,7 +181,7 @@ impl App {
         close(permit, Ok(())).await
     }
 
-    fn offers(&self, view: View, document: &Document) -> Result<()> {
+    fn offers(&self, view: ToolFilter, document: &Document) -> Result<()> {
         let Some(tool) = document.tool() else { return Ok(()) };
         match self.tools_in(view.direct())?.get(tool) {
             Some(_) => Ok(()),

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{App, Caller, View};
+use super::{App, Caller, ToolFilter};
 use crate::tools::resources::{Resource, ResourceFile, documents::Piece, result_uri};
 use comfywarden_error::{Error, Result};
 
@@ -25,10 +25,10 @@ const PIECE: usize = 24_000;
 
 /// The results that are kept, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Results(Mutex<VecDeque<Kept>>);
+pub(super) struct Results(Mutex<VecDeque<StoredResult>>);
 
 #[derive(Debug)]
-struct Kept {
+struct StoredResult {
     id: String,
     owner: String,
     tool: String,
@@ -52,7 +52,7 @@ impl Body {
 }
 
 impl Results {
-    fn with<T>(&self, act: impl FnOnce(&mut VecDeque<Kept>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut VecDeque<StoredResult>) -> T) -> T {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         kept.retain(|result| result.until > now);
@@ -68,7 +68,7 @@ impl Results {
         let until = Instant::now() + LIFE;
         let (owner, tool) = (owner.to_owned(), tool.to_owned());
         self.with(|kept| {
-            kept.push_back(Kept { id: id.clone(), owner: owner.clone(), tool, body, until });
+            kept.push_back(StoredResult { id: id.clone(), owner: owner.clone(), tool, body, until });
             while exceeds(kept.iter().filter(|result| result.owner == owner), MAX_OF_ONE) {
                 drop_oldest_of(kept, &owner);
             }
@@ -90,18 +90,18 @@ impl Results {
     }
 }
 
-fn exceeds<'a>(results: impl Iterator<Item = &'a Kept>, (most, bytes): (usize, usize)) -> bool {
+fn exceeds<'a>(results: impl Iterator<Item = &'a StoredResult>, (most, bytes): (usize, usize)) -> bool {
     let (count, size) = results.fold((0, 0), |(count, size), result| (count + 1, size + result.body.size()));
     count > most || size > bytes
 }
 
-fn drop_oldest_of(kept: &mut VecDeque<Kept>, owner: &str) {
+fn drop_oldest_of(kept: &mut VecDeque<StoredResult>, owner: &str) {
     if let Some(place) = kept.iter().position(|result| result.owner == owner) {
         kept.remove(place);
     }
 }
 
-fn heaviest(kept: &VecDeque<Kept>) -> Option<String> {
+fn heaviest(kept: &VecDeque<StoredResult>) -> Option<String> {
     let mut weights: HashMap<&str, (usize, usize)> = HashMap::new();
     for result in kept {
         let (size, count) = weights.entry(&result.owner).or_default();
@@ -148,7 +148,7 @@ impl App {
     }
 
     /// A result that is kept for this caller, whole or in part, as far as the door still shows its tool.
-    pub(super) fn kept_result(&self, caller: &Caller, view: View, piece: &Piece) -> Result<Resource> {
+    pub(super) fn kept_result(&self, caller: &Caller, view: ToolFilter, piece: &Piece) -> Result<Resource> {
         let gone = || {
             Error::not_found(
                 "there is no such result: it expired, was pushed out by later ones, or is not yours",

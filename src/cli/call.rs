@@ -16,7 +16,7 @@ use crate::{
     app::{App, Conversation, Turn},
     gate::Caller,
     tools::{
-        Block, View,
+        Block, ToolFilter,
         progress::{Sink, Update},
     },
 };
@@ -51,7 +51,7 @@ async fn call_with_questions(
     can_ask: bool,
     stop: &CancellationToken,
 ) -> std::result::Result<(), CliError> {
-    let view = View::default();
+    let view = ToolFilter::default();
     let mut conversation = Conversation::new(Arc::clone(app), Caller::local(), view, &wanted.tool, arguments);
     if can_ask {
         conversation = conversation.asking();

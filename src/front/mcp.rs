@@ -26,7 +26,7 @@ use rmcp::{
 use serde_json::Value;
 
 use super::encode;
-use crate::{app::App, gate::Caller, telemetry::trace, tools::View};
+use crate::{app::App, gate::Caller, telemetry::trace, tools::ToolFilter};
 use comfywarden_error::{Error, Kind};
 use comfywarden_policy::redact::redact_text;
 use server_info::ServerInfoMeta;
@@ -75,9 +75,9 @@ impl Mcp {
             .ok_or_else(|| ErrorData::internal_error("the transport did not say who calls", None))
     }
 
-    /// View of the catalogue for this request: by configuration, address and token, never by connection.
-    fn view(&self, context: &RequestContext<RoleServer>) -> View {
-        let address = from_http::<View>(context).copied().unwrap_or_default();
+    /// ToolFilter of the catalogue for this request: by configuration, address and token, never by connection.
+    fn view(&self, context: &RequestContext<RoleServer>) -> ToolFilter {
+        let address = from_http::<ToolFilter>(context).copied().unwrap_or_default();
         self.app.view(address.and(by_token(context)))
     }
 
@@ -87,11 +87,11 @@ impl Mcp {
     }
 }
 
-/// View of the catalogue that a token grants.
+/// ToolFilter of the catalogue that a token grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct TokenView(pub(super) View);
+pub(super) struct TokenView(pub(super) ToolFilter);
 
-fn by_token(context: &RequestContext<RoleServer>) -> View {
+fn by_token(context: &RequestContext<RoleServer>) -> ToolFilter {
     from_http::<TokenView>(context).copied().unwrap_or_default().0
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Changes, Defaults, consent::Consent, job_owners::Ledger, progress::Sink, reply::Stop,
+    Changes, Defaults, consent::Consent, job_owners::JobOwners, progress::Sink, reply::Stop,
     workflow_files::Library,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub struct Call {
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) consent: Consent,
     pub(crate) defaults: Arc<Defaults>,
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) job_owners: Arc<JobOwners>,
 }
 
 /// Opinion of the policy on a workflow.

@@ -212,7 +212,7 @@ impl Call {
 
     fn remember(&self, id: &PromptId, outcome: &CancelOutcome) {
         if outcome.state.is_stopped() {
-            self.ledger.stopped(id);
+            self.job_owners.stopped(id);
         }
     }
 }

@@ -134,7 +134,7 @@ async fn take_out(call: &Call, pending: &[PromptId]) -> Result<Vec<PromptId>, St
         if is_left || (at < MAX_STARTS && call.comfy.history(id).await?.is_some()) {
             continue;
         }
-        call.ledger.stopped(id);
+        call.job_owners.stopped(id);
         gone.push(id.clone());
     }
     Ok(gone)

@@ -32,7 +32,7 @@ const STYLES: [&str; 12] = [
 
 /// Sources of an argument's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum ValueSource {
     PictureModels,
     UpscaleModels,
     ModelFolders,
@@ -50,7 +50,7 @@ pub(crate) enum Source {
     OutputTypes,
 }
 
-impl Source {
+impl ValueSource {
     /// The tool that shows the same. Where it is not offered, nothing is suggested.
     fn tool(self) -> Option<&'static str> {
         Some(match self {
@@ -77,7 +77,7 @@ pub enum Reference {
 }
 
 /// Gives the source of the values of `argument`. An argument without values to look up has none.
-pub(crate) fn source(reference: &Reference, argument: &str) -> Result<Option<Source>> {
+pub(crate) fn source(reference: &Reference, argument: &str) -> Result<Option<ValueSource>> {
     match reference {
         Reference::Prompt(name) => {
             let prompt = PROMPTS.iter().find(|prompt| prompt.name == name);
@@ -95,13 +95,13 @@ pub(crate) fn source(reference: &Reference, argument: &str) -> Result<Option<Sou
                 return Err(unknown_argument());
             }
             Ok(match argument {
-                "folder" => Some(Source::ModelFolders),
-                "class" => Some(Source::NodeClasses),
-                "prompt_id" => Some(Source::Jobs),
-                "name" => Some(Source::Templates),
-                "asset_id" => Some(Source::Assets),
-                "type" => Some(Source::OutputTypes),
-                "path" => Some(Source::OutputPaths),
+                "folder" => Some(ValueSource::ModelFolders),
+                "class" => Some(ValueSource::NodeClasses),
+                "prompt_id" => Some(ValueSource::Jobs),
+                "name" => Some(ValueSource::Templates),
+                "asset_id" => Some(ValueSource::Assets),
+                "type" => Some(ValueSource::OutputTypes),
+                "path" => Some(ValueSource::OutputPaths),
                 _ => None,
             })
         }
@@ -118,7 +118,7 @@ pub(crate) async fn values(
     comfy: &Client,
     offered: &[&Tool],
     seen: &(dyn Fn(&HistoryEntry) -> bool + Sync),
-    source: Source,
+    source: ValueSource,
     typed: &str,
 ) -> Result<Vec<String>> {
     let is_offered = |name: &str| offered.iter().any(|tool| tool.name() == name);
@@ -126,7 +126,7 @@ pub(crate) async fn values(
         return Ok(Vec::new());
     }
     let all = match source {
-        Source::Workflows => offered
+        ValueSource::Workflows => offered
             .iter()
             .filter_map(|tool| tool.name().strip_prefix("workflow_"))
             .map(str::to_owned)
@@ -155,14 +155,16 @@ fn fitting(all: Vec<String>, typed: &str) -> Vec<String> {
 async fn look_up(
     comfy: &Client,
     seen: &(dyn Fn(&HistoryEntry) -> bool + Sync),
-    source: Source,
+    source: ValueSource,
 ) -> Result<Vec<String>> {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     Ok(match source {
-        Source::Styles => owned(&STYLES),
-        Source::OutputTypes => owned(&["output", "input", "temp"]),
-        Source::Templates => templates::catalogue().iter().map(|template| template.name.to_owned()).collect(),
-        Source::PictureModels => {
+        ValueSource::Styles => owned(&STYLES),
+        ValueSource::OutputTypes => owned(&["output", "input", "temp"]),
+        ValueSource::Templates => {
+            templates::catalogue().iter().map(|template| template.name.to_owned()).collect()
+        }
+        ValueSource::PictureModels => {
             let folders = ["checkpoints", "diffusion_models"];
             let mut models = Vec::new();
             for folder in folders {
@@ -170,21 +172,23 @@ async fn look_up(
             }
             models
         }
-        Source::UpscaleModels => comfy.models(&ModelFolder::parse("upscale_models")?).await?,
-        Source::ModelFolders => comfy.model_folders().await?,
-        Source::NodeClasses => comfy.object_info().await?.names().to_vec(),
-        Source::Samplers => choices(&*comfy.object_info().await?, "KSampler", "sampler_name"),
-        Source::Schedulers => choices(&*comfy.object_info().await?, "KSampler", "scheduler"),
-        Source::InputFiles => choices(&*comfy.object_info().await?, "LoadImage", "image"),
-        Source::Jobs => newest(comfy, seen).await?.into_iter().map(|entry| entry.prompt_id).collect(),
-        Source::Assets => {
+        ValueSource::UpscaleModels => comfy.models(&ModelFolder::parse("upscale_models")?).await?,
+        ValueSource::ModelFolders => comfy.model_folders().await?,
+        ValueSource::NodeClasses => comfy.object_info().await?.names().to_vec(),
+        ValueSource::Samplers => choices(&*comfy.object_info().await?, "KSampler", "sampler_name"),
+        ValueSource::Schedulers => choices(&*comfy.object_info().await?, "KSampler", "scheduler"),
+        ValueSource::InputFiles => choices(&*comfy.object_info().await?, "LoadImage", "image"),
+        ValueSource::Jobs => newest(comfy, seen).await?.into_iter().map(|entry| entry.prompt_id).collect(),
+        ValueSource::Assets => {
             each_output(comfy, seen, |id, output| AssetId::of(output, id).ok().map(|asset| asset.to_string()))
                 .await?
         }
-        Source::OutputFiles => each_output(comfy, seen, |_, output| Some(output.filename.clone())).await?,
-        Source::OutputPaths => each_output(comfy, seen, |_, output| Some(path_of(output))).await?,
+        ValueSource::OutputFiles => {
+            each_output(comfy, seen, |_, output| Some(output.filename.clone())).await?
+        }
+        ValueSource::OutputPaths => each_output(comfy, seen, |_, output| Some(path_of(output))).await?,
         // Answered from the catalogue.
-        Source::Workflows => Vec::new(),
+        ValueSource::Workflows => Vec::new(),
     })
 }
 

@@ -95,7 +95,7 @@ impl Call {
             self.note("elicitation_accepted");
             return Ok(());
         }
-        let question = shown(question);
+        let question = sanitize_question(question);
         if !self.consent.can_ask {
             let message = format!("this needs the user's word, and this client cannot be asked: {question}");
             return Err(Error::denied(message).hint(otherwise).into());
@@ -122,7 +122,7 @@ fn hash_of(tool: &str, subject: &str) -> String {
 }
 
 /// The question on one screen, with nothing in it that acts on the screen.
-fn shown(question: &str) -> String {
+fn sanitize_question(question: &str) -> String {
     let short: String = question.chars().take(MAX_QUESTION).collect();
     display::sanitize(&short).into_owned()
 }
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_question_shows_what_would_act_on_the_screen() {
-        assert_eq!(shown("Install \u{202e}x\u{1b}[2J?"), "Install \\u{202e}x\\x1b[2J?");
-        assert_eq!(shown(&"x".repeat(9_999)).len(), MAX_QUESTION);
+        assert_eq!(sanitize_question("Install \u{202e}x\u{1b}[2J?"), "Install \\u{202e}x\\x1b[2J?");
+        assert_eq!(sanitize_question(&"x".repeat(9_999)).len(), MAX_QUESTION);
     }
 }

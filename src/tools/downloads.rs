@@ -45,11 +45,11 @@ pub(super) fn tools() -> Vec<Tool> {
 #[serde(deny_unknown_fields)]
 struct NoParams {}
 
-/// State of a download.
+/// DownloadState of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-enum State {
+enum DownloadState {
     Waiting,
     Running,
     Paused,
@@ -69,7 +69,7 @@ struct Downloads {
 struct Task {
     #[serde(rename = "task_id")]
     id: String,
-    state: State,
+    state: DownloadState,
     folder: String,
     filename: String,
     /// Percent
@@ -102,7 +102,7 @@ async fn get_download_tasks(call: Call, _: NoParams) -> Handled<Downloads> {
     }
     tasks.extend(listed.iter().map(|task| read(task, &noted)));
     tasks.truncate(MAX_ENTRIES);
-    for task in tasks.iter_mut().filter(|task| task.state == State::Done) {
+    for task in tasks.iter_mut().filter(|task| task.state == DownloadState::Done) {
         if let Some(download) = noted.iter().find(|download| download.id == task.id) {
             task.hash = hash_of(&call.comfy, download).await;
         }
@@ -114,24 +114,24 @@ async fn get_download_tasks(call: Call, _: NoParams) -> Handled<Downloads> {
 fn read(task: &DownloadTask, noted: &[NotedDownload]) -> Task {
     let error = task.error.as_deref().filter(|error| !error.is_empty());
     let state = match task.status.as_str() {
-        _ if error.is_some() => State::Failed,
-        "doing" => State::Running,
-        "waiting" => State::Waiting,
-        _ if task.progress >= 100.0 => State::Done,
-        _ => State::Paused,
+        _ if error.is_some() => DownloadState::Failed,
+        "doing" => DownloadState::Running,
+        "waiting" => DownloadState::Waiting,
+        _ if task.progress >= 100.0 => DownloadState::Done,
+        _ => DownloadState::Paused,
     };
     let hash =
         noted.iter().find(|download| download.id == task.task_id).map_or(Hash::Unchecked, |it| it.hash);
     Task {
         state,
-        folder: shown(task.folder.as_deref().unwrap_or_default()),
-        filename: shown(task.fullname.as_deref().unwrap_or_default()),
+        folder: sanitized(task.folder.as_deref().unwrap_or_default()),
+        filename: sanitized(task.fullname.as_deref().unwrap_or_default()),
         progress: Some(tenth(task.progress.clamp(0.0, 100.0))),
         size_mb: (task.total_size > 0.0).then(|| tenth(task.total_size / 1e6)),
-        speed_mb_s: (state == State::Running).then(|| tenth(task.bps.max(0.0) / 1e6)),
-        status: Some(shown(&task.status)),
-        error: error.map(shown),
-        id: shown(&task.task_id),
+        speed_mb_s: (state == DownloadState::Running).then(|| tenth(task.bps.max(0.0) / 1e6)),
+        status: Some(sanitized(&task.status)),
+        error: error.map(sanitized),
+        id: sanitized(&task.task_id),
         hash,
     }
 }
@@ -141,10 +141,10 @@ async fn unlisted(call: &Call, download: &NotedDownload) -> Result<Task> {
     let (state, error) = match &download.courier {
         Courier::ModelManager => (on_disk(call, download).await?, None),
         Courier::Manager(queued) => match call.comfy.manager().await? {
-            None => (State::Gone, None),
+            None => (DownloadState::Gone, None),
             Some(manager) => match call.comfy.task_state(&manager, queued).await? {
-                TaskEnd::Running => (State::Running, None),
-                TaskEnd::Failed(why) => (State::Failed, Some(why)),
+                TaskEnd::Running => (DownloadState::Running, None),
+                TaskEnd::Failed(why) => (DownloadState::Failed, Some(why)),
                 TaskEnd::Done | TaskEnd::Skipped | TaskEnd::Over => (on_disk(call, download).await?, None),
             },
         },
@@ -154,18 +154,18 @@ async fn unlisted(call: &Call, download: &NotedDownload) -> Result<Task> {
         state,
         folder: download.folder.clone(),
         filename: download.filename.clone(),
-        progress: (state == State::Done).then_some(100.0),
+        progress: (state == DownloadState::Done).then_some(100.0),
         size_mb: None,
         speed_mb_s: None,
         status: None,
-        error: error.as_deref().map(shown),
+        error: error.as_deref().map(sanitized),
         hash: download.hash,
     })
 }
 
-async fn on_disk(call: &Call, download: &NotedDownload) -> Result<State> {
+async fn on_disk(call: &Call, download: &NotedDownload) -> Result<DownloadState> {
     let models = call.comfy.models(&ModelFolder::parse(&download.folder)?).await?;
-    Ok(if models.contains(&download.filename) { State::Done } else { State::Gone })
+    Ok(if models.contains(&download.filename) { DownloadState::Done } else { DownloadState::Gone })
 }
 
 /// Computes the hash of a file that came, once, where there is something to compare it with.
@@ -218,14 +218,14 @@ struct CancelDownload {
 
 /// Outcome of the request to stop.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Cancelled {
+struct CancelledDownload {
     success: bool,
     task_id: String,
     /// One sentence
     result: String,
 }
 
-async fn cancel_download(call: Call, params: CancelDownload) -> Handled<Cancelled> {
+async fn cancel_download(call: Call, params: CancelDownload) -> Handled<CancelledDownload> {
     let id = params.task_id;
     let noted = call.noted_downloads().await.into_iter().find(|download| download.id == id);
     if let Some(NotedDownload { courier: Courier::Manager(_), .. }) = &noted {
@@ -241,31 +241,31 @@ async fn cancel_download(call: Call, params: CancelDownload) -> Handled<Cancelle
         if noted.is_some() {
             call.forget_download(&id).await;
             let result = "the download was over already; it is no longer listed".to_owned();
-            return Ok(Cancelled { success: true, task_id: id, result }.into());
+            return Ok(CancelledDownload { success: true, task_id: id, result }.into());
         }
-        return Err(Error::not_found(format!("there is no download `{}`", shown(&id)))
+        return Err(Error::not_found(format!("there is no download `{}`", sanitized(&id)))
             .hint("comfyui_get_download_tasks lists them")
-            .detail("task_id", shown(&id))
+            .detail("task_id", sanitized(&id))
             .into());
     };
     call.comfy.delete_download(&id).await?;
     // What the extension says is not yet what is so.
     let gone = !call.comfy.download_tasks().await?.iter().any(|task| task.task_id == id);
     call.forget_download(&id).await;
-    let name = shown(task.fullname.as_deref().unwrap_or_default());
+    let name = sanitized(task.fullname.as_deref().unwrap_or_default());
     let result = match (gone, task.progress >= 100.0) {
         (true, true) => format!("the download of `{name}` was over and is no longer listed"),
         (true, false) => format!("the download of `{name}` was stopped, and what was there of it is deleted"),
         (false, _) => format!("the download of `{name}` was told to stop and is still listed; look again"),
     };
-    Ok(Cancelled { success: gone, task_id: id, result }.into())
+    Ok(CancelledDownload { success: gone, task_id: id, result }.into())
 }
 
 fn tenth(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-fn shown(text: &str) -> String {
+fn sanitized(text: &str) -> String {
     let cut: String = text.chars().take(300).collect();
     display::sanitize(&cut).into_owned()
 }
@@ -285,10 +285,10 @@ mod tests {
             };
             read(&task, &[]).state
         };
-        assert_eq!(state("pause", 100.0, None), State::Done);
-        assert_eq!(state("pause", 40.0, None), State::Paused);
-        assert_eq!(state("pause", 100.0, Some("status code: 403")), State::Failed);
-        assert_eq!(state("doing", 100.0, None), State::Running);
-        assert_eq!(state("waiting", 0.0, None), State::Waiting);
+        assert_eq!(state("pause", 100.0, None), DownloadState::Done);
+        assert_eq!(state("pause", 40.0, None), DownloadState::Paused);
+        assert_eq!(state("pause", 100.0, Some("status code: 403")), DownloadState::Failed);
+        assert_eq!(state("doing", 100.0, None), DownloadState::Running);
+        assert_eq!(state("waiting", 0.0, None), DownloadState::Waiting);
     }
 }

@@ -28,7 +28,7 @@ fn default_negative() -> String {
 
 /// Model and sampling, and whether to wait.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Manner {
+pub(super) struct DrawingSettings {
     /// Sampling steps
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
@@ -69,7 +69,7 @@ pub(super) struct Manner {
     pub(super) vae: String,
 }
 
-impl Manner {
+impl DrawingSettings {
     /// Collects the wishes about sampling.
     pub(super) fn wishes(&self) -> Wishes<'_> {
         Wishes {

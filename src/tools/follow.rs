@@ -21,13 +21,13 @@ const MAX_EVENTS: usize = 100;
 
 /// Ways to follow a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum FollowMode {
     /// On behalf of the caller that submitted it: the job is cancelled when the caller disconnects.
-    Owns,
-    /// As [`Self::Owns`], keeping the distinct events.
-    Streams,
+    CancelOnDisconnect,
+    /// As [`Self::CancelOnDisconnect`], keeping the distinct events.
+    StreamEvents,
     /// As a spectator: the job goes on when the caller disconnects.
-    Looks,
+    Observe,
 }
 
 /// Observations of a job while it was followed.
@@ -47,16 +47,17 @@ pub(crate) async fn follow(
     call: &Call,
     id: &PromptId,
     wait: Duration,
-    manner: Manner,
+    mode: FollowMode,
 ) -> Result<Followed, Stop> {
     let started = Instant::now();
-    let mut followed = Followed { events: (manner == Manner::Streams).then(Vec::new), ..Followed::default() };
+    let mut followed =
+        Followed { events: (mode == FollowMode::StreamEvents).then(Vec::new), ..Followed::default() };
     let mut events = Box::pin(call.comfy.watch(id));
     loop {
         let event = tokio::select! {
             biased;
             () = call.cancel.cancelled() => {
-                if manner != Manner::Looks {
+                if mode != FollowMode::Observe {
                     cancel_upstream(call, id).await;
                 }
                 return Err(Stop::Cancelled);

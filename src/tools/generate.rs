@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Call, Handled, Hints, Stop, Tool,
-    drawing::{Manner, Words},
+    drawing::{DrawingSettings, Words},
     envelope::Envelope,
     params::Seed,
     picture_models::{PictureModels, Sampling, as_object, resolve},
@@ -49,7 +49,7 @@ struct GenerateImage {
     #[schemars(range(min = 64, max = 4096))]
     height: Option<u32>,
     #[serde(flatten)]
-    manner: Manner,
+    settings: DrawingSettings,
     /// Pictures per run
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = MAX_BATCH))]
@@ -81,7 +81,7 @@ impl Used {
             family: model.family().map(Family::as_str),
             width: real(params.width.unwrap_or(width)),
             height: real(params.height.unwrap_or(height)),
-            sampling: Sampling::choose(&params.manner.wishes(), model, object_info)?,
+            sampling: Sampling::choose(&params.settings.wishes(), model, object_info)?,
         })
     }
 }
@@ -101,12 +101,12 @@ fn resized(params: &GenerateImage, used: &Used, cell: u32) -> Option<String> {
 async fn generate_image(call: Call, params: GenerateImage) -> Handled<Envelope> {
     let object_info = call.comfy.object_info().await?;
     let library = PictureModels::fetch(&call).await?;
-    let model = choose_model(library.installed(), Some(&params.manner.model))?;
-    let loras = library.loras(&call, &params.manner.loras).await?;
-    let vae = resolve(&library.vaes, &params.manner.vae, "VAE", "vae")?;
+    let model = choose_model(library.installed(), Some(&params.settings.model))?;
+    let loras = library.loras(&call, &params.settings.loras).await?;
+    let vae = resolve(&library.vaes, &params.settings.vae, "VAE", "vae")?;
     let used = Used::choose(&params, &model, &object_info)?;
     let resized = resized(&params, &used, cell(model.family()));
-    let seed = Seed::resolve(params.manner.seed, call.resumed_seed());
+    let seed = Seed::resolve(params.settings.seed, call.resumed_seed());
     let clip_skip = model.preset().map_or(1, |preset| preset.clip_skip);
     let model_name = model.name().to_owned();
     let workflow = Txt2Img {
@@ -129,7 +129,7 @@ async fn generate_image(call: Call, params: GenerateImage) -> Handled<Envelope> 
         guidance: None,
     }
     .build();
-    let mut answer = submit(&call, workflow, params.manner.submit(&call, seed)).await?;
+    let mut answer = submit(&call, workflow, params.settings.submit(&call, seed)).await?;
     answer.output.warnings.extend(resized);
     answer.output.seed = Some(seed);
     answer.output.model = Some(model_name);

@@ -146,7 +146,7 @@ impl From<HistoryEntry> for Finished {
 
 async fn get_history(call: Call, paging: Paging) -> Handled<History> {
     let (limit, offset) = (paging.limit as usize, paging.offset as usize);
-    let ids = match call.ledger.listings.at(&call.mark(), offset) {
+    let ids = match call.job_owners.listings.at(&call.mark(), offset) {
         Some(ids) => ids,
         None => finished(&call).await?,
     };
@@ -168,7 +168,7 @@ async fn get_history(call: Call, paging: Paging) -> Handled<History> {
     let unfit = places.get(items.len()).copied();
     let next = unfit.unwrap_or(end);
     let total = ids.len();
-    call.ledger.listings.keep(&call.mark(), ids, next);
+    call.job_owners.listings.keep(&call.mark(), ids, next);
     Ok(History {
         count: items.len(),
         items,

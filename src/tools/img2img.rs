@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Call, Handled, Hints, Stop, Tool,
-    drawing::{Manner, Words},
+    drawing::{DrawingSettings, Words},
     envelope::Envelope,
     input_picture::InputPicture,
     params::Seed,
@@ -71,7 +71,7 @@ struct TransformImage {
     #[schemars(range(min = 0.0, max = 1.0))]
     strength: f64,
     #[serde(flatten)]
-    manner: Manner,
+    settings: DrawingSettings,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -87,7 +87,7 @@ struct InpaintImage {
     #[schemars(range(min = 0.0, max = 1.0))]
     strength: f64,
     #[serde(flatten)]
-    manner: Manner,
+    settings: DrawingSettings,
 }
 
 fn three_quarters() -> f64 {
@@ -100,22 +100,22 @@ fn four_fifths() -> f64 {
 
 async fn transform_image(call: Call, params: TransformImage) -> Handled<Envelope> {
     params.image.must_exist(&call, "image").await?;
-    let redraw = Redraw {
+    let img2img = Img2Img {
         template: "img2img",
         pictures: vec![("image", params.image.as_str().into())],
         words: params.words,
         strength: params.strength,
-        manner: params.manner,
+        settings: params.settings,
         mask_channel: None,
     };
-    redraw.run(&call).await
+    img2img.run(&call).await
 }
 
 async fn inpaint_image(call: Call, params: InpaintImage) -> Handled<Envelope> {
     params.image.must_exist(&call, "image").await?;
     params.mask.must_exist(&call, "mask").await?;
     let channel = mask_channel(&call, &params.mask).await;
-    let redraw = Redraw {
+    let img2img = Img2Img {
         template: "inpaint",
         pictures: vec![
             ("image", params.image.as_str().into()),
@@ -124,10 +124,10 @@ async fn inpaint_image(call: Call, params: InpaintImage) -> Handled<Envelope> {
         ],
         words: params.words,
         strength: params.strength,
-        manner: params.manner,
+        settings: params.settings,
         mask_channel: Some(channel),
     };
-    redraw.run(&call).await
+    img2img.run(&call).await
 }
 
 /// Names the channel that holds the mask: transparency if there is any, else brightness.
@@ -140,13 +140,13 @@ async fn mask_channel(call: &Call, mask: &InputPicture) -> &'static str {
 }
 
 /// A picture drawn over another one.
-struct Redraw {
+struct Img2Img {
     template: &'static str,
     /// Values for the template beside the settings of every drawing.
     pictures: Vec<(&'static str, Value)>,
     words: Words,
     strength: f64,
-    manner: Manner,
+    settings: DrawingSettings,
     mask_channel: Option<&'static str>,
 }
 
@@ -162,20 +162,20 @@ struct Used {
     mask_channel: Option<&'static str>,
 }
 
-impl Redraw {
+impl Img2Img {
     async fn run(self, call: &Call) -> Handled<Envelope> {
         let object_info = call.comfy.object_info().await?;
         let installed = PictureModels::fetch(call).await?;
-        let model = choose_model(installed.installed(), Some(&self.manner.model))?;
-        let loras = installed.loras(call, &self.manner.loras).await?;
-        let vae = resolve(&installed.vaes, &self.manner.vae, "VAE", "vae")?;
+        let model = choose_model(installed.installed(), Some(&self.settings.model))?;
+        let loras = installed.loras(call, &self.settings.loras).await?;
+        let vae = resolve(&installed.vaes, &self.settings.vae, "VAE", "vae")?;
         let used = Used {
             family: model.family().map(Family::as_str),
             strength: self.strength,
-            sampling: Sampling::choose(&self.manner.wishes(), &model, &object_info)?,
+            sampling: Sampling::choose(&self.settings.wishes(), &model, &object_info)?,
             mask_channel: self.mask_channel,
         };
-        let seed = Seed::resolve(self.manner.seed, call.resumed_seed());
+        let seed = Seed::resolve(self.settings.seed, call.resumed_seed());
         let loras: Vec<Value> =
             loras.iter().map(|(name, strength)| json!({ "name": name, "strength": strength })).collect();
         let mut params = JsonObject::from_iter([
@@ -194,7 +194,7 @@ impl Redraw {
         ]);
         params.extend(self.pictures.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let workflow = build(call, self.template, &params, seed).await?;
-        let mut answer = submit(call, workflow, self.manner.submit(call, seed)).await?;
+        let mut answer = submit(call, workflow, self.settings.submit(call, seed)).await?;
         answer.output.seed = Some(seed);
         answer.output.model = Some(model.name().to_owned());
         answer.output.settings = Some(as_object(&used));

@@ -50,12 +50,12 @@ pub(crate) enum Attempt {
     /// ComfyUI took it.
     Submitted(PromptId),
     /// Refused before it became a job.
-    Refused(Arc<Refusal>),
+    Refused(Arc<RefusedWorkflow>),
 }
 
 /// Reason why a workflow never ran.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct RefusedWorkflow {
     pub(crate) kind: Kind,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
@@ -73,14 +73,14 @@ pub(crate) enum Owner {
 
 /// The owners of jobs and the attempts of callers.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    state: Mutex<State>,
+pub(crate) struct JobOwners {
+    state: Mutex<Records>,
     /// The pages of history that callers are in the middle of.
     pub(super) listings: Listings,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Records {
     owners: HashMap<PromptId, Owner>,
     /// Job ids in the order of their arrival.
     jobs: VecDeque<PromptId>,
@@ -103,8 +103,8 @@ struct Made {
     filename: String,
 }
 
-impl Ledger {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl JobOwners {
+    fn lock(&self) -> MutexGuard<'_, Records> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,7 +116,7 @@ impl Ledger {
     }
 
     /// A workflow of this caller never ran.
-    pub(crate) fn refused(&self, mark: &Mark, refusal: Refusal) {
+    pub(crate) fn refused(&self, mark: &Mark, refusal: RefusedWorkflow) {
         self.lock().attempt(mark, Attempt::Refused(Arc::new(refusal)));
     }
 
@@ -177,7 +177,7 @@ impl Ledger {
     }
 }
 
-impl State {
+impl Records {
     fn own(&mut self, id: &PromptId, owner: Owner) {
         match self.owners.get(id) {
             // A second job under the same id cannot take the first one from its owner.
@@ -229,31 +229,31 @@ mod tests {
 
     #[test]
     fn attempts_are_per_caller_newest_first_and_bounded() {
-        let ledger = Ledger::default();
+        let job_owners = JobOwners::default();
         let (a, b) = (caller("a"), caller("b"));
         let ids: Vec<PromptId> = (0..2 * MAX_ATTEMPTS).map(|_| PromptId::generate()).collect();
         for id in &ids {
-            ledger.submitted(&a, id);
+            job_owners.submitted(&a, id);
         }
-        let attempts = ledger.attempts(&a);
+        let attempts = job_owners.attempts(&a);
         assert_eq!(attempts.len(), MAX_ATTEMPTS);
         assert!(matches!(attempts.first(), Some(Attempt::Submitted(id)) if Some(id) == ids.last()));
-        assert!(ledger.attempts(&b).is_empty());
+        assert!(job_owners.attempts(&b).is_empty());
         for n in 0..MAX_CALLERS {
-            ledger.submitted(&caller(&format!("caller-{n}")), &PromptId::generate());
+            job_owners.submitted(&caller(&format!("caller-{n}")), &PromptId::generate());
         }
-        assert!(ledger.attempts(&a).is_empty(), "the oldest caller goes first");
+        assert!(job_owners.attempts(&a).is_empty(), "the oldest caller goes first");
     }
 
     #[test]
     fn owners_are_bounded_and_learned_from_jobs() {
-        let ledger = Ledger::default();
+        let job_owners = JobOwners::default();
         let first = PromptId::generate();
-        ledger.learn(&first, Some(caller("a").as_str()));
-        assert_eq!(ledger.owner(&first), Some(Owner::Caller(caller("a"))));
+        job_owners.learn(&first, Some(caller("a").as_str()));
+        assert_eq!(job_owners.owner(&first), Some(Owner::Caller(caller("a"))));
         for _ in 0..MAX_JOBS {
-            ledger.learn(&PromptId::generate(), None);
+            job_owners.learn(&PromptId::generate(), None);
         }
-        assert_eq!(ledger.owner(&first), None);
+        assert_eq!(job_owners.owner(&first), None);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Answer, Call, Handled, Hints, Tool,
     assets::Made,
     envelope::JobError,
-    follow::{Manner, follow, output_link},
+    follow::{FollowMode, follow, output_link},
 };
 use crate::{
     comfy::{Job, JobStatus, PromptId},
@@ -93,7 +93,7 @@ async fn get_progress(call: Call, params: ProgressParams) -> Handled<JobProgress
     if params.wait_seconds > 0 && call.comfy.job(&id).await?.is_some_and(|job| !job.status.is_terminal()) {
         let wait = Duration::from_secs(params.wait_seconds.into());
         let _slot = call.wait_slot()?;
-        stalled = follow(&call, &id, wait, Manner::Looks).await?.is_stalled();
+        stalled = follow(&call, &id, wait, FollowMode::Observe).await?.is_stalled();
     }
     let (job, queue) = tokio::join!(call.comfy.job(&id), call.comfy.queue());
     let (job, queue) = (job?, queue?);

@@ -58,10 +58,10 @@ struct Workflows {
     note: Option<String>,
 }
 
-/// Source of a workflow.
+/// WorkflowSource of a workflow.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Source {
+enum WorkflowSource {
     /// A file in the folder of workflow files.
     Local,
     /// A node pack on ComfyUI registered it.
@@ -71,7 +71,7 @@ enum Source {
 /// The workflows of one package, or one local file.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
-    source: Source,
+    source: WorkflowSource,
     package: String,
     templates: Vec<String>,
     /// The tool that runs a local file
@@ -105,7 +105,7 @@ async fn list_workflows(call: Call, paging: Paging) -> Handled<Workflows> {
 fn local(call: &Call) -> Vec<Listed> {
     let short = |text: &String| shown(text, 400);
     let line = |file: &crate::tools::workflow_files::Listed| Listed {
-        source: Source::Local,
+        source: WorkflowSource::Local,
         package: "local".to_owned(),
         templates: vec![shown(&file.file, MAX_NAME)],
         tool: file.tool.clone(),
@@ -121,7 +121,7 @@ async fn on_server(call: &Call) -> comfywarden_error::Result<Vec<Listed>> {
     const MAX_ENTRIES: usize = 200;
     let packages = call.comfy.workflow_templates().await?;
     let listed = packages.into_iter().map(|(package, templates)| Listed {
-        source: Source::Server,
+        source: WorkflowSource::Server,
         package: shown(&package, MAX_NAME),
         templates: templates.iter().take(MAX_ENTRIES).map(|name| shown(name, MAX_NAME)).collect(),
         tool: None,
@@ -190,7 +190,7 @@ struct GetSubgraph {
 
 /// One subgraph.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-struct Found {
+struct FoundSubgraph {
     available: bool,
     #[serde(flatten)]
     described: Option<Described>,
@@ -202,13 +202,13 @@ struct Found {
     next_offset: Option<usize>,
 }
 
-async fn get_subgraph(call: Call, params: GetSubgraph) -> Handled<Found> {
+async fn get_subgraph(call: Call, params: GetSubgraph) -> Handled<FoundSubgraph> {
     let Some(subgraph) = call.comfy.subgraph(&params.subgraph_id).await? else {
-        return Ok(Found::default().into());
+        return Ok(FoundSubgraph::default().into());
     };
     let described = Some(Described::of(&subgraph));
     let (part, next_offset) = part(&subgraph.data.unwrap_or_default(), params.offset);
-    let found = Found { available: true, described, data: Some(part), next_offset };
+    let found = FoundSubgraph { available: true, described, data: Some(part), next_offset };
     Ok(super::Answer::from(found).verbatim())
 }
 

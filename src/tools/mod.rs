@@ -64,12 +64,12 @@ mod workflows;
 pub use call::Call;
 pub use change::{Change, Changes};
 pub(crate) use consent::Consent;
-pub(crate) use defaults::{Defaults, blame};
+pub(crate) use defaults::{Defaults, attribute_default};
 pub(crate) use fitting::MAX_RESULT_BYTES;
-pub(crate) use job_owners::Ledger;
+pub(crate) use job_owners::JobOwners;
 pub(crate) use ownership::{must_read, seen_by};
 pub use reply::{Answer, Block, Handled, Reply, Stop};
-pub use selection::{View, select};
+pub use selection::{ToolFilter, select};
 pub use tool::{Hints, Tool};
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ struct Scan<'a> {
 
 /// Position of a value in a graph.
 #[derive(Clone, Copy)]
-struct Place<'g> {
+struct ValuePosition<'g> {
     graph: &'g JsonObject,
     id: &'g str,
     class: &'g str,
@@ -81,7 +81,7 @@ impl Scan<'_> {
         }
         for (id, node) in graph {
             let class = node.get("class_type").and_then(Value::as_str).unwrap_or_default();
-            let place = Place { graph, id, class, input: "", folder: None, depth };
+            let place = ValuePosition { graph, id, class, input: "", folder: None, depth };
             let Value::Object(parts) = node else {
                 self.value(node, place);
                 continue;
@@ -90,21 +90,21 @@ impl Scan<'_> {
                 match part {
                     Value::Object(inputs) if key == "inputs" => self.inputs(inputs, place),
                     _ if key == "class_type" || key == "_meta" => {}
-                    _ => self.value(part, Place { input: key, ..place }),
+                    _ => self.value(part, ValuePosition { input: key, ..place }),
                 }
             }
         }
     }
 
-    fn inputs(&mut self, inputs: &JsonObject, place: Place<'_>) {
+    fn inputs(&mut self, inputs: &JsonObject, place: ValuePosition<'_>) {
         let shows_output = self.is_replaced_by_reader(place.class);
         for (name, value) in inputs {
             let folder = self.folder(place.class, name);
-            let place = Place { input: name, folder, ..place };
+            let place = ValuePosition { input: name, folder, ..place };
             match (Link::read(value), value) {
                 (Some(link), _) if folder.is_some() => self.link(&link, place),
                 (None, Value::String(text)) if shows_output && looks_like_file(text) => {
-                    self.name(text, Place { folder: folder.or(Some(FileType::Output)), ..place });
+                    self.name(text, ValuePosition { folder: folder.or(Some(FileType::Output)), ..place });
                 }
                 _ => self.value(value, place),
             }
@@ -142,7 +142,7 @@ impl Scan<'_> {
     }
 
     /// A name that comes out of another node. Only a constant is known before the workflow runs.
-    fn link(&mut self, link: &Link, place: Place<'_>) {
+    fn link(&mut self, link: &Link, place: ValuePosition<'_>) {
         let mut link = link.clone();
         for _ in 0..MAX_HOPS {
             let Some(node) = place.graph.get(link.node_id.as_str()) else { return };
@@ -163,7 +163,7 @@ impl Scan<'_> {
         self.push(place, File::Linked);
     }
 
-    fn value(&mut self, value: &Value, place: Place<'_>) {
+    fn value(&mut self, value: &Value, place: ValuePosition<'_>) {
         match value {
             Value::String(text) => self.text(text, place),
             Value::Array(items) => items.iter().for_each(|item| self.value(item, place)),
@@ -178,14 +178,14 @@ impl Scan<'_> {
         }
     }
 
-    fn text(&mut self, text: &str, place: Place<'_>) {
+    fn text(&mut self, text: &str, place: ValuePosition<'_>) {
         let text = text.trim();
         let inner = || serde_json::from_str::<Value>(text).ok().filter(|inner| !inner.is_number());
         if text.starts_with(['{', '[', '"'])
             && place.depth < MAX_GRAPHS
             && let Some(inner) = inner()
         {
-            self.value(&inner, Place { depth: place.depth + 1, ..place });
+            self.value(&inner, ValuePosition { depth: place.depth + 1, ..place });
         } else if place.folder.is_some() {
             self.name(text, place);
         } else {
@@ -195,7 +195,7 @@ impl Scan<'_> {
     }
 
     /// Names in a text of any purpose: a line each, or several in a line.
-    fn names_in(&mut self, text: &str, place: Place<'_>) {
+    fn names_in(&mut self, text: &str, place: ValuePosition<'_>) {
         if !text.contains("[output]") && !text.contains("[temp]") {
             return;
         }
@@ -209,7 +209,7 @@ impl Scan<'_> {
     }
 
     /// A path from elsewhere into one of the folders, for nodes that read whatever path they get.
-    fn path(&mut self, text: &str, place: Place<'_>) {
+    fn path(&mut self, text: &str, place: ValuePosition<'_>) {
         let class = place.class.to_ascii_lowercase();
         let reads = ["load", "open", "import", "read"].iter().any(|word| class.contains(word));
         let ty = self.object_info.get(place.class).and_then(|known| known.input(place.input));
@@ -227,7 +227,7 @@ impl Scan<'_> {
     }
 
     /// One name, as ComfyUI reads it.
-    fn name(&mut self, text: &str, place: Place<'_>) {
+    fn name(&mut self, text: &str, place: ValuePosition<'_>) {
         let text = text.trim().trim_matches(['"', '\'']).trim();
         let marked = MARKS.iter().find_map(|(mark, folder)| Some((text.strip_suffix(mark)?, *folder)));
         let (name, folder) = match (marked, place.folder) {
@@ -252,8 +252,8 @@ impl Scan<'_> {
         }
     }
 
-    fn push(&mut self, place: Place<'_>, file: File) {
-        let Place { id, class, input, .. } = place;
+    fn push(&mut self, place: ValuePosition<'_>, file: File) {
+        let ValuePosition { id, class, input, .. } = place;
         self.found.push(Named { node: id.into(), class: class.into(), input: input.into(), file });
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::{
-    Call, Ledger,
+    Call, JobOwners,
     job_owners::{Mark, Owner},
     named_files::{self, File},
 };
@@ -45,24 +45,24 @@ pub(crate) async fn must_read(
     caller: &Caller,
     config: &Config,
     comfy: &Client,
-    ledger: &Ledger,
+    job_owners: &JobOwners,
     file: &OutputRef,
 ) -> Result<(), Error> {
     if sees_all_jobs(caller, config) || file.kind == FileType::Input {
         return Ok(());
     }
     let mark = Mark::of(caller);
-    if !ledger.made(&mark, file) {
-        remember_files(ledger, &mark, &comfy.produced(MAX_SEARCHED).await?.jobs);
+    if !job_owners.made(&mark, file) {
+        remember_files(job_owners, &mark, &comfy.produced(MAX_SEARCHED).await?.jobs);
     }
-    if ledger.made(&mark, file) { Ok(()) } else { Err(missing_file(file).into()) }
+    if job_owners.made(&mark, file) { Ok(()) } else { Err(missing_file(file).into()) }
 }
 
 /// Keeps which files these jobs of the caller made: ComfyUI forgets its history when it restarts.
-fn remember_files(ledger: &Ledger, mark: &Mark, jobs: &[Produced]) {
+fn remember_files(job_owners: &JobOwners, mark: &Mark, jobs: &[Produced]) {
     for job in jobs.iter().rev().filter(|job| job.mark.as_deref() == Some(mark.as_str())) {
         for output in &job.outputs {
-            ledger.note_file(mark, output);
+            job_owners.note_file(mark, output);
         }
     }
 }
@@ -97,7 +97,7 @@ impl Call {
         let mut seen = Vec::with_capacity(items.len());
         for mut item in items {
             if let Ok(id) = PromptId::parse(&item.prompt_id) {
-                self.ledger.learn(&id, item.mark.as_deref());
+                self.job_owners.learn(&id, item.mark.as_deref());
             }
             item.ours = item.mark.as_deref() == Some(mark.as_str());
             if alone || item.ours {
@@ -119,7 +119,7 @@ impl Call {
     /// Keeps whose job a finished one is; true when this caller may see it.
     pub(crate) fn may_see_entry(&self, entry: &HistoryEntry) -> bool {
         if let Ok(id) = PromptId::parse(&entry.prompt_id) {
-            self.ledger.learn(&id, entry.mark.as_deref());
+            self.job_owners.learn(&id, entry.mark.as_deref());
         }
         self.sees_all_jobs() || self.is_mine(entry.mark.as_deref())
     }
@@ -129,7 +129,7 @@ impl Call {
         if self.sees_all_jobs() {
             return Ok(true);
         }
-        if let Some(owner) = self.ledger.owner(id) {
+        if let Some(owner) = self.job_owners.owner(id) {
             return Ok(owner == Owner::Caller(self.mark()));
         }
         let queue = self.comfy.queue().await?;
@@ -146,28 +146,28 @@ impl Call {
         let ids: Vec<Option<PromptId>> = jobs.iter().map(|job| PromptId::parse(&job.id).ok()).collect();
         self.learn_owners(ids.iter().flatten()).await?;
         let mine = Owner::Caller(self.mark());
-        let mut own = ids
-            .iter()
-            .map(|id| id.as_ref().and_then(|id| self.ledger.owner(id)).is_some_and(|owner| owner == mine));
+        let mut own = ids.iter().map(|id| {
+            id.as_ref().and_then(|id| self.job_owners.owner(id)).is_some_and(|owner| owner == mine)
+        });
         jobs.retain(|_| own.next().unwrap_or(false));
         Ok(jobs)
     }
 
     /// Finds out whose jobs these are. After a restart that takes a walk through history, later nearly nothing.
     async fn learn_owners<'a>(&self, ids: impl Iterator<Item = &'a PromptId>) -> Result<(), Error> {
-        let mut unknown: HashSet<&PromptId> = ids.filter(|id| self.ledger.owner(id).is_none()).collect();
+        let mut unknown: HashSet<&PromptId> = ids.filter(|id| self.job_owners.owner(id).is_none()).collect();
         if unknown.is_empty() {
             return Ok(());
         }
         let queue = self.comfy.queue().await?;
         for item in queue.running.iter().chain(&queue.pending) {
             let Ok(id) = PromptId::parse(&item.prompt_id) else { continue };
-            self.ledger.learn(&id, item.mark.as_deref());
+            self.job_owners.learn(&id, item.mark.as_deref());
             unknown.remove(&id);
         }
         if !unknown.is_empty() {
             let learn = |id: &PromptId, mark: Option<&str>| {
-                self.ledger.learn(id, mark);
+                self.job_owners.learn(id, mark);
                 unknown.remove(id);
                 unknown.is_empty()
             };
@@ -178,7 +178,7 @@ impl Call {
 
     /// Refuses a file that no job of this caller made.
     pub(crate) async fn must_read(&self, file: &OutputRef) -> Result<(), Error> {
-        must_read(&self.caller, &self.config, &self.comfy, &self.ledger, file).await
+        must_read(&self.caller, &self.config, &self.comfy, &self.job_owners, file).await
     }
 
     /// Refuses a workflow that reads a file which no job of this caller made, by whatever node and spelling.
@@ -219,7 +219,7 @@ impl Call {
     pub(crate) fn own_produced(&self, mut jobs: Vec<Produced>) -> Vec<Produced> {
         if !self.sees_all_jobs() {
             jobs.retain(|job| self.is_mine(job.mark.as_deref()));
-            remember_files(&self.ledger, &self.mark(), &jobs);
+            remember_files(&self.job_owners, &self.mark(), &jobs);
         }
         jobs
     }

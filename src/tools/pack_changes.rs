@@ -86,7 +86,7 @@ struct OnePack {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-enum Status {
+enum PackStatus {
     Done,
     Unchanged,
     Running,
@@ -94,7 +94,7 @@ enum Status {
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct Changed {
-    status: Status,
+    status: PackStatus,
     /// One sentence
     result: String,
     node_id: String,
@@ -273,14 +273,14 @@ async fn change(
         warnings: Vec::new(),
         next: None,
     };
-    if changed.status == Status::Running {
+    if changed.status == PackStatus::Running {
         changed.result = format!("{} `{id}` takes longer than 5 minutes and goes on", verb.doing());
         changed.next = Some("ask comfyui_get_custom_node_status; restart ComfyUI when nothing runs".into());
         return Ok(changed.into());
     }
     call.comfy.forget_object_info().await;
     changed.result = match changed.status {
-        Status::Unchanged => format!("`{id}` was so already; nothing changed"),
+        PackStatus::Unchanged => format!("`{id}` was so already; nothing changed"),
         _ => format!("`{id}` {}", verb.done()),
     };
     if with_restart {
@@ -294,7 +294,7 @@ async fn change(
             let found = restart::look_at_new_nodes(call, &before, verb != Verb::Uninstall).await?;
             (changed.new_nodes, changed.warnings) = (found.classes, found.warnings);
         }
-    } else if changed.status == Status::Done {
+    } else if changed.status == PackStatus::Done {
         changed.next = Some("it counts from the next restart of ComfyUI on".into());
     }
     call.changes.announce(News::Resource("comfyui://nodes/installed".into()));
@@ -303,7 +303,7 @@ async fn change(
 }
 
 /// Compares the Manager's report of the task with what it lists.
-fn settle(verb: Verb, id: &str, end: &TaskEnd, listed: Option<bool>) -> Result<Status> {
+fn settle(verb: Verb, id: &str, end: &TaskEnd, listed: Option<bool>) -> Result<PackStatus> {
     let failed = |why: &str| {
         Err(Error::new(Kind::Upstream, format!("{} `{id}` failed: {why}", verb.doing())).hint(match verb {
             Verb::Install => "check the id with comfyui_search_custom_nodes; the log of ComfyUI says more",
@@ -312,16 +312,16 @@ fn settle(verb: Verb, id: &str, end: &TaskEnd, listed: Option<bool>) -> Result<S
     };
     let as_wished = listed.map(|listed| listed == (verb != Verb::Uninstall));
     match (end, as_wished) {
-        (TaskEnd::Running, _) => Ok(Status::Running),
+        (TaskEnd::Running, _) => Ok(PackStatus::Running),
         (TaskEnd::Failed(why), _) => failed(why),
         (TaskEnd::Done | TaskEnd::Skipped, Some(false)) => {
             failed("the Manager calls it a success, but its list of installed packs says otherwise")
         }
         (TaskEnd::Over, None | Some(false)) => failed("the Manager does not say why; its log does"),
         // An update that is over without a word may have changed nothing.
-        (TaskEnd::Over, Some(true)) if verb == Verb::Update => Ok(Status::Unchanged),
-        (TaskEnd::Skipped, _) => Ok(Status::Unchanged),
-        (TaskEnd::Done | TaskEnd::Over, _) => Ok(Status::Done),
+        (TaskEnd::Over, Some(true)) if verb == Verb::Update => Ok(PackStatus::Unchanged),
+        (TaskEnd::Skipped, _) => Ok(PackStatus::Unchanged),
+        (TaskEnd::Done | TaskEnd::Over, _) => Ok(PackStatus::Done),
     }
 }
 
@@ -347,8 +347,8 @@ mod tests {
         assert_eq!(told(Verb::Install, TaskEnd::Done, Some(false)), Err(Kind::Upstream));
         assert_eq!(told(Verb::Uninstall, TaskEnd::Done, Some(true)), Err(Kind::Upstream));
         assert_eq!(told(Verb::Install, TaskEnd::Failed("no".into()), Some(true)), Err(Kind::Upstream));
-        assert_eq!(told(Verb::Install, TaskEnd::Over, Some(true)), Ok(Status::Done));
+        assert_eq!(told(Verb::Install, TaskEnd::Over, Some(true)), Ok(PackStatus::Done));
         assert_eq!(told(Verb::Install, TaskEnd::Over, None), Err(Kind::Upstream));
-        assert_eq!(told(Verb::Uninstall, TaskEnd::Skipped, Some(false)), Ok(Status::Unchanged));
+        assert_eq!(told(Verb::Uninstall, TaskEnd::Skipped, Some(false)), Ok(PackStatus::Unchanged));
     }
 }

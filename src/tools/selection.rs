@@ -34,13 +34,13 @@ const CORE: [&str; 18] = [
 /// Filter of a front end over the tools that the operator offers. Doors only take away, so no address and no
 /// token reaches a tool that the configuration took away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct View {
+pub struct ToolFilter {
     core: bool,
     read_only: bool,
     compact: bool,
 }
 
-impl View {
+impl ToolFilter {
     /// Number of all filters.
     pub(crate) const COUNT: usize = 8;
 
@@ -94,7 +94,7 @@ impl View {
     }
 }
 
-impl From<Profile> for View {
+impl From<Profile> for ToolFilter {
     fn from(profile: Profile) -> Self {
         Self {
             core: profile == Profile::Core,
@@ -115,7 +115,7 @@ pub fn select(tools: Vec<Tool>, settings: &config::Tools) -> Result<Vec<Tool>> {
         }
     }
     let named = |names: &[String], tool: &Tool| names.iter().any(|name| name == tool.name());
-    let mut view = View::from(settings.profile);
+    let mut view = ToolFilter::from(settings.profile);
     view.read_only |= settings.read_only;
     let marked = tools.into_iter().map(|tool| {
         let everyday = CORE.contains(&tool.name()) || named(&settings.include, &tool);
@@ -195,19 +195,19 @@ mod tests {
 
     #[test]
     fn a_path_names_a_profile_and_perhaps_readonly() {
-        let core = View::from(Profile::Core);
-        assert_eq!(View::parse("full"), Some(View::default()));
-        assert_eq!(View::parse("core"), Some(core));
-        assert_eq!(View::parse("core/readonly"), Some(core.and(Profile::Readonly.into())));
+        let core = ToolFilter::from(Profile::Core);
+        assert_eq!(ToolFilter::parse("full"), Some(ToolFilter::default()));
+        assert_eq!(ToolFilter::parse("core"), Some(core));
+        assert_eq!(ToolFilter::parse("core/readonly"), Some(core.and(Profile::Readonly.into())));
         for path in ["", "cor", "core/", "core/compact", "readonly/readonly/readonly", "CORE", "core/x"] {
-            assert_eq!(View::parse(path), None, "{path}");
+            assert_eq!(ToolFilter::parse(path), None, "{path}");
         }
         let indices: std::collections::BTreeSet<usize> =
-            [core, View::default(), core.and(Profile::Compact.into()), Profile::Readonly.into()]
+            [core, ToolFilter::default(), core.and(Profile::Compact.into()), Profile::Readonly.into()]
                 .iter()
                 .map(|view| view.index())
                 .collect();
         assert_eq!(indices.len(), 4);
-        assert!(indices.iter().all(|index| *index < View::COUNT));
+        assert!(indices.iter().all(|index| *index < ToolFilter::COUNT));
     }
 }

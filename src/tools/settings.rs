@@ -90,7 +90,7 @@ struct UpdateSettings {
 /// Values that ComfyUI keeps now.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Updated {
-    status: Status,
+    status: SettingStatus,
     settings: JsonObject,
     /// What it was before, where it was set
     previous: JsonObject,
@@ -98,7 +98,7 @@ struct Updated {
 
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Status {
+enum SettingStatus {
     Updated,
     /// It was so already
     Unchanged,
@@ -117,7 +117,7 @@ async fn update_settings(call: Call, params: UpdateSettings) -> Handled<Updated>
         .map(|(id, value)| (id.clone(), value.clone()))
         .collect();
     if changes.is_empty() {
-        return Ok(Updated { status: Status::Unchanged, settings: wanted, previous }.into());
+        return Ok(Updated { status: SettingStatus::Unchanged, settings: wanted, previous }.into());
     }
     call.confirm_admin(&question(&changes, &before), &subject(&wanted))?;
     call.comfy.change_settings(&changes).await?;
@@ -130,7 +130,7 @@ async fn update_settings(call: Call, params: UpdateSettings) -> Handled<Updated>
         .hint("comfyui_get_settings shows what it keeps now")
         .into());
     }
-    Ok(Updated { status: Status::Updated, settings: wanted, previous }.into())
+    Ok(Updated { status: SettingStatus::Updated, settings: wanted, previous }.into())
 }
 
 /// Only listed ids, and only plain values: the editor's own code reads them.

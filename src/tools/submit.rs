@@ -8,8 +8,8 @@ use super::{
     Call,
     envelope::{Envelope, Status},
     findings::{self, Finding},
-    follow::{Manner, follow, prompt_field},
-    job_owners::Refusal,
+    follow::{FollowMode, follow, prompt_field},
+    job_owners::RefusedWorkflow,
     reply::{Answer, Stop},
 };
 use crate::comfy::{self, SubmitOptions, Submitted};
@@ -85,15 +85,15 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     };
     drop(allowed);
     let id = submitted.prompt_id.clone();
-    call.ledger.submitted(&mark, &id);
+    call.job_owners.submitted(&mark, &id);
     call.trail.event("submitted", prompt_field(&id)).await?;
     warnings.extend(dropped_branches(&submitted));
 
     let mut envelope = Envelope::new(Status::Submitted, &id);
     let mut links = Vec::new();
     if let Some(wait) = how.wait {
-        let manner = if how.keep_events { Manner::Streams } else { Manner::Owns };
-        let followed = follow(call, &id, wait, manner).await?;
+        let mode = if how.keep_events { FollowMode::StreamEvents } else { FollowMode::CancelOnDisconnect };
+        let followed = follow(call, &id, wait, mode).await?;
         links = followed.links();
         followed.tell(&id, &mut envelope);
         let action = if how.keep_events { "stream_completed" } else { "completed" };
@@ -114,7 +114,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
 async fn not_submitted(call: &Call, error: comfy::Error) -> Error {
     let findings = match &error {
         comfy::Error::Unconfirmed { prompt_id, .. } => {
-            call.ledger.submitted(&call.mark(), prompt_id);
+            call.job_owners.submitted(&call.mark(), prompt_id);
             return error.into();
         }
         comfy::Error::Rejected(rejection) => {
@@ -127,13 +127,13 @@ async fn not_submitted(call: &Call, error: comfy::Error) -> Error {
 }
 
 fn remembered(call: &Call, error: Error, findings: Vec<Finding>) -> Error {
-    let refusal = Refusal {
+    let refusal = RefusedWorkflow {
         kind: error.kind(),
         message: error.message().to_owned(),
         hint: error.hint_text().map(str::to_owned),
         findings,
     };
-    call.ledger.refused(&call.mark(), refusal);
+    call.job_owners.refused(&call.mark(), refusal);
     error
 }
 

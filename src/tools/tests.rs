@@ -44,7 +44,7 @@ async fn no_tool_runs_with_a_permit_for_another() {
                 std::path::Path::new("no such file"),
                 std::collections::BTreeMap::default(),
             )),
-            ledger: Arc::default(),
+            job_owners: Arc::default(),
         };
 
         let error = tool.run(permit, call, JsonObject::new()).await.unwrap_err();

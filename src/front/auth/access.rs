@@ -35,7 +35,7 @@ use crate::{
         mcp::TokenView,
     },
     gate::{Caller, Class, signed_state::now_unix},
-    tools::View,
+    tools::ToolFilter,
 };
 use comfywarden_error::{Error, Kind, Result};
 
@@ -75,7 +75,7 @@ pub(in crate::front) struct LimitedByScopes;
 /// An authenticated request: its caller, its view of the catalogue, and whether scopes set its rights.
 struct Authenticated {
     caller: Caller,
-    view: View,
+    view: ToolFilter,
     by_scopes: bool,
 }
 
@@ -127,7 +127,7 @@ impl Access {
 
     async fn authenticate(&self, token: Option<&str>) -> Authentication {
         if !self.wants_token() {
-            let (caller, view) = (Caller::local(), View::default());
+            let (caller, view) = (Caller::local(), ToolFilter::default());
             return Authentication::Valid(Authenticated { caller, view, by_scopes: false });
         }
         let Some(token) = token else { return Authentication::Missing };
@@ -141,7 +141,7 @@ impl Access {
     }
 
     /// Finds the holder of a configured token. Compares with every token, in constant time.
-    fn configured(&self, token: &str) -> Option<(Caller, View)> {
+    fn configured(&self, token: &str) -> Option<(Caller, ToolFilter)> {
         let given = digest(token);
         let matches: Vec<Choice> = self.tokens.iter().map(|known| known.digest.ct_eq(&given)).collect();
         let mut found = None;
@@ -259,7 +259,8 @@ impl OAuthVerifier {
         let profile = format!("comfywarden:{PROFILE}");
         let profiles = holder.scopes.iter().filter_map(|scope| scope.strip_prefix(&profile));
         // A profile that we do not know may have been meant to take away much, so nothing is left.
-        let Some(view) = profiles.map(View::parse).try_fold(View::default(), |all, one| Some(all.and(one?)))
+        let Some(view) =
+            profiles.map(ToolFilter::parse).try_fold(ToolFilter::default(), |all, one| Some(all.and(one?)))
         else {
             return Authentication::InsufficientScope(vec![format!("{profile}core")]);
         };

@@ -18,7 +18,7 @@ use crate::{
     app::{App, CallContext, ResolvedCall},
     front::mcp::TokenView,
     gate::{Caller, Class},
-    tools::View,
+    tools::ToolFilter,
 };
 use comfywarden_error::JsonObject;
 
@@ -56,7 +56,7 @@ pub(in crate::front) async fn check_scope(
     let Some(caller) = caller.filter(|_| request.method() == Method::POST) else {
         return next.run(request).await;
     };
-    let by_path = request.extensions().get::<View>().copied().unwrap_or_default();
+    let by_path = request.extensions().get::<ToolFilter>().copied().unwrap_or_default();
     let TokenView(by_token) = request.extensions().get::<TokenView>().copied().unwrap_or_default();
     let view = by_path.and(by_token);
     let (parts, body) = request.into_parts();
@@ -70,7 +70,7 @@ pub(in crate::front) async fn check_scope(
     }
 }
 
-async fn refused(step_up: &StepUp, caller: &Caller, view: View, bytes: &Bytes) -> Option<Response> {
+async fn refused(step_up: &StepUp, caller: &Caller, view: ToolFilter, bytes: &Bytes) -> Option<Response> {
     let message: Message<'_> = serde_json::from_slice(bytes).ok()?;
     let Params { name, arguments } = message.params.filter(|_| message.method == "tools/call")?;
     let arguments = arguments.unwrap_or_default();

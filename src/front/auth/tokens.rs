@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     gate::{Caller, Class},
-    tools::View,
+    tools::ToolFilter,
 };
 use comfywarden_error::{Error, Result};
 
@@ -18,7 +18,7 @@ pub(super) struct Token {
     pub(super) digest: [u8; 32],
     pub(super) classes: Vec<Class>,
     pub(super) enforced: bool,
-    pub(super) view: View,
+    pub(super) view: ToolFilter,
 }
 
 /// Holds the caller to mode `enforce` if `enforced` is set.
@@ -40,7 +40,7 @@ impl Token {
                 digest: digest(text),
                 classes: Class::ALL.to_vec(),
                 enforced: false,
-                view: View::default(),
+                view: ToolFilter::default(),
             });
         };
         let (hex, rights) = hashed.split_once(' ').unwrap_or((hashed, ""));
@@ -54,9 +54,9 @@ impl Token {
                 )
                 .hint("make one with: printf %s TOKEN | sha256sum")
             })?;
-        let mut token = Self { digest, classes: Vec::new(), enforced: false, view: View::default() };
+        let mut token = Self { digest, classes: Vec::new(), enforced: false, view: ToolFilter::default() };
         for word in rights.trim().split('+').filter(|word| !word.is_empty()) {
-            if let Some(view) = word.strip_prefix(PROFILE).and_then(View::parse) {
+            if let Some(view) = word.strip_prefix(PROFILE).and_then(ToolFilter::parse) {
                 token.view = token.view.and(view);
                 continue;
             }

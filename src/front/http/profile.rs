@@ -3,7 +3,7 @@
 use axum::{extract::Request, http::StatusCode, middleware::Next, response::Response};
 
 use super::errors::refusal;
-use crate::tools::View;
+use crate::tools::ToolFilter;
 use comfywarden_error::Error;
 
 /// Middleware that attaches the view named in the path; `/mcp` itself names none.
@@ -12,7 +12,7 @@ pub(super) async fn choose(mut request: Request, next: Next) -> Response {
     if path.is_empty() {
         return next.run(request).await;
     }
-    let Some(view) = path.strip_prefix("x/").and_then(View::parse) else {
+    let Some(view) = path.strip_prefix("x/").and_then(ToolFilter::parse) else {
         let error = Error::not_found("there is nothing at this address")
             .hint("use /mcp, or /mcp/x/ and a profile: full, core, readonly, compact");
         return refusal(StatusCode::NOT_FOUND, &error);

@@ -14,7 +14,7 @@ use super::{Mcp, by_token, protocol_error, server_info::ServerInfoMeta};
 use crate::{
     front::encode,
     gate::{Caller, Class},
-    tools::{View, prompts::Prompt, resources::documents::Document},
+    tools::{ToolFilter, prompts::Prompt, resources::documents::Document},
 };
 
 /// Time to live of lists: they change with the configuration or a workflow file, and clients that listen are told.
@@ -92,7 +92,7 @@ impl Mcp {
 /// Cache scope of a list: private if it was filtered for this caller.
 fn scope_for(caller: &Caller, context: &RequestContext<RoleServer>) -> CacheScope {
     let everything =
-        Class::ALL.iter().all(|class| caller.may(*class)) && by_token(context) == View::default();
+        Class::ALL.iter().all(|class| caller.may(*class)) && by_token(context) == ToolFilter::default();
     if everything { CacheScope::Public } else { CacheScope::Private }
 }
 

@@ -59,11 +59,11 @@ pub(super) async fn list_outputs(call: Call, paging: Paging) -> Handled<Outputs>
         .flat_map(|job| job.outputs.into_iter().map(move |output| (job.prompt_id.clone(), output)))
         .collect();
     let (items, page) = paging.cut(all);
-    let items = items.into_iter().map(|(prompt_id, output)| shown(&prompt_id, output)).collect();
+    let items = items.into_iter().map(|(prompt_id, output)| format_output(&prompt_id, output)).collect();
     Ok(Outputs { items, page, note }.into())
 }
 
-fn shown(prompt_id: &str, output: OutputFile) -> Output {
+fn format_output(prompt_id: &str, output: OutputFile) -> Output {
     Output {
         filename: display::sanitize(&output.filename).into_owned(),
         subfolder: display::sanitize(&output.subfolder).into_owned(),

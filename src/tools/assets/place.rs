@@ -15,13 +15,13 @@ use comfywarden_policy::{
 
 /// A place below one of the operator's folders.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct PublishTarget {
     located: Located,
     /// Below the root, with `/`.
     pub(super) relative: String,
 }
 
-impl Place {
+impl PublishTarget {
     /// The place that `target` means: absolute, or below the first root; a folder gets the file `name`.
     pub(super) fn find(target: Option<&str>, name: &str, roots: &[PathBuf]) -> Result<Self> {
         let Some(first) = roots.first() else {

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     AssetId, manifest,
     origin::from_history,
-    place::{Draft, Place, trouble},
+    place::{Draft, PublishTarget, trouble},
     render::{Format, Rendered, Wish, render},
 };
 use crate::{
@@ -107,7 +107,7 @@ pub(super) async fn publish_asset(call: Call, params: PublishAsset) -> Handled<P
 }
 
 /// Plans the target and, for a picture, the conversion; a file that is no picture is copied as it is.
-fn plan(call: &Call, params: &PublishAsset) -> Result<(Place, Option<Wish>)> {
+fn plan(call: &Call, params: &PublishAsset) -> Result<(PublishTarget, Option<Wish>)> {
     let name = params.asset_id.filename().as_str();
     let (stem, own) = name.rsplit_once('.').unwrap_or((name, ""));
     let is_picture = media_kind(name) == OutputKind::Image;
@@ -115,7 +115,7 @@ fn plan(call: &Call, params: &PublishAsset) -> Result<(Place, Option<Wish>)> {
         Some(format) if is_picture => format!("{stem}.{}", format.extension()),
         _ => name.to_owned(),
     };
-    let place = Place::find(params.target.as_deref(), &default, &call.config.files.publish_roots)?;
+    let place = PublishTarget::find(params.target.as_deref(), &default, &call.config.files.publish_roots)?;
     let extension = place.extension().unwrap_or_default();
     if !is_picture {
         if params.format.is_some() || params.max_width.is_some() || params.quality.is_some() {
@@ -164,7 +164,7 @@ fn plan(call: &Call, params: &PublishAsset) -> Result<(Place, Option<Wish>)> {
 async fn picture(
     call: &Call,
     asset: &AssetId,
-    place: &Place,
+    place: &PublishTarget,
     wish: Wish,
     replace: bool,
 ) -> Result<Published, Stop> {
@@ -195,7 +195,7 @@ async fn picture(
 }
 
 /// Straight from ComfyUI to disk.
-async fn copy(call: &Call, asset: &AssetId, place: &Place, replace: bool) -> Result<Published, Stop> {
+async fn copy(call: &Call, asset: &AssetId, place: &PublishTarget, replace: bool) -> Result<Published, Stop> {
     let file = asset.file();
     let pieces = Pieces::read(&call.comfy, &file).await?;
     let draft = place.begin()?;
@@ -220,7 +220,7 @@ async fn copy(call: &Call, asset: &AssetId, place: &Place, replace: bool) -> Res
     })
 }
 
-async fn finish(draft: Draft, place: Place, replace: bool) -> Result<()> {
+async fn finish(draft: Draft, place: PublishTarget, replace: bool) -> Result<()> {
     tokio::task::spawn_blocking(move || {
         draft.finish(replace).map_err(|error| trouble(&place.relative, error))
     })

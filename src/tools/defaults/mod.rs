@@ -4,5 +4,5 @@ pub(super) mod file;
 mod store;
 mod tools;
 
-pub(crate) use store::{Defaults, blame};
+pub(crate) use store::{Defaults, attribute_default};
 pub(super) use tools::tools;

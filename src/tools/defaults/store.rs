@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 64 * 1024;
 
 /// Sources of a default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum DefaultSource {
     User,
     Configuration,
 }
@@ -32,7 +32,7 @@ pub(crate) enum Source {
 pub(crate) struct Filled {
     argument: String,
     value: Value,
-    source: Source,
+    source: DefaultSource,
 }
 
 impl Filled {
@@ -50,15 +50,15 @@ impl Filled {
 }
 
 /// Says in an error which default caused it: the caller never gave that value.
-pub(crate) fn blame(error: Error, filled: &[Filled]) -> Error {
+pub(crate) fn attribute_default(error: Error, filled: &[Filled]) -> Error {
     let Some(cause) = filled.iter().find(|filled| filled.is_cause_of(&error)) else { return error };
     let argument = &cause.argument;
     let own = match cause.source {
-        Source::User => format!(
+        DefaultSource::User => format!(
             "`{argument}` is your default, not part of this call: give it with the call, or change it with \
              comfyui_set_defaults (null removes it)"
         ),
-        Source::Configuration => format!(
+        DefaultSource::Configuration => format!(
             "`{argument}` is a default of the configuration (`tools.defaults`), not part of this call: give it with the \
              call"
         ),
@@ -72,12 +72,12 @@ pub(crate) fn blame(error: Error, filled: &[Filled]) -> Error {
 pub(crate) struct Defaults {
     path: PathBuf,
     configured: BTreeMap<String, JsonObject>,
-    kept: Mutex<Kept>,
+    kept: Mutex<LoadedDefaults>,
     tools: ArcSwap<HashMap<String, Arc<Tool>>>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct LoadedDefaults {
     stamp: Option<Stamp>,
     callers: BTreeMap<String, ByTool>,
     problem: Option<String>,
@@ -145,15 +145,15 @@ impl Defaults {
     }
 
     /// The defaults of one tool, the stronger of two, each with its source.
-    pub(crate) fn of(&self, caller: &Caller, tool: &str) -> Vec<(String, Value, Source)> {
-        let mut found: Vec<(String, Value, Source)> = Vec::new();
+    pub(crate) fn of(&self, caller: &Caller, tool: &str) -> Vec<(String, Value, DefaultSource)> {
+        let mut found: Vec<(String, Value, DefaultSource)> = Vec::new();
         let configured = self.configured.get(tool);
         let kept = self.fresh();
         let own = kept.callers.get(caller.id()).and_then(|tools| tools.get(tool));
         let layers = own
-            .map(|own| (own, Source::User))
+            .map(|own| (own, DefaultSource::User))
             .into_iter()
-            .chain(configured.map(|c| (c, Source::Configuration)));
+            .chain(configured.map(|c| (c, DefaultSource::Configuration)));
         for (values, source) in layers {
             for (argument, value) in values {
                 if !found.iter().any(|(known, ..)| known == argument) {
@@ -229,20 +229,20 @@ impl Defaults {
             return Err(Error::invalid_input("the defaults of one tool may have 64 KiB at most"));
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        *kept = Kept { stamp: file::stamp(&self.path), callers: saved.callers, problem: None };
+        *kept = LoadedDefaults { stamp: file::stamp(&self.path), callers: saved.callers, problem: None };
         Ok(after)
     }
 
     /// Locks the kept defaults, after a look whether another process changed the file.
-    fn fresh(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn fresh(&self) -> std::sync::MutexGuard<'_, LoadedDefaults> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = file::stamp(&self.path);
         if stamp != kept.stamp {
             *kept = match file::read::<file::Saved>(&self.path) {
-                Ok(saved) => Kept { stamp, callers: saved.callers, problem: None },
+                Ok(saved) => LoadedDefaults { stamp, callers: saved.callers, problem: None },
                 Err(reason) => {
                     tracing::warn!(file = %self.path.display(), reason, "the file of defaults is left out");
-                    Kept { stamp, callers: BTreeMap::new(), problem: Some(reason) }
+                    LoadedDefaults { stamp, callers: BTreeMap::new(), problem: Some(reason) }
                 }
             };
         }

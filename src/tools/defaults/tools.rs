@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::store::{Defaults, Source};
+use super::store::{DefaultSource, Defaults};
 use crate::{
     config,
     gate::{Caller, Class},
@@ -108,12 +108,12 @@ async fn get_defaults(call: Call, params: GetDefaults) -> Handled<Shown> {
 
 /// Lists the values that the user and the configuration set.
 fn set_values(defaults: &Defaults, caller: &Caller, tool: &Tool) -> Vec<OfArgument> {
-    let shown = |(argument, value, source): (String, Value, Source)| {
+    let shown = |(argument, value, source): (String, Value, DefaultSource)| {
         let alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
         let ignored = tool.contract().check_partial(&alone).err().map(|error| error.message().to_owned());
         let source = match source {
-            Source::User => Layer::User,
-            Source::Configuration => Layer::Configuration,
+            DefaultSource::User => Layer::User,
+            DefaultSource::Configuration => Layer::Configuration,
         };
         OfArgument { argument, value: Some(value), source, ignored }
     };
@@ -182,16 +182,16 @@ struct SetDefaults {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct Kept {
+struct SavedDefaults {
     tool: String,
     /// The user's defaults of this tool now
     defaults: JsonObject,
 }
 
-async fn set_defaults(call: Call, params: SetDefaults) -> Handled<Kept> {
+async fn set_defaults(call: Call, params: SetDefaults) -> Handled<SavedDefaults> {
     let tool = call.defaults.tool(&call.caller, &params.tool)?;
     let (defaults, caller) = (Arc::clone(&call.defaults), call.caller.clone());
     let writing = tokio::task::spawn_blocking(move || defaults.set(&caller, &tool, &params.defaults));
     let written = writing.await.map_err(|e| Error::internal("the defaults were not saved").source(e))?;
-    Ok(Kept { tool: params.tool, defaults: written? }.into())
+    Ok(SavedDefaults { tool: params.tool, defaults: written? }.into())
 }

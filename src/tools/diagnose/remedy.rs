@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    super::{Call, findings::Finding, job_owners::Refusal},
+    super::{Call, findings::Finding, job_owners::RefusedWorkflow},
     verdict::{Diagnosis, Verdict},
 };
 use comfywarden_error::Kind;
@@ -19,7 +19,7 @@ const MAX_STEPS: usize = 8;
 const MAX_PACKS: usize = 3;
 
 /// The diagnosis of a workflow that never ran.
-pub(super) async fn of_refusal(call: &Call, refusal: &Refusal) -> Diagnosis {
+pub(super) async fn of_refusal(call: &Call, refusal: &RefusedWorkflow) -> Diagnosis {
     let who = match refusal.kind {
         Kind::Denied => "the operator's rules, or the user, did not let the workflow run",
         Kind::Unavailable | Kind::Timeout => "ComfyUI could not be reached, so the workflow never ran",

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{
     super::{
         Answer, Call, Handled, Hints, Stop, Tool,
-        job_owners::{Attempt, Owner, Refusal},
+        job_owners::{Attempt, Owner, RefusedWorkflow},
         ownership::unknown,
     },
     failure, remedy,
@@ -45,7 +45,7 @@ struct DiagnoseJob {
 /// Subject of the diagnosis.
 enum Case {
     Job(PromptId),
-    Refusal(std::sync::Arc<Refusal>),
+    RefusedWorkflow(std::sync::Arc<RefusedWorkflow>),
     Nothing,
 }
 
@@ -62,7 +62,7 @@ async fn diagnose_job(call: Call, params: DiagnoseJob) -> Handled<Diagnosis> {
             let diagnosis = diagnose(&call, &id).await?;
             Ok(Answer::from(diagnosis).prompt(id.as_str()))
         }
-        Case::Refusal(refusal) => Ok(remedy::of_refusal(&call, &refusal).await.into()),
+        Case::RefusedWorkflow(refusal) => Ok(remedy::of_refusal(&call, &refusal).await.into()),
         Case::Nothing => Ok(Diagnosis::new(
             Verdict::NothingFailed,
             "no failed job and no refused workflow of yours is known",
@@ -75,15 +75,15 @@ async fn diagnose_job(call: Call, params: DiagnoseJob) -> Handled<Diagnosis> {
 /// The newest attempt of this caller that did not end well. What the caller stopped itself comes after the rest.
 async fn last_failed(call: &Call) -> Result<Case, Stop> {
     let mut stopped = None;
-    for attempt in call.ledger.attempts(&call.mark()).into_iter().take(MAX_LOOKS) {
+    for attempt in call.job_owners.attempts(&call.mark()).into_iter().take(MAX_LOOKS) {
         let id = match attempt {
-            Attempt::Refused(refusal) => return Ok(Case::Refusal(refusal)),
+            Attempt::Refused(refusal) => return Ok(Case::RefusedWorkflow(refusal)),
             Attempt::Submitted(id) => id,
         };
         let status = call.comfy.job(&id).await?.map(|job| job.status);
         match status {
             Some(JobStatus::Failed) => return Ok(Case::Job(id)),
-            None if !call.ledger.was_stopped(&id) => return Ok(Case::Job(id)),
+            None if !call.job_owners.was_stopped(&id) => return Ok(Case::Job(id)),
             Some(JobStatus::Completed) if is_blocked(call, &id).await? => return Ok(Case::Job(id)),
             None | Some(JobStatus::Cancelled) => stopped = stopped.or(Some(id)),
             Some(_) => {}
@@ -121,11 +121,11 @@ async fn diagnose(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
 
 /// ComfyUI does not know it: removed by us, lost, or never there.
 fn absent(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
-    if call.ledger.was_stopped(id) {
+    if call.job_owners.was_stopped(id) {
         let told = "the job was taken out of the queue before it ran, by comfyui_cancel_job or the like";
         return Ok(Diagnosis::new(Verdict::Removed, told).step("submit the workflow again").of(id));
     }
-    if !matches!(call.ledger.owner(id), Some(Owner::Caller(_))) {
+    if !matches!(call.job_owners.owner(id), Some(Owner::Caller(_))) {
         return Err(unknown(id).into());
     }
     let told = "ComfyUI took the job and does not know it any more: it was restarted or crashed, its history was \
@@ -168,7 +168,7 @@ async fn ended_well(call: &Call, id: &PromptId, job: &Job) -> Result<Diagnosis, 
 }
 
 fn cancelled(call: &Call, job: &Job) -> Diagnosis {
-    let by_us = PromptId::parse(&job.id).is_ok_and(|id| call.ledger.was_stopped(&id));
+    let by_us = PromptId::parse(&job.id).is_ok_and(|id| call.job_owners.was_stopped(&id));
     let told = if by_us {
         "the job was interrupted while it ran, as it was asked to through comfywarden"
     } else {

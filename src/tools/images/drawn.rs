@@ -4,7 +4,7 @@ use crate::{
     comfy::{OutputRef, PreviewFormat, ViewOptions},
     tools::{
         Call, Stop,
-        media::{self, Ffmpeg, Kept, MAX_KEPT, Measures, Pieces, measure},
+        media::{self, Ffmpeg, MAX_KEPT, Measures, Pieces, TemporaryCopy, measure},
         preview::{self, Inline},
     },
 };
@@ -132,12 +132,12 @@ fn known(pieces: &Pieces, what: &str) -> Result<&'static str> {
         .ok_or_else(|| Error::new(Kind::Upstream, format!("the content is no {what} of a known kind")))
 }
 
-async fn fetch(call: &Call, file: &OutputRef, pieces: &Pieces) -> Result<Kept> {
+async fn fetch(call: &Call, file: &OutputRef, pieces: &Pieces) -> Result<TemporaryCopy> {
     if pieces.total > MAX_KEPT {
         let message = format!("the file has {} bytes; at most {MAX_KEPT} are fetched for it", pieces.total);
         return Err(Error::new(Kind::Upstream, message));
     }
-    Kept::fetch(&call.comfy, file).await
+    TemporaryCopy::fetch(&call.comfy, file).await
 }
 
 fn without_ffmpeg(what: &str) -> String {

@@ -12,11 +12,11 @@ pub(crate) const MAX_KEPT: u64 = 1024 * 1024 * 1024;
 
 /// A private file that is gone when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct TemporaryCopy {
     file: tempfile::NamedTempFile,
 }
 
-impl Kept {
+impl TemporaryCopy {
     /// Fetches a file, straight to disk.
     pub(crate) async fn fetch(comfy: &Client, file: &OutputRef) -> Result<Self> {
         let trouble = |error: std::io::Error| {

@@ -8,7 +8,7 @@ mod sheet;
 mod waveform;
 
 pub(crate) use ffmpeg::Ffmpeg;
-pub(crate) use kept::{Kept, MAX_KEPT};
+pub(crate) use kept::{MAX_KEPT, TemporaryCopy};
 pub(crate) use measure::{Measures, measure};
 pub(crate) use pieces::Pieces;
 pub(crate) use sheet::sheet;

@@ -1,6 +1,6 @@
 //! A film on one sheet: frames from its whole length, side by side.
 
-use super::{Ffmpeg, Kept};
+use super::{Ffmpeg, TemporaryCopy};
 use comfywarden_error::{Error, Kind, Result};
 
 /// Maximum number of frames on a sheet.
@@ -48,7 +48,7 @@ impl Layout {
 /// Draws the sheet, as JPEG. `format` is the demuxer for the film.
 pub(crate) async fn sheet(
     ffmpeg: &Ffmpeg,
-    film: &Kept,
+    film: &TemporaryCopy,
     format: &str,
     seconds: Option<f64>,
 ) -> Result<Vec<u8>> {

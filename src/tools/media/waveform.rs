@@ -7,7 +7,7 @@ use std::{
 
 use image::{ImageFormat, Rgb, RgbImage};
 
-use super::{Ffmpeg, Kept};
+use super::{Ffmpeg, TemporaryCopy};
 use comfywarden_error::{Error, Kind, Result};
 
 const WIDTH: u32 = 512;
@@ -99,7 +99,7 @@ impl Peaks {
 }
 
 /// Draws a sound that ffmpeg decodes.
-pub(crate) async fn decoded(ffmpeg: &Ffmpeg, sound: &Kept, format: &str) -> Result<Vec<u8>> {
+pub(crate) async fn decoded(ffmpeg: &Ffmpeg, sound: &TemporaryCopy, format: &str) -> Result<Vec<u8>> {
     let after = ["-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1", "-ar", RATE, "-f", "s16le", "pipe:1"];
     let (mut peaks, mut seen, mut odd) = (Peaks::default(), 0_u64, None);
     ffmpeg
@@ -122,7 +122,7 @@ pub(crate) async fn decoded(ffmpeg: &Ffmpeg, sound: &Kept, format: &str) -> Resu
 }
 
 /// Draws a WAV sound. It reads the whole file: call it where blocking is allowed.
-pub(crate) fn wav(sound: &Kept) -> Result<Vec<u8>> {
+pub(crate) fn wav(sound: &TemporaryCopy) -> Result<Vec<u8>> {
     let unreadable = || {
         Error::new(Kind::Upstream, "the WAV file cannot be read")
             .hint("open the file itself through its link")

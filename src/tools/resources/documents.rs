@@ -31,12 +31,12 @@ pub struct Document {
     /// Time for which it may be kept, in milliseconds.
     pub ttl_ms: u64,
     tool: &'static str,
-    source: Source,
+    source: DocumentSource,
 }
 
 /// Sources of a document.
 #[derive(Debug)]
-enum Source {
+enum DocumentSource {
     /// ComfyUI's own files.
     Files,
     Models,
@@ -61,7 +61,7 @@ impl Document {
 
     /// The tool that shows the same; none for the results of all tools.
     pub(crate) fn tool(&self) -> Option<&'static str> {
-        (!matches!(self.source, Source::Results)).then_some(self.tool)
+        (!matches!(self.source, DocumentSource::Results)).then_some(self.tool)
     }
 }
 
@@ -75,7 +75,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: A_WHILE,
         tool: "comfyui_list_nodes",
-        source: Source::Nodes,
+        source: DocumentSource::Nodes,
     },
     Document {
         uri: "comfyui://queue",
@@ -85,7 +85,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: A_MOMENT,
         tool: "comfyui_get_queue",
-        source: Source::Queue,
+        source: DocumentSource::Queue,
     },
     Document {
         uri: "comfyui://system",
@@ -95,7 +95,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: A_MOMENT,
         tool: "comfyui_get_system_info",
-        source: Source::Call(None),
+        source: DocumentSource::Call(None),
     },
     Document {
         uri: "comfyui://settings",
@@ -105,7 +105,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: A_WHILE,
         tool: "comfyui_get_settings",
-        source: Source::Call(None),
+        source: DocumentSource::Call(None),
     },
     Document {
         uri: "comfyui://workflows",
@@ -115,7 +115,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: A_WHILE,
         tool: "comfyui_list_workflows",
-        source: Source::Call(None),
+        source: DocumentSource::Call(None),
     },
     Document {
         uri: "comfyui://models/{folder}",
@@ -125,7 +125,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: A_WHILE,
         tool: "comfyui_list_models",
-        source: Source::Models,
+        source: DocumentSource::Models,
     },
     Document {
         uri: "comfyui://nodes/{class}",
@@ -135,7 +135,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: A_WHILE,
         tool: "comfyui_get_node_info",
-        source: Source::Call(Some("node_class")),
+        source: DocumentSource::Call(Some("node_class")),
     },
     Document {
         uri: "comfyui://jobs/{prompt_id}",
@@ -145,7 +145,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: A_MOMENT,
         tool: "comfyui_get_job",
-        source: Source::Call(Some("prompt_id")),
+        source: DocumentSource::Call(Some("prompt_id")),
     },
     Document {
         uri: "comfyui://templates/{name}",
@@ -155,7 +155,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: LONG,
         tool: "comfyui_create_workflow",
-        source: Source::Call(Some("template")),
+        source: DocumentSource::Call(Some("template")),
     },
     Document {
         uri: "comfyui://assets/{asset_id}",
@@ -165,7 +165,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: Some(JSON),
         ttl_ms: A_WHILE,
         tool: "comfyui_get_asset_metadata",
-        source: Source::Call(Some("asset_id")),
+        source: DocumentSource::Call(Some("asset_id")),
     },
     Document {
         uri: "comfyui://outputs/{type}/{+path}",
@@ -175,7 +175,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: None,
         ttl_ms: 0,
         tool: "comfyui_get_image",
-        source: Source::Files,
+        source: DocumentSource::Files,
     },
     Document {
         uri: "comfyui://results/{id}{/piece}",
@@ -185,7 +185,7 @@ pub const DOCUMENTS: &[Document] = &[
         mime_type: None,
         ttl_ms: LONG,
         tool: "",
-        source: Source::Results,
+        source: DocumentSource::Results,
     },
 ];
 
@@ -234,7 +234,7 @@ pub(crate) fn find(uri: &str) -> Result<(&'static Document, Wanted)> {
         let value = match document.uri.split_once('{') {
             None if document.uri == uri => String::new(),
             None => continue,
-            Some((prefix, _)) if matches!(document.source, Source::Results) => {
+            Some((prefix, _)) if matches!(document.source, DocumentSource::Results) => {
                 match uri.strip_prefix(prefix).map(Piece::parse) {
                     Some(piece) => return Ok((document, Wanted::Result(piece.ok_or_else(unknown)?))),
                     None => continue,
@@ -261,13 +261,13 @@ pub(crate) fn find(uri: &str) -> Result<(&'static Document, Wanted)> {
 impl Document {
     fn wanted(&self, value: String) -> Result<Wanted> {
         Ok(match &self.source {
-            Source::Files => Wanted::File,
-            Source::Results => return Err(unknown()),
-            Source::Models => Wanted::Models(ModelFolder::parse(&value)?),
-            Source::Nodes => Wanted::Nodes,
-            Source::Queue => Wanted::Queue,
-            Source::Call(None) => Wanted::Call(JsonObject::new()),
-            Source::Call(Some(argument)) => {
+            DocumentSource::Files => Wanted::File,
+            DocumentSource::Results => return Err(unknown()),
+            DocumentSource::Models => Wanted::Models(ModelFolder::parse(&value)?),
+            DocumentSource::Nodes => Wanted::Nodes,
+            DocumentSource::Queue => Wanted::Queue,
+            DocumentSource::Call(None) => Wanted::Call(JsonObject::new()),
+            DocumentSource::Call(Some(argument)) => {
                 Wanted::Call(JsonObject::from_iter([((*argument).to_owned(), value.into())]))
             }
         })

@@ -6,7 +6,7 @@ use comfywarden::{
     app::{CallContext, Catalogue},
     config::Profile,
     gate::Caller,
-    tools::View,
+    tools::ToolFilter,
 };
 use comfywarden_error::Kind;
 use rmcp::{
@@ -51,7 +51,7 @@ async fn call(client: &Client, tool: &str, args: Value) -> Result<Value, Service
 
 /// A view by its path, over what the operator offers.
 fn seen(app: &TestApp, path: &str) -> Vec<String> {
-    names(&app.app.tools_in(app.app.view(View::parse(path).unwrap())).unwrap())
+    names(&app.app.tools_in(app.app.view(ToolFilter::parse(path).unwrap())).unwrap())
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn no_address_widens_what_the_operator_narrowed() {
             assert!(shown.iter().all(|name| offered.contains(name)), "{path}: {shown:?}");
         }
         let run = json!({"name": "comfyui_interrupt", "arguments": {}});
-        let compact = app.app.view(View::from(Profile::Compact));
+        let compact = app.app.view(ToolFilter::from(Profile::Compact));
         let error = run_in(&app, compact, "comfyui_run_tool", run).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotFound, "{error}");
     }
@@ -121,7 +121,7 @@ async fn read_only_wins_over_include_and_profile() {
     })
     .await;
     for path in ["full", "core", "readonly", "core/readonly"] {
-        let catalogue = app.app.tools_in(View::parse(path).unwrap()).unwrap();
+        let catalogue = app.app.tools_in(ToolFilter::parse(path).unwrap()).unwrap();
         assert!(
             catalogue.iter().len() > 5 && catalogue.iter().all(|tool| tool.hint_set().read_only),
             "{path}"
@@ -131,7 +131,7 @@ async fn read_only_wins_over_include_and_profile() {
 
 async fn run_in(
     app: &TestApp,
-    view: View,
+    view: ToolFilter,
     tool: &str,
     args: Value,
 ) -> Result<Value, comfywarden_error::Error> {
@@ -145,7 +145,7 @@ async fn run_in(
 #[tokio::test]
 async fn compact_finds_describes_and_runs_every_tool() {
     let app = TestApp::start().await;
-    let view = View::from(Profile::Compact);
+    let view = ToolFilter::from(Profile::Compact);
     let found = run_in(&app, view, "comfyui_list_tools", json!({"limit": 100})).await.unwrap();
     let found: Vec<&str> =
         found["items"].as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap()).collect();
@@ -175,7 +175,7 @@ async fn compact_finds_describes_and_runs_every_tool() {
 #[tokio::test]
 async fn compact_runs_under_the_rules_of_the_tool_it_runs() {
     let app = TestApp::with(|config| config.rate_limits.workflow = 1).await;
-    let view = View::from(Profile::Compact);
+    let view = ToolFilter::from(Profile::Compact);
     let interrupt = || json!({"name": "comfyui_interrupt", "arguments": {}});
 
     run_in(&app, view, "comfyui_run_tool", interrupt()).await.unwrap();
@@ -197,7 +197,7 @@ async fn compact_runs_under_the_rules_of_the_tool_it_runs() {
 #[tokio::test]
 async fn compact_refuses_what_does_not_fit_as_a_result_and_unknown_tools_with_a_suggestion() {
     let app = TestApp::start().await;
-    let view = View::from(Profile::Compact);
+    let view = ToolFilter::from(Profile::Compact);
     for odd in [
         json!({}),
         json!({"name": 1}),
@@ -277,7 +277,7 @@ async fn no_address_opens_what_a_compact_configuration_hides() {
         let shown = seen(&app, path);
         assert!(shown.len() <= 6 && shown.contains(&"comfyui_run_tool".to_owned()), "{path}: {shown:?}");
     }
-    let door = app.app.view(View::parse("full").unwrap());
+    let door = app.app.view(ToolFilter::parse("full").unwrap());
     let error = run_in(&app, door, "comfyui_interrupt", json!({})).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound, "{error}");
 }

@@ -3,7 +3,7 @@
 use comfywarden::{
     config::Profile,
     gate::Caller,
-    tools::{View, resources::Resource},
+    tools::{ToolFilter, resources::Resource},
 };
 use comfywarden_error::Kind;
 use rmcp::{
@@ -88,16 +88,16 @@ async fn a_resource_is_not_a_way_around_the_profile() {
         "comfyui://outputs/input/example.png",
         "comfyui://jobs/00000000-0000-4000-8000-000000000000",
     ] {
-        let error = bounded(app.app.read(&caller, View::default(), uri)).await.unwrap_err();
+        let error = bounded(app.app.read(&caller, ToolFilter::default(), uri)).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotFound, "{uri}");
-        let error = bounded(app.app.watch(&caller, View::default(), uri)).await.unwrap_err();
+        let error = bounded(app.app.watch(&caller, ToolFilter::default(), uri)).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotFound, "{uri}");
     }
     assert!(app.sim.journal().is_empty());
-    let shown = app.app.documents(View::from(Profile::Compact)).unwrap();
+    let shown = app.app.documents(ToolFilter::from(Profile::Compact)).unwrap();
     assert!(shown.iter().all(|document| document.uri != "comfyui://queue"));
     assert!(
-        app.app.documents(View::default()).unwrap().len() == shown.len(),
+        app.app.documents(ToolFilter::default()).unwrap().len() == shown.len(),
         "compact shows the same documents"
     );
 }
@@ -105,7 +105,7 @@ async fn a_resource_is_not_a_way_around_the_profile() {
 #[tokio::test]
 async fn resources_prompts_and_completion_take_from_one_bucket_and_leave_records() {
     let app = TestApp::with(|config| config.rate_limits.read_only = 3).await;
-    let (caller, view) = (Caller::local(), View::default());
+    let (caller, view) = (Caller::local(), ToolFilter::default());
     let reference = comfywarden::tools::completion::Reference::Prompt("txt2img_prompt".into());
     bounded(app.app.read(&caller, view, "comfyui://queue")).await.unwrap();
     bounded(app.app.prompt(&caller, view, "txt2img_prompt", object(json!({"prompt": "x"})))).await.unwrap();
@@ -198,7 +198,7 @@ async fn arguments_are_completed_from_what_is_installed_and_was_made() {
     let made = complete(&client, template("comfyui://outputs/{type}/{+path}"), "path", "tiny").await;
     assert_eq!(made.len(), 1, "{made:?}");
     let uri = format!("comfyui://outputs/output/{}", made[0]);
-    let (resource, _) = bounded(app.app.read(&Caller::local(), View::default(), &uri)).await.unwrap();
+    let (resource, _) = bounded(app.app.read(&Caller::local(), ToolFilter::default(), &uri)).await.unwrap();
     assert!(matches!(resource, Resource::File(_)), "what is suggested can be read");
     let jobs = complete(&client, template("comfyui://jobs/{prompt_id}"), "prompt_id", "").await;
     assert_eq!(jobs.len(), 1);

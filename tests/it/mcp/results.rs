@@ -4,7 +4,7 @@ use comfywarden::{
     app::CallContext,
     config::Profile,
     gate::{Caller, Class},
-    tools::{Answer, Block, Call, Reply, Stop, Tool, View, resources::Resource},
+    tools::{Answer, Block, Call, Reply, Stop, Tool, ToolFilter, resources::Resource},
 };
 use comfywarden_error::Kind;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ReadResourceRequestParams, ResourceContents};
@@ -150,14 +150,14 @@ async fn a_kept_result_is_for_who_asked_and_no_further_than_the_tool() {
     let owner = Caller::with_classes("token-1", [Class::Read]);
     let uri = app.app.keep_json(&owner, "comfyui_test_talk", "[]").unwrap().uri;
 
-    let read = |caller: Caller, view: View| {
+    let read = |caller: Caller, view: ToolFilter| {
         let (app, uri) = (&app.app, uri.clone());
         async move { bounded(app.read(&caller, view, &uri)).await }
     };
-    assert!(matches!(read(owner.clone(), View::default()).await, Ok((Resource::Text { .. }, _))));
+    assert!(matches!(read(owner.clone(), ToolFilter::default()).await, Ok((Resource::Text { .. }, _))));
     let other = Caller::with_classes("token-2", Class::ALL);
-    assert_eq!(read(other, View::default()).await.unwrap_err().kind(), Kind::NotFound);
-    let outside = View::from(Profile::Core);
+    assert_eq!(read(other, ToolFilter::default()).await.unwrap_err().kind(), Kind::NotFound);
+    let outside = ToolFilter::from(Profile::Core);
     assert_eq!(read(owner.clone(), outside).await.unwrap_err().kind(), Kind::NotFound);
     let records = app.audit.records();
     let reads = records.iter().filter(|record| record["tool"] == "resources/read").count();

@@ -2,7 +2,7 @@
 
 use comfywarden::{
     comfy::{FileType, PromptId},
-    tools::{View, assets::AssetId, completion::Reference},
+    tools::{ToolFilter, assets::AssetId, completion::Reference},
 };
 use comfywarden_error::Kind;
 use comfywarden_policy::path::{OutputName, Subfolder};
@@ -71,13 +71,13 @@ async fn resources_and_completion_tell_each_caller_its_own() {
     let args = json!({"workflow": tiny_workflow(), "wait": true});
     call(&app, "anna", "comfyui_run_workflow", args).await;
     let uri = "comfyui://outputs/output/tiny_00001_.png";
-    let read = async |who: &str| bounded(app.app.read(&caller(who), View::default(), uri)).await;
+    let read = async |who: &str| bounded(app.app.read(&caller(who), ToolFilter::default(), uri)).await;
     assert_eq!(read("ben").await.unwrap_err().kind(), Kind::NotFound);
     assert!(read("anna").await.is_ok());
     let complete = async |who: &str, template: &str, variable: &str| {
         let reference = Reference::Template(template.to_owned());
         let who = caller(who);
-        bounded(app.app.complete(&who, View::default(), &reference, variable, "")).await.unwrap().values
+        bounded(app.app.complete(&who, ToolFilter::default(), &reference, variable, "")).await.unwrap().values
     };
     for (template, variable) in [
         ("comfyui://outputs/{type}/{+path}", "path"),

@@ -8,7 +8,7 @@ use std::{
 use comfywarden::{
     config::{Config, Limits, Logging, RateLimits},
     gate::{AuditLog, CallId, Class, Contract, Gate},
-    tools::{View, completion::Reference},
+    tools::{ToolFilter, completion::Reference},
 };
 use comfywarden_error::Kind;
 use comfywarden_policy::settings::Security;
@@ -89,7 +89,7 @@ async fn neither_completes_what_belongs_to_the_other() {
     let values = |who: &'static str, template: &'static str, argument: &'static str| {
         let (app, reference) = (&scene.app.app, Reference::Template(template.to_owned()));
         async move {
-            bounded(app.complete(&caller(who), View::default(), &reference, argument, ""))
+            bounded(app.complete(&caller(who), ToolFilter::default(), &reference, argument, ""))
                 .await
                 .unwrap()
                 .values

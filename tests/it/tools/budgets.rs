@@ -6,7 +6,7 @@ use comfywarden::{
     app::Catalogue,
     config::Profile,
     gate::Class,
-    tools::{Tool, View},
+    tools::{Tool, ToolFilter},
 };
 use rmcp::model::Tool as Listed;
 use serde_json::Value;
@@ -75,7 +75,7 @@ async fn all_tools_together_stay_inside_the_budget() {
 async fn core_and_compact_are_small() {
     let app = TestApp::start().await;
     for (profile, most_tools, most_bytes) in [(Profile::Core, 25, 12_500), (Profile::Compact, 6, 4_000)] {
-        let catalogue = app.app.tools_in(View::from(profile)).unwrap();
+        let catalogue = app.app.tools_in(ToolFilter::from(profile)).unwrap();
         let tools = built_in(&catalogue);
         let mut sizes: Vec<(usize, &str)> = tools.iter().map(|tool| (visible(tool), tool.name())).collect();
         sizes.sort_unstable();
@@ -89,7 +89,7 @@ async fn core_and_compact_are_small() {
 async fn three_to_six_tools_are_loaded_at_once() {
     let app = TestApp::start().await;
     for profile in [Profile::Full, Profile::Core, Profile::Compact] {
-        let catalogue = app.app.tools_in(View::from(profile)).unwrap();
+        let catalogue = app.app.tools_in(ToolFilter::from(profile)).unwrap();
         let at_once = catalogue.iter().filter(|tool| tool.is_always_loaded()).count();
         assert!((3..=6).contains(&at_once), "{profile:?}: {at_once}");
     }
@@ -116,7 +116,7 @@ async fn instructions_are_short_and_name_only_tools_that_exist() {
 async fn every_entry_of_the_list_is_complete_and_bounded() {
     let app = TestApp::start().await;
     for profile in [Profile::Full, Profile::Compact] {
-        let catalogue = app.app.tools_in(View::from(profile)).unwrap();
+        let catalogue = app.app.tools_in(ToolFilter::from(profile)).unwrap();
         for tool in built_in(&catalogue) {
             let name = tool.name();
             let words: Vec<&str> = name.split('_').collect();

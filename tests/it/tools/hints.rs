@@ -1,6 +1,6 @@
 //! Messages that name what is accepted and what to do next.
 
-use comfywarden::{gate::Caller, tools::View};
+use comfywarden::{gate::Caller, tools::ToolFilter};
 use comfywarden_error::{Error, Kind};
 use serde_json::{Value, json};
 
@@ -129,7 +129,7 @@ async fn an_unknown_argument_of_a_prompt_is_told_the_accepted_ones() {
     let app = TestApp::start().await;
     let args = object(json!({"prompt": "x", "bogus": "y"}));
     let caller = Caller::local();
-    let answer = app.app.prompt(&caller, View::default(), "txt2img_prompt", args);
+    let answer = app.app.prompt(&caller, ToolFilter::default(), "txt2img_prompt", args);
     let error = bounded(answer).await.unwrap_err();
     assert!(error.message().contains("unknown argument `bogus`"), "{error}");
     assert_eq!(error.hint_text(), Some("accepted: prompt, style, model, sampler, scheduler"));

@@ -3,7 +3,7 @@
 use comfywarden::{
     config::Files,
     gate::Caller,
-    tools::{Block, Reply, View},
+    tools::{Block, Reply, ToolFilter},
 };
 use comfywarden_error::Kind;
 use serde_json::{Value, json};
@@ -170,7 +170,7 @@ async fn a_large_file_is_no_resource_and_the_refusal_says_where_it_is() {
     let app = TestApp::start().await;
     app.sim.put_file("output", "", "long.mp4", vec![0; 33 << 20]);
     let caller = Caller::local();
-    let read = app.app.read(&caller, View::default(), "comfyui://outputs/output/long.mp4");
+    let read = app.app.read(&caller, ToolFilter::default(), "comfyui://outputs/output/long.mp4");
     let error = bounded(read).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.details()["limit_bytes"].as_u64()),
