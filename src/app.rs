@@ -78,6 +78,7 @@ impl CallContext {
 #[derive(Debug)]
 pub struct App {
     config: Arc<Config>,
+    settings: Arc<tools::ToolSettings>,
     built_in: Vec<Tool>,
     tools: ArcSwap<Catalogue>,
     changes: Changes,
@@ -147,6 +148,7 @@ impl App {
             settled: workflow_files::Settled::default(),
             comfy,
             web,
+            settings: Arc::new(tools::ToolSettings::from(&config)),
             config: Arc::new(config),
         }))
     }
@@ -281,7 +283,7 @@ impl App {
             caller: context.caller.clone(),
             comfy: self.comfy.clone(),
             web: self.web.clone(),
-            config: Arc::clone(&self.config),
+            settings: Arc::clone(&self.settings),
             progress: context.progress,
             cancel: cancel.clone(),
             trail: trail.clone(),

@@ -23,7 +23,7 @@ impl Call {
     pub(crate) async fn allow_work(&self, vetted: &VettedWorkflow) -> Result<Allowance, Stop> {
         let reservation = self.find_room().await?;
         self.gate.take_work(&self.caller, cost::megapixel_steps(&self.inspector, vetted.workflow()))?;
-        let object_info = self.comfy.object_info().await?;
+        let object_info = self.backend().object_info().await?;
         let charge = match self.estimate(vetted.workflow(), vetted.findings(), &object_info) {
             Some(estimate) => Some(self.gate.budget().charge(&self.trail, &estimate).await?),
             None => None,
@@ -34,11 +34,11 @@ impl Call {
     /// A place in ComfyUI's queue: within its depth, and within the caller's share where there are several callers.
     async fn find_room(&self) -> Result<QueueReservation, Stop> {
         let reservation = self.gate.reserve_queue_place(&self.caller);
-        let length = self.comfy.queue_length().await?;
+        let length = self.backend().queue_length().await?;
         reservation.fits(length)?;
         if !self.sees_all_jobs() && reservation.may_exceed_caller_limit(length) {
             // The whole queue is a large answer, so it is asked for only where it can matter.
-            let queue = self.comfy.queue().await?;
+            let queue = self.backend().queue().await?;
             let items = queue.running.iter().chain(&queue.pending);
             reservation.fits_caller_limit(items.filter(|item| self.is_mine(item.mark.as_deref())).count())?;
         }
@@ -64,7 +64,7 @@ impl Call {
     ) -> Result<Option<String>, Stop> {
         let estimate = self.estimate(workflow, findings, object_info);
         // Without a budget the policy refuses, whatever it would cost.
-        let Some(estimate) = estimate.filter(|_| self.config.security.api_nodes.budget > 0) else {
+        let Some(estimate) = estimate.filter(|_| self.settings.security.api_nodes.budget > 0) else {
             return Ok(None);
         };
         Ok(Some(self.gate.budget().look(&estimate).await?.to_string()))
@@ -76,7 +76,7 @@ impl Call {
         findings: &[Finding],
         object_info: &ObjectInfo,
     ) -> Option<price::Estimate> {
-        let otherwise = self.config.security.api_nodes.credits_per_node;
+        let otherwise = self.settings.security.api_nodes.credits_per_node;
         price::estimate(workflow, findings, Some(object_info), otherwise)
     }
 

@@ -113,7 +113,7 @@ struct Created {
 
 async fn create_workflow(call: Call, params: CreateWorkflow) -> Handled<Created> {
     // With a server at hand its models are chosen and absent classes are named; without one the template is built.
-    let object_info = call.comfy.object_info().await.ok();
+    let object_info = call.backend().object_info().await.ok();
     let draw = Seed::resolve(None, None);
     let built = templates::build(&params.template, &params.params.0, object_info.as_deref(), draw)?;
     let mut notes = built.notes;
@@ -203,7 +203,7 @@ async fn modify_workflow(call: Call, params: ModifyWorkflow) -> Handled<Modified
     let readable = reading::read_to_show(&call, params.workflow).await?;
     let mut warnings = readable.warnings();
     let mut workflow = readable.workflow;
-    let object_info = call.comfy.object_info().await.ok();
+    let object_info = call.backend().object_info().await.ok();
     if object_info.is_none() {
         warnings.push("ComfyUI does not answer, so classes and types were not checked".into());
     }
@@ -258,7 +258,7 @@ async fn convert_workflow(call: Call, params: ConvertWorkflow) -> Handled<Conver
         Target::Api => workflow = Some(whole(readable.workflow.to_value())?),
         Target::Script => text = Some(script::print(&readable.workflow)),
         Target::Ui => {
-            let object_info = call.comfy.object_info().await.ok();
+            let object_info = call.backend().object_info().await.ok();
             let drawn = to_ui(&readable.workflow, object_info.as_deref())?;
             report.dropped.extend(drawn.report.dropped);
             report.assumed.extend(drawn.report.assumed);

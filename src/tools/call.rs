@@ -7,11 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Changes, Defaults, consent::Consent, job_owners::JobOwners, progress::Sink, reply::Stop,
-    workflow_files::Library,
+    tool_settings::ToolSettings, workflow_files::Library,
 };
 use crate::{
     comfy,
-    config::Config,
     gate::{Caller, Gate, Trail},
     web::Fetcher,
 };
@@ -25,11 +24,11 @@ pub struct Call {
     /// Caller who asks.
     pub caller: Caller,
     /// The ComfyUI that does the work.
-    pub comfy: comfy::Client,
+    pub(crate) comfy: comfy::Client,
     /// The guarded way to the Internet.
     pub web: Fetcher,
-    /// The operator's settings.
-    pub config: Arc<Config>,
+    /// The operator's settings that tools need.
+    pub settings: Arc<ToolSettings>,
     /// Progress for the caller.
     pub progress: Sink,
     /// Fires when the caller goes away.
@@ -57,6 +56,11 @@ pub(crate) struct Policy {
 }
 
 impl Call {
+    /// The ComfyUI that this call works with. There is one; handlers ask here, so that a choice has one home.
+    pub(crate) fn backend(&self) -> &comfy::Client {
+        &self.comfy
+    }
+
     /// The seed that was drawn in the round before the user was asked.
     pub(crate) fn resumed_seed(&self) -> Option<u64> {
         self.consent.about.as_ref()?.seed
@@ -64,7 +68,7 @@ impl Call {
 
     /// Asks the policy for its opinion on this workflow, without a question and without a record of its own.
     pub(crate) async fn look(&self, workflow: Workflow, object_info: Option<&ObjectInfo>) -> Policy {
-        let replacements = self.comfy.node_replacements().await.ok().flatten();
+        let replacements = self.backend().node_replacements().await.ok().flatten();
         let knowledge = Knowledge { object_info, replacements: replacements.as_ref() };
         let findings = self.inspector.inspect(&workflow, &knowledge);
         let warnings = findings.iter().map(Finding::warning).collect();
@@ -83,7 +87,7 @@ impl Call {
     /// user says no.
     pub(crate) async fn vet(&self, workflow: Workflow, seed: Option<u64>) -> Result<VettedWorkflow, Stop> {
         let (object_info, replacements) =
-            tokio::join!(self.comfy.object_info(), self.comfy.node_replacements());
+            tokio::join!(self.backend().object_info(), self.backend().node_replacements());
         let (object_info, replacements) = (object_info?, replacements?);
         self.must_read_named(&workflow, &object_info, replacements.as_ref()).await?;
         let knowledge = Knowledge { object_info: Some(&object_info), replacements: replacements.as_ref() };

@@ -196,14 +196,14 @@ async fn interrupt(call: Call, params: InterruptParams) -> Handled<Stopped> {
 impl Call {
     /// Cancels one job and remembers that it was done through us.
     pub(super) async fn cancel(&self, id: &PromptId) -> Result<CancelOutcome, Error> {
-        let outcome = self.comfy.cancel(id).await?;
+        let outcome = self.backend().cancel(id).await?;
         self.remember(id, &outcome);
         Ok(outcome)
     }
 
     /// Cancels several jobs.
     async fn cancel_many(&self, ids: &[PromptId]) -> Result<HashMap<PromptId, CancelOutcome>, Error> {
-        let outcomes = self.comfy.cancel_many(ids).await?;
+        let outcomes = self.backend().cancel_many(ids).await?;
         for (id, outcome) in &outcomes {
             self.remember(id, outcome);
         }

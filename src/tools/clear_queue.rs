@@ -122,16 +122,16 @@ async fn take_out(call: &Call, pending: &[PromptId]) -> Result<Vec<PromptId>, St
     }
     call.trail.event("cancelling", ids_field(pending)).await?;
     if call.sees_all_jobs() {
-        call.comfy.clear_pending().await?;
+        call.backend().clear_pending().await?;
     } else {
-        call.comfy.take_out(pending).await?;
+        call.backend().take_out(pending).await?;
     }
-    let after = call.comfy.queue().await?;
+    let after = call.backend().queue().await?;
     let mut gone = Vec::with_capacity(pending.len());
     for (at, id) in pending.iter().enumerate() {
         let is_left = after.position(id).is_some() || after.is_running(id);
         // A job that started and ended in the meantime has left history behind; a job taken out has not.
-        if is_left || (at < MAX_STARTS && call.comfy.history(id).await?.is_some()) {
+        if is_left || (at < MAX_STARTS && call.backend().history(id).await?.is_some()) {
             continue;
         }
         call.job_owners.stopped(id);

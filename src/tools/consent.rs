@@ -66,7 +66,7 @@ impl Call {
 
     /// Confirms a change to the server, for which the operator may have answered once and for all.
     pub fn confirm_admin(&self, question: &str, subject: &str) -> Result<(), Stop> {
-        match self.config.security.admin {
+        match self.settings.security.admin {
             comfywarden_policy::settings::Consent::Allow => Ok(()),
             comfywarden_policy::settings::Consent::Off => {
                 let message = "tools that change the server are switched off: `security.admin` is `off`";

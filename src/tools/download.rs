@@ -81,7 +81,7 @@ enum Fetching {
 }
 
 async fn download_model(call: Call, params: DownloadModel) -> Handled<Begun> {
-    let rules = DownloadRules::new(&call.config.security);
+    let rules = DownloadRules::new(&call.settings.security);
     let told = Some(params.filename.trim()).filter(|name| !name.is_empty());
     let (download, published) = named(&call, &rules, params.url.trim(), told).await?;
     let folder = params.folder.as_str();
@@ -138,14 +138,14 @@ async fn named(
 
 /// The folder is one for models, and has no file of this name.
 async fn free_place(call: &Call, folder: &ModelFolder, download: &Download) -> Result<()> {
-    let folders = call.comfy.model_folders().await?;
+    let folders = call.backend().model_folders().await?;
     if !folders.iter().any(|known| known == folder.as_str()) {
         return Err(Error::invalid_input(format!("`folder`: this server has no model folder `{folder}`"))
             .hint(format!("there are: {}", list(&folders, 40)))
             .detail("field", "folder"));
     }
     let name = download.name.as_str();
-    if call.comfy.models(folder).await?.iter().any(|known| known == name) {
+    if call.backend().models(folder).await?.iter().any(|known| known == name) {
         return Err(Error::new(Kind::Conflict, format!("`{name}` is already in `{folder}`"))
             .hint("use it as it is, or give another `filename`"));
     }
@@ -153,11 +153,11 @@ async fn free_place(call: &Call, folder: &ModelFolder, download: &Download) -> R
 }
 
 async fn fetching(call: &Call, folder: &str) -> Result<Fetching> {
-    if let Some(folders) = call.comfy.model_manager_folders().await? {
+    if let Some(folders) = call.backend().model_manager_folders().await? {
         let places = folders.into_iter().find(|(name, _)| name == folder).map(|(_, places)| places);
         return Ok(Fetching::ModelManager(places.unwrap_or_default()));
     }
-    match call.comfy.manager().await? {
+    match call.backend().manager().await? {
         Some(manager) => Ok(Fetching::Manager(manager)),
         None => Err(Error::new(
             Kind::Unavailable,
@@ -171,7 +171,7 @@ async fn fetching(call: &Call, folder: &str) -> Result<Fetching> {
 fn agreed(call: &Call, folder: &str, download: &Download) -> std::result::Result<Vec<String>, Stop> {
     let name = download.name.as_str();
     let risk = format!("`{name}` has a format that can carry code, which runs when the model is loaded");
-    let enforced = call.caller.is_enforced() || call.config.security.mode == Mode::Enforce;
+    let enforced = call.caller.is_enforced() || call.settings.security.mode == Mode::Enforce;
     if enforced || (download.pickle && call.consent.can_ask) || call.consent.said_no() {
         let question = format!(
             "Download `{name}` from {} into `{folder}` on the ComfyUI server?{}",
@@ -248,7 +248,7 @@ async fn begin(
     Ok(match fetching {
         Fetching::ModelManager(places) => {
             let new = NewDownload { folder, filename, url, size: size.unwrap_or(0) };
-            let id = call.comfy.begin_download(&new).await?;
+            let id = call.backend().begin_download(&new).await?;
             let place = places.first().map(|place| PathBuf::from(place).join(filename));
             (
                 noted(id, Courier::ModelManager, place.filter(|_| on_this_machine(call))),
@@ -261,7 +261,7 @@ async fn begin(
                 filename: filename.to_owned(),
                 url: url.to_owned(),
             };
-            let queued = call.comfy.queue_task(&manager, &task).await?;
+            let queued = call.backend().queue_task(&manager, &task).await?;
             (noted(queued.id.clone(), Courier::Manager(queued), None), "ComfyUI-Manager")
         }
     })
@@ -269,7 +269,7 @@ async fn begin(
 
 /// Only then a path of the server means anything here.
 fn on_this_machine(call: &Call) -> bool {
-    match call.config.comfyui.url.host() {
+    match call.settings.comfyui_url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),

@@ -79,14 +79,14 @@ impl Note {
 
 impl Call {
     fn notes_file(&self) -> PathBuf {
-        self.config.tools.defaults_file.with_file_name(NAME)
+        self.settings.defaults_file.with_file_name(NAME)
     }
 
     /// Remembers a download beyond the life of this process. A file that cannot be written is told to the log: the
     /// download itself goes on.
     pub(super) async fn note_download(&self, download: NotedDownload) {
-        let note = Note::of(&download, self.config.comfyui.url.to_string());
-        self.comfy.note_download(download);
+        let note = Note::of(&download, self.settings.comfyui_url.to_string());
+        self.backend().note_download(download);
         change(self.notes_file(), move |downloads| {
             downloads.insert(0, note);
             downloads.truncate(MAX_ENTRIES);
@@ -96,21 +96,21 @@ impl Call {
 
     /// Forgets a download.
     pub(super) async fn forget_download(&self, id: &str) {
-        self.comfy.forget_download(id);
+        self.backend().forget_download(id);
         let id = id.to_owned();
         change(self.notes_file(), move |downloads| downloads.retain(|note| note.id != id)).await;
     }
 
     /// The downloads from this server that were asked for, newest first, also those of other processes.
     pub(super) async fn noted_downloads(&self) -> Vec<NotedDownload> {
-        let here = self.config.comfyui.url.to_string();
-        let mut noted = self.comfy.noted_downloads();
+        let here = self.settings.comfyui_url.to_string();
+        let mut noted = self.backend().noted_downloads();
         let kept = kept(self.notes_file()).await;
         for note in kept.into_iter().filter(|note| note.comfyui == here) {
             if !noted.iter().any(|known| known.id == note.id) {
                 let download = note.noted();
                 // So that a hash is computed once.
-                self.comfy.note_older_download(download.clone());
+                self.backend().note_older_download(download.clone());
                 noted.push(download);
             }
         }

@@ -89,9 +89,9 @@ struct Task {
 
 async fn get_download_tasks(call: Call, _: NoParams) -> Handled<Downloads> {
     let noted = call.noted_downloads().await;
-    let present = call.comfy.model_manager_folders().await?.is_some();
-    let listed = if present { call.comfy.download_tasks().await? } else { Vec::new() };
-    if !present && noted.is_empty() && call.comfy.manager().await?.is_none() {
+    let present = call.backend().model_manager_folders().await?.is_some();
+    let listed = if present { call.backend().download_tasks().await? } else { Vec::new() };
+    if !present && noted.is_empty() && call.backend().manager().await?.is_none() {
         return Err(Error::new(Kind::Unavailable, "this server has no extension that downloads models")
             .hint("install https://github.com/hayden-fr/ComfyUI-Model-Manager and restart ComfyUI")
             .into());
@@ -104,7 +104,7 @@ async fn get_download_tasks(call: Call, _: NoParams) -> Handled<Downloads> {
     tasks.truncate(MAX_ENTRIES);
     for task in tasks.iter_mut().filter(|task| task.state == DownloadState::Done) {
         if let Some(download) = noted.iter().find(|download| download.id == task.id) {
-            task.hash = hash_of(&call.comfy, download).await;
+            task.hash = hash_of(call.backend(), download).await;
         }
     }
     Ok(Downloads { tasks }.into())
@@ -140,9 +140,9 @@ fn read(task: &DownloadTask, noted: &[NotedDownload]) -> Task {
 async fn unlisted(call: &Call, download: &NotedDownload) -> Result<Task> {
     let (state, error) = match &download.courier {
         Courier::ModelManager => (on_disk(call, download).await?, None),
-        Courier::Manager(queued) => match call.comfy.manager().await? {
+        Courier::Manager(queued) => match call.backend().manager().await? {
             None => (DownloadState::Gone, None),
-            Some(manager) => match call.comfy.task_state(&manager, queued).await? {
+            Some(manager) => match call.backend().task_state(&manager, queued).await? {
                 TaskEnd::Running => (DownloadState::Running, None),
                 TaskEnd::Failed(why) => (DownloadState::Failed, Some(why)),
                 TaskEnd::Done | TaskEnd::Skipped | TaskEnd::Over => (on_disk(call, download).await?, None),
@@ -164,7 +164,7 @@ async fn unlisted(call: &Call, download: &NotedDownload) -> Result<Task> {
 }
 
 async fn on_disk(call: &Call, download: &NotedDownload) -> Result<DownloadState> {
-    let models = call.comfy.models(&ModelFolder::parse(&download.folder)?).await?;
+    let models = call.backend().models(&ModelFolder::parse(&download.folder)?).await?;
     Ok(if models.contains(&download.filename) { DownloadState::Done } else { DownloadState::Gone })
 }
 
@@ -233,8 +233,8 @@ async fn cancel_download(call: Call, params: CancelDownload) -> Handled<Cancelle
             .hint("wait for its end; with ComfyUI-Model-Manager downloads can be stopped")
             .into());
     }
-    let listed = match call.comfy.model_manager_folders().await? {
-        Some(_) => call.comfy.download_tasks().await?,
+    let listed = match call.backend().model_manager_folders().await? {
+        Some(_) => call.backend().download_tasks().await?,
         None => Vec::new(),
     };
     let Some(task) = listed.into_iter().find(|task| task.task_id == id) else {
@@ -248,9 +248,9 @@ async fn cancel_download(call: Call, params: CancelDownload) -> Handled<Cancelle
             .detail("task_id", sanitized(&id))
             .into());
     };
-    call.comfy.delete_download(&id).await?;
+    call.backend().delete_download(&id).await?;
     // What the extension says is not yet what is so.
-    let gone = !call.comfy.download_tasks().await?.iter().any(|task| task.task_id == id);
+    let gone = !call.backend().download_tasks().await?.iter().any(|task| task.task_id == id);
     call.forget_download(&id).await;
     let name = sanitized(task.fullname.as_deref().unwrap_or_default());
     let result = match (gone, task.progress >= 100.0) {

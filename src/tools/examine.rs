@@ -92,7 +92,7 @@ const MAX_CHART: usize = 30_000;
 
 async fn summarize_workflow(call: Call, params: SummarizeWorkflow) -> Handled<Summary> {
     let workflow = reading::read_to_show(&call, params.workflow).await?.workflow;
-    let object_info = call.comfy.object_info().await.ok();
+    let object_info = call.backend().object_info().await.ok();
     let (result, longest, why) = match params.output_format {
         SummaryFormat::Text => {
             let text = summary::text(&workflow, object_info.as_deref());
@@ -126,7 +126,7 @@ struct OneWorkflow {
 
 async fn analyze_workflow(call: Call, params: OneWorkflow) -> Handled<Analysis> {
     let workflow = reading::read_to_show(&call, params.workflow).await?.workflow;
-    let object_info = call.comfy.object_info().await.ok();
+    let object_info = call.backend().object_info().await.ok();
     let analysis = analyze::analyze(&workflow, object_info.as_deref());
     Ok(Answer::from(analysis).exact(&["flow", "models", "parameters"]))
 }
@@ -157,7 +157,7 @@ async fn validate_workflow(call: Call, params: OneWorkflow) -> Handled<Validatio
     let readable = reading::read(&call, params.workflow).await?;
     let mut warnings = readable.warnings();
     let workflow = readable.workflow;
-    let object_info = match call.comfy.object_info().await {
+    let object_info = match call.backend().object_info().await {
         Ok(object_info) => Some(object_info),
         Err(error) => {
             warnings.push(format!("classes, values and models were not checked: {error}"));

@@ -52,7 +52,7 @@ pub(crate) async fn follow(
     let started = Instant::now();
     let mut followed =
         Followed { events: (mode == FollowMode::StreamEvents).then(Vec::new), ..Followed::default() };
-    let mut events = Box::pin(call.comfy.watch(id));
+    let mut events = Box::pin(call.backend().watch(id));
     loop {
         let event = tokio::select! {
             biased;
@@ -79,7 +79,7 @@ pub(crate) async fn follow(
 
 async fn cancel_upstream(call: &Call, id: &PromptId) {
     call.trail.event("cancelling", prompt_field(id)).await.ok();
-    match call.comfy.cancel(id).await {
+    match call.backend().cancel(id).await {
         Ok(outcome) => {
             tracing::info!(prompt.id = %id, ?outcome, "the caller went away; the job was cancelled");
         }

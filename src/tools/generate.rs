@@ -99,7 +99,7 @@ fn resized(params: &GenerateImage, used: &Used, cell: u32) -> Option<String> {
 }
 
 async fn generate_image(call: Call, params: GenerateImage) -> Handled<Envelope> {
-    let object_info = call.comfy.object_info().await?;
+    let object_info = call.backend().object_info().await?;
     let library = PictureModels::fetch(&call).await?;
     let model = choose_model(library.installed(), Some(&params.settings.model))?;
     let loras = library.loras(&call, &params.settings.loras).await?;

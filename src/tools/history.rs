@@ -151,7 +151,7 @@ async fn get_history(call: Call, paging: Paging) -> Handled<History> {
         None => finished(&call).await?,
     };
     let page = ids.iter().cloned().enumerate().skip(offset).take(limit).map(|(at, id)| {
-        let comfy = call.comfy.clone();
+        let comfy = call.backend().clone();
         async move { Ok::<_, Error>((at, comfy.history(&id).await?)) }
     });
     let asked: Vec<(usize, Option<HistoryEntry>)> =
@@ -199,7 +199,7 @@ async fn finished(call: &Call) -> Result<Arc<[PromptId]>, Stop> {
         status: vec![JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled],
         ..JobQuery::default()
     };
-    let mut jobs = call.comfy.jobs(&query).await?.jobs;
+    let mut jobs = call.backend().jobs(&query).await?.jobs;
     if !call.sees_all_jobs() {
         jobs = call.only_own(jobs).await?;
     }

@@ -31,8 +31,8 @@ pub(super) fn tools() -> Vec<Tool> {
 pub(super) fn hubs(call: &Call) -> Hubs {
     Hubs::new(
         call.web.clone(),
-        call.config.model_search.clone(),
-        &call.config.security.allowed_model_extensions,
+        call.settings.model_search.clone(),
+        &call.settings.security.allowed_model_extensions,
     )
 }
 
@@ -94,7 +94,7 @@ async fn search_models(call: Call, params: SearchModels) -> Handled<Models> {
     let search = Search {
         query: query.clone(),
         kind: params.model_type.trim().to_owned(),
-        limit: wanted.min(call.config.model_search.max_search_results) as usize,
+        limit: wanted.min(call.settings.model_search.max_search_results) as usize,
         offset: params.offset as usize,
     };
     let found = hubs(&call).search(params.source, &search).await?;

@@ -134,7 +134,7 @@ async fn inpaint_image(call: Call, params: InpaintImage) -> Handled<Envelope> {
 async fn mask_channel(call: &Call, mask: &InputPicture) -> &'static str {
     let options = ViewOptions { preview: None, max_bytes: MAX_MASK };
     // A file that cannot be read here may still be one that ComfyUI reads; black and white is the rule.
-    let Ok(viewed) = call.comfy.view(mask.file(), options).await else { return "red" };
+    let Ok(viewed) = call.backend().view(mask.file(), options).await else { return "red" };
     let looked = tokio::task::spawn_blocking(move || preview::is_transparent(&viewed.bytes)).await;
     if matches!(looked, Ok(Ok(true))) { "alpha" } else { "red" }
 }
@@ -164,7 +164,7 @@ struct Used {
 
 impl Img2Img {
     async fn run(self, call: &Call) -> Handled<Envelope> {
-        let object_info = call.comfy.object_info().await?;
+        let object_info = call.backend().object_info().await?;
         let installed = PictureModels::fetch(call).await?;
         let model = choose_model(installed.installed(), Some(&self.settings.model))?;
         let loras = installed.loras(call, &self.settings.loras).await?;
@@ -204,12 +204,12 @@ impl Img2Img {
 
 /// The graph of a template. What was installed since the catalogue was fetched is found in a fresh one.
 async fn build(call: &Call, template: &str, params: &JsonObject, seed: u64) -> Result<Workflow, Stop> {
-    let object_info = call.comfy.object_info().await?;
+    let object_info = call.backend().object_info().await?;
     if let Ok(built) = templates::build(template, params, Some(&object_info), seed) {
         return Ok(built.workflow);
     }
-    call.comfy.forget_object_info().await;
-    let object_info = call.comfy.object_info().await?;
+    call.backend().forget_object_info().await;
+    let object_info = call.backend().object_info().await?;
     Ok(templates::build(template, params, Some(&object_info), seed)?.workflow)
 }
 

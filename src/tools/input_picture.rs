@@ -61,7 +61,7 @@ impl InputPicture {
             Err(error) if error.kind() != Kind::NotFound => return Err(error),
             read => read.is_ok(),
         };
-        if is_ours && call.comfy.has_file(&self.file).await? {
+        if is_ours && call.backend().has_file(&self.file).await? {
             return Ok(());
         }
         let folder = match self.file.subfolder.as_str() {
@@ -70,7 +70,7 @@ impl InputPicture {
         };
         let name = self.file.filename.as_str();
         // The loader's own list, fresh: files come and go.
-        let class = call.comfy.object_info_class("LoadImage").await.ok().flatten();
+        let class = call.backend().object_info_class("LoadImage").await.ok().flatten();
         let there = class.and_then(|class| class.input("image")?.choices.clone()).unwrap_or_default();
         let near = nearest::did_you_mean(name, there.iter().filter_map(Value::as_str));
         let near = near.map(|text| format!("; {text}")).unwrap_or_default();

@@ -90,18 +90,19 @@ async fn get_progress(call: Call, params: ProgressParams) -> Handled<JobProgress
         return Ok(Answer::from(progress).prompt(id.as_str()));
     }
     let mut stalled = false;
-    if params.wait_seconds > 0 && call.comfy.job(&id).await?.is_some_and(|job| !job.status.is_terminal()) {
+    if params.wait_seconds > 0 && call.backend().job(&id).await?.is_some_and(|job| !job.status.is_terminal())
+    {
         let wait = Duration::from_secs(params.wait_seconds.into());
         let _slot = call.wait_slot()?;
         stalled = follow(&call, &id, wait, FollowMode::Observe).await?.is_stalled();
     }
-    let (job, queue) = tokio::join!(call.comfy.job(&id), call.comfy.queue());
+    let (job, queue) = tokio::join!(call.backend().job(&id), call.backend().queue());
     let (job, queue) = (job?, queue?);
     let mut progress = JobProgress::bare(standing(job.as_ref()), &id);
     progress.stalled = stalled;
     match progress.status {
         Standing::Queued => progress.queue_position = queue.position(&id),
-        Standing::Running => progress.fill_live(call.comfy.progress(&id)),
+        Standing::Running => progress.fill_live(call.backend().progress(&id)),
         Standing::Unknown => progress.next = Some(unknown_next(&id)),
         Standing::Completed | Standing::Error | Standing::Interrupted => {}
     }

@@ -195,7 +195,8 @@ async fn list_jobs(call: Call, params: ListJobs) -> Handled<Jobs> {
         limit: Some(params.limit.unwrap_or(USUAL_LIMIT)),
         offset: params.offset.into(),
     };
-    let page = if call.sees_all_jobs() { call.comfy.jobs(&query).await? } else { own(&call, query).await? };
+    let page =
+        if call.sees_all_jobs() { call.backend().jobs(&query).await? } else { own(&call, query).await? };
     let found = page.jobs.len();
     let jobs = fitting(page.jobs.into_iter().map(Listed::from));
     let is_cut = jobs.len() < found;
@@ -213,7 +214,7 @@ fn query_limit(limit: Option<u32>) -> u32 {
 /// The page of a caller's own jobs: ComfyUI cannot filter by caller, so all are asked for.
 async fn own(call: &Call, query: JobQuery) -> Result<JobPage, Stop> {
     let (offset, limit) = (query.offset, query.limit);
-    let all = call.comfy.jobs(&JobQuery { limit: None, offset: 0, ..query }).await?;
+    let all = call.backend().jobs(&JobQuery { limit: None, offset: 0, ..query }).await?;
     let jobs = call.only_own(all.jobs).await?;
     let total = jobs.len() as u64;
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -232,6 +233,6 @@ pub(super) struct OneJob {
 async fn get_job(call: Call, params: OneJob) -> Handled<Job> {
     let id = params.prompt_id;
     call.must_see(&id).await?;
-    let job = call.comfy.job(&id).await?.ok_or_else(|| unknown(&id))?;
+    let job = call.backend().job(&id).await?.ok_or_else(|| unknown(&id))?;
     Ok(Answer::from(job).prompt(id.as_str()))
 }

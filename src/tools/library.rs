@@ -119,7 +119,7 @@ fn local(call: &Call) -> Vec<Listed> {
 /// Lists ComfyUI's templates, package by package.
 async fn on_server(call: &Call) -> comfywarden_error::Result<Vec<Listed>> {
     const MAX_ENTRIES: usize = 200;
-    let packages = call.comfy.workflow_templates().await?;
+    let packages = call.backend().workflow_templates().await?;
     let listed = packages.into_iter().map(|(package, templates)| Listed {
         source: WorkflowSource::Server,
         package: shown(&package, MAX_NAME),
@@ -169,7 +169,7 @@ impl Described {
 
 async fn list_subgraphs(call: Call, _: NoParams) -> Handled<Subgraphs> {
     const MAX_ENTRIES: usize = 100;
-    let found = call.comfy.subgraphs().await?;
+    let found = call.backend().subgraphs().await?;
     let count = found.len();
     let listed =
         found.iter().take(MAX_ENTRIES).map(|(id, subgraph)| (shown(id, MAX_NAME), Described::of(subgraph)));
@@ -203,7 +203,7 @@ struct FoundSubgraph {
 }
 
 async fn get_subgraph(call: Call, params: GetSubgraph) -> Handled<FoundSubgraph> {
-    let Some(subgraph) = call.comfy.subgraph(&params.subgraph_id).await? else {
+    let Some(subgraph) = call.backend().subgraph(&params.subgraph_id).await? else {
         return Ok(FoundSubgraph::default().into());
     };
     let described = Some(Described::of(&subgraph));

@@ -58,6 +58,7 @@ mod settings;
 mod shown;
 mod submit;
 mod system;
+mod tool_settings;
 pub mod workflow_files;
 mod workflows;
 
@@ -71,6 +72,7 @@ pub(crate) use ownership::{must_read, seen_by};
 pub use reply::{Answer, Block, Handled, Reply, Stop};
 pub use selection::{ToolFilter, select};
 pub use tool::{Hints, Tool};
+pub use tool_settings::ToolSettings;
 
 #[cfg(test)]
 mod tests;

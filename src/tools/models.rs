@@ -88,12 +88,12 @@ fn page_of_names(names: Vec<String>, paging: Paging) -> Names {
 }
 
 async fn list_models(call: Call, params: ListModels) -> Handled<Names> {
-    let names = call.comfy.models(&or_checkpoints(params.folder)?).await?;
+    let names = call.backend().models(&or_checkpoints(params.folder)?).await?;
     Ok(page_of_names(names, params.paging).into())
 }
 
 async fn list_model_folders(call: Call, paging: Paging) -> Handled<Names> {
-    let folders = call.comfy.model_folders().await?;
+    let folders = call.backend().model_folders().await?;
     Ok(page_of_names(folders, paging).into())
 }
 
@@ -128,7 +128,7 @@ impl From<ModelFile> for File {
 
 async fn list_models_detailed(call: Call, params: ListModels) -> Handled<Files> {
     let folder = or_checkpoints(params.folder)?;
-    let files = call.comfy.model_files(&folder).await?;
+    let files = call.backend().model_files(&folder).await?;
     let (files, page) = params.paging.cut(files);
     let models: Vec<File> = files.into_iter().map(File::from).collect();
     Ok(Files { folder: folder.as_str().to_owned(), count: models.len(), models, page }.into())
@@ -159,7 +159,7 @@ struct Metadata {
 
 async fn get_model_metadata(call: Call, params: GetModelMetadata) -> Handled<Metadata> {
     let (folder, name) = (&params.folder, &params.filename);
-    let Some(mut values) = call.comfy.view_metadata(folder, name).await? else {
+    let Some(mut values) = call.backend().view_metadata(folder, name).await? else {
         return Err(no_metadata(&call, folder, name).await?.into());
     };
     if let Some(key) = &params.key {
@@ -215,7 +215,7 @@ fn shorten(values: &mut JsonObject) -> Vec<String> {
 
 /// ComfyUI answers 404 for everything it has no metadata for; what it was is found out here.
 async fn no_metadata(call: &Call, folder: &ModelFolder, name: &ModelName) -> Result<Error, Error> {
-    let known = call.comfy.models(folder).await?;
+    let known = call.backend().models(folder).await?;
     let (folder, name) = (folder.as_str(), name.as_str());
     if known.iter().any(|other| other == name) {
         let message = format!("`{name}` in `{folder}` carries no metadata");
@@ -258,7 +258,7 @@ struct Preview {
 const QUALITY: u8 = 85;
 
 async fn get_model_preview(call: Call, params: GetModelPreview) -> Handled<Preview> {
-    let found = call.comfy.model_preview(&params.folder, params.path_index, &params.filename).await;
+    let found = call.backend().model_preview(&params.folder, params.path_index, &params.filename).await;
     let Some(bytes) = found.map_err(|error| preview_failed(error, params.path_index))? else {
         return Ok(Preview::default().into());
     };

@@ -1,5 +1,7 @@
 //! Node classes: which there are, and what one takes and gives.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +63,7 @@ struct ListNodes {
 }
 
 async fn list_nodes(call: Call, params: ListNodes) -> Handled<Names> {
-    let info = call.comfy.object_info().await?;
+    let info = call.backend().object_info().await?;
     let wanted = nearest::fold(params.query.as_deref().unwrap_or_default());
     let fits = |name: &&str| wanted.is_empty() || nearest::fold(name).contains(&wanted);
     let mut names: Vec<&str> = info.names().iter().map(String::as_str).filter(fits).collect();
@@ -96,7 +98,7 @@ fn most_choices() -> u32 {
 }
 
 async fn get_node_info(call: Call, params: GetNodeInfo) -> Handled<NodeInfo> {
-    let info = call.comfy.object_info().await?;
+    let info = call.backend().object_info().await?;
     let text = info.raw(&params.node_class).ok_or_else(|| unknown(&params.node_class, &info))?;
     let part = params.input.map(|input| Part { input, limit: params.limit, offset: params.offset });
     Ok(super::Answer::from(node_entry::read(&params.node_class, text, part.as_ref())?).verbatim())
@@ -170,10 +172,10 @@ impl Findings {
 }
 
 async fn audit_dangerous_nodes(call: Call, params: AuditNodes) -> Handled<Audited> {
-    let info = call.comfy.fresh_object_info().await?;
-    let config = call.config.clone();
+    let info = call.backend().fresh_object_info().await?;
+    let settings = Arc::clone(&call.settings);
     // Every class is read once after a change, which takes longer than other calls should wait.
-    let audit = tokio::task::spawn_blocking(move || NodeAudit::of(&info, &config.security))
+    let audit = tokio::task::spawn_blocking(move || NodeAudit::of(&info, &settings.security))
         .await
         .map_err(|error| Error::internal("the audit was not made").source(error))?;
     Ok(Audited {

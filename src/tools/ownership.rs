@@ -9,13 +9,13 @@ use super::{
     Call, JobOwners,
     job_owners::{Mark, Owner},
     named_files::{self, File},
+    tool_settings::ToolSettings,
 };
 use crate::{
     comfy::{
         Client, FileType, HistoryEntry, Job, OutputRef, Produced, PromptId, QueueItem, QueueSnapshot,
         missing_file, missing_name,
     },
-    config::Config,
     gate::Caller,
 };
 use comfywarden_error::Error;
@@ -23,14 +23,16 @@ use comfywarden_policy::display::sanitize;
 use comfywarden_workflow::{ObjectInfo, Workflow};
 
 /// True when no second caller can come in: over stdio, on an open loopback door, or with a single token.
-pub(crate) fn sees_all_jobs(caller: &Caller, config: &Config) -> bool {
-    let remote = &config.transport.remote;
-    caller.is_local() || (remote.tokens.len() == 1 && remote.oauth.is_none())
+pub(crate) fn sees_all_jobs(caller: &Caller, settings: &ToolSettings) -> bool {
+    caller.is_local() || settings.single_caller
 }
 
 /// Makes the predicate for finished jobs that this caller sees.
-pub(crate) fn seen_by(caller: &Caller, config: &Config) -> impl Fn(&HistoryEntry) -> bool + Sync + use<> {
-    let (alone, mark) = (sees_all_jobs(caller, config), Mark::of(caller));
+pub(crate) fn seen_by(
+    caller: &Caller,
+    settings: &ToolSettings,
+) -> impl Fn(&HistoryEntry) -> bool + Sync + use<> {
+    let (alone, mark) = (sees_all_jobs(caller, settings), Mark::of(caller));
     move |entry| alone || entry.mark.as_deref() == Some(mark.as_str())
 }
 
@@ -43,12 +45,12 @@ const MAX_SHOWN: usize = 200;
 /// `ComfyUI_00001_.png` can be guessed. The input folder is everybody's: every loader node lists it.
 pub(crate) async fn must_read(
     caller: &Caller,
-    config: &Config,
+    settings: &ToolSettings,
     comfy: &Client,
     job_owners: &JobOwners,
     file: &OutputRef,
 ) -> Result<(), Error> {
-    if sees_all_jobs(caller, config) || file.kind == FileType::Input {
+    if sees_all_jobs(caller, settings) || file.kind == FileType::Input {
         return Ok(());
     }
     let mark = Mark::of(caller);
@@ -82,7 +84,7 @@ impl Call {
 
     /// True when this caller may see and stop every job.
     pub(crate) fn sees_all_jobs(&self) -> bool {
-        sees_all_jobs(&self.caller, &self.config)
+        sees_all_jobs(&self.caller, &self.settings)
     }
 
     /// True when the job was submitted by this caller.
@@ -109,7 +111,7 @@ impl Call {
 
     /// The queue with the entries that this caller may see, and how many there are besides.
     pub(crate) async fn own_queue(&self) -> Result<(QueueSnapshot, Others), Error> {
-        let QueueSnapshot { running, pending } = self.comfy.queue().await?;
+        let QueueSnapshot { running, pending } = self.backend().queue().await?;
         let all = (running.len(), pending.len());
         let seen = QueueSnapshot { running: self.visible(running), pending: self.visible(pending) };
         let others = Others { running: all.0 - seen.running.len(), pending: all.1 - seen.pending.len() };
@@ -132,13 +134,13 @@ impl Call {
         if let Some(owner) = self.job_owners.owner(id) {
             return Ok(owner == Owner::Caller(self.mark()));
         }
-        let queue = self.comfy.queue().await?;
+        let queue = self.backend().queue().await?;
         let waiting =
             queue.running.into_iter().chain(queue.pending).find(|item| item.prompt_id == id.as_str());
         if let Some(item) = waiting {
             return Ok(!self.visible(vec![item]).is_empty());
         }
-        Ok(self.comfy.history(id).await?.is_some_and(|entry| self.may_see_entry(&entry)))
+        Ok(self.backend().history(id).await?.is_some_and(|entry| self.may_see_entry(&entry)))
     }
 
     /// The jobs of this caller among `jobs`.
@@ -159,7 +161,7 @@ impl Call {
         if unknown.is_empty() {
             return Ok(());
         }
-        let queue = self.comfy.queue().await?;
+        let queue = self.backend().queue().await?;
         for item in queue.running.iter().chain(&queue.pending) {
             let Ok(id) = PromptId::parse(&item.prompt_id) else { continue };
             self.job_owners.learn(&id, item.mark.as_deref());
@@ -171,14 +173,14 @@ impl Call {
                 unknown.remove(id);
                 unknown.is_empty()
             };
-            self.comfy.history_marks(learn).await?;
+            self.backend().history_marks(learn).await?;
         }
         Ok(())
     }
 
     /// Refuses a file that no job of this caller made.
     pub(crate) async fn must_read(&self, file: &OutputRef) -> Result<(), Error> {
-        must_read(&self.caller, &self.config, &self.comfy, &self.job_owners, file).await
+        must_read(&self.caller, &self.settings, self.backend(), &self.job_owners, file).await
     }
 
     /// Refuses a workflow that reads a file which no job of this caller made, by whatever node and spelling.

@@ -228,7 +228,7 @@ fn version(text: &str) -> Result<&str> {
 async fn installed(call: &Call, node_id: &str) -> Result<(Manager, InstalledPack)> {
     let id = pack_id(node_id)?;
     let manager = manager(call).await?;
-    let packs = call.comfy.installed_packs(&manager).await?;
+    let packs = call.backend().installed_packs(&manager).await?;
     if let Some(pack) = packs.iter().find(|pack| pack.is(id)) {
         return Ok((manager, pack.clone()));
     }
@@ -246,20 +246,20 @@ async fn change(
     task: ManagerTask,
     with_restart: bool,
 ) -> Handled<Changed> {
-    let before = if with_restart { call.comfy.object_info().await.ok() } else { None };
+    let before = if with_restart { call.backend().object_info().await.ok() } else { None };
     call.trail
         .event(verb.doing(), restart::fields(&[("node_id", json!(id)), ("restart", json!(with_restart))]))
         .await?;
     call.progress.report(1.0, format!("{} {id}", verb.doing()));
     let looks = AtomicU32::new(1);
     let end = call
-        .comfy
+        .backend()
         .run_task(manager, &task, MAX_WAIT, |_| {
             let looked = looks.fetch_add(1, Ordering::Relaxed);
             call.progress.report(f64::from(looked.min(80)), format!("{} {id}", verb.doing()));
         })
         .await?;
-    let now = call.comfy.installed_packs(manager).await.ok();
+    let now = call.backend().installed_packs(manager).await.ok();
     let here = now.iter().flatten().find(|pack| pack.is(id));
     let listed = now.as_ref().map(|_| here.is_some());
     let mut changed = Changed {
@@ -278,7 +278,7 @@ async fn change(
         changed.next = Some("ask comfyui_get_custom_node_status; restart ComfyUI when nothing runs".into());
         return Ok(changed.into());
     }
-    call.comfy.forget_object_info().await;
+    call.backend().forget_object_info().await;
     changed.result = match changed.status {
         PackStatus::Unchanged => format!("`{id}` was so already; nothing changed"),
         _ => format!("`{id}` {}", verb.done()),

@@ -43,7 +43,7 @@ pub(super) fn tools() -> Vec<Tool> {
 
 /// The Manager, or what to do about its absence.
 pub(super) async fn manager(call: &Call) -> Result<Manager> {
-    call.comfy.manager().await?.ok_or_else(|| {
+    call.backend().manager().await?.ok_or_else(|| {
         Error::new(Kind::Unavailable, "ComfyUI-Manager is not installed on this server, or not switched on")
             .hint(
                 "install the package `comfyui-manager` into ComfyUI's Python and start ComfyUI with \
@@ -55,7 +55,7 @@ pub(super) async fn manager(call: &Call) -> Result<Manager> {
 /// Names the pack that brings a class, as part of a sentence; `None` when the Manager is not there, knows
 /// none, or is slow.
 pub(super) async fn pack_of(call: &Call, class: &str) -> Option<String> {
-    let packs = tokio::time::timeout(PATIENCE, call.comfy.packs_of(class)).await.ok()?.ok()?;
+    let packs = tokio::time::timeout(PATIENCE, call.backend().packs_of(class)).await.ok()?.ok()?;
     let pack = packs.first()?;
     let (id, name) = (display::sanitize(&pack.id), display::sanitize(&pack.name));
     Some(if pack.id.contains("://") {
@@ -110,7 +110,7 @@ struct FoundPack {
 async fn search_custom_nodes(call: Call, params: SearchNodes) -> Handled<FoundPacks> {
     let manager = manager(&call).await?;
     let (index, installed) =
-        tokio::join!(call.comfy.known_packs(&manager), call.comfy.installed_packs(&manager));
+        tokio::join!(call.backend().known_packs(&manager), call.backend().installed_packs(&manager));
     let (index, installed) = (index?, installed?);
     let words: Vec<String> = params.query.split_whitespace().map(str::to_lowercase).collect();
     let local = installed.iter().filter(|pack| !index.packs().iter().any(|known| pack.is(&known.id)));
@@ -179,7 +179,7 @@ struct NoParams {}
 
 async fn get_custom_node_status(call: Call, _: NoParams) -> Handled<QueueCounts> {
     let manager = manager(&call).await?;
-    Ok(call.comfy.manager_queue(&manager).await?.into())
+    Ok(call.backend().manager_queue(&manager).await?.into())
 }
 
 #[cfg(test)]

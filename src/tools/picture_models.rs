@@ -118,7 +118,7 @@ impl PictureModels {
 }
 
 pub(super) async fn names(call: &Call, folder: &str) -> Result<Vec<String>, Error> {
-    match call.comfy.models(&ModelFolder::parse(folder)?).await {
+    match call.backend().models(&ModelFolder::parse(folder)?).await {
         Ok(names) => Ok(names),
         Err(error) => match Error::from(error) {
             missing if missing.kind() == Kind::NotFound => Ok(Vec::new()),

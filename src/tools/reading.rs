@@ -65,14 +65,14 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
     if reference {
         let file = resources::parse(start.trim_end())?;
         call.must_read(&file).await?;
-        let pieces = Pieces::read(&call.comfy, &file).await?;
-        let container = pieces.container(&call.comfy, &file).await?;
+        let pieces = Pieces::read(call.backend(), &file).await?;
+        let container = pieces.container(call.backend(), &file).await?;
         return api_of(call, read::read(&container)?).await;
     }
     if start.starts_with(['{', '[', '"']) {
         return api_of(call, read::read(text.as_bytes())?).await;
     }
-    let object_info = call.comfy.object_info().await.ok();
+    let object_info = call.backend().object_info().await.ok();
     let parsed = match &object_info {
         Some(object_info) => script::parse_checked(&text, object_info),
         None => script::parse(&text, None),
@@ -85,7 +85,7 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
 pub(crate) async fn api_of(call: &Call, found: WorkflowFile) -> Result<Readable, Stop> {
     // Only the editor's format needs the catalogue.
     let object_info = match (&found.prompt, &found.workflow) {
-        (None, Some(_)) => Some(call.comfy.object_info().await?),
+        (None, Some(_)) => Some(call.backend().object_info().await?),
         _ => None,
     };
     // The editor puts the date into file names when the user runs the workflow.

@@ -43,7 +43,7 @@ pub(super) struct NewNodes {
 /// Restarts ComfyUI unless that would end somebody's job.
 pub(super) async fn restart(call: &Call, manager: &Manager) -> Result<After> {
     let after = |state, seconds, next: Option<&str>| After { state, seconds, next: next.map(str::to_owned) };
-    let queue = call.comfy.queue().await?;
+    let queue = call.backend().queue().await?;
     let jobs = queue.running.len() + queue.pending.len();
     if jobs > 0 {
         let next = format!("{jobs} jobs run or wait: restart ComfyUI when comfyui_get_queue is empty");
@@ -51,7 +51,7 @@ pub(super) async fn restart(call: &Call, manager: &Manager) -> Result<After> {
     }
     call.trail.event("reboot_initiated", JsonObject::new()).await?;
     call.progress.report(85.0, "ComfyUI restarts");
-    Ok(match call.comfy.restart(manager).await {
+    Ok(match call.backend().restart(manager).await {
         Ok(Restarted::Back(time)) => after(Restart::Done, time.as_secs(), None),
         Ok(Restarted::Refused) => {
             let next = "the Manager's security level forbids a restart: restart ComfyUI by hand";
@@ -67,11 +67,11 @@ pub(super) async fn restart(call: &Call, manager: &Manager) -> Result<After> {
 /// The classes that are there now and were not before, from fresh data. With `audited` also what the node audit
 /// says now and did not say before, which covers a class that an update changed.
 pub(super) async fn look_at_new_nodes(call: &Call, before: &ObjectInfo, audited: bool) -> Result<NewNodes> {
-    let now = call.comfy.object_info().await?;
+    let now = call.backend().object_info().await?;
     let new = || now.names().iter().filter(|class| !before.contains(class));
     let mut found = NewNodes::default();
     if audited {
-        let security = &call.config.security;
+        let security = &call.settings.security;
         let (then, today) = (NodeAudit::of(before, security), NodeAudit::of(&now, security));
         let dangerous = today.dangerous.iter().filter(|finding| !then.dangerous.contains(finding));
         let suspicious = today.suspicious.iter().filter(|finding| !then.suspicious.contains(finding));

@@ -63,8 +63,8 @@ fn is_zero(count: &usize) -> bool {
 }
 
 async fn get_settings(call: Call, _: NoParams) -> Handled<Listing> {
-    let all = call.comfy.settings().await?;
-    let allowed = &call.config.security.settings_allowlist;
+    let all = call.backend().settings().await?;
+    let allowed = &call.settings.security.settings_allowlist;
     let (mut settings, mut not_shown) = (JsonObject::new(), Vec::new());
     for (id, value) in all {
         if allowed.contains(&id) {
@@ -106,8 +106,8 @@ enum SettingStatus {
 
 async fn update_settings(call: Call, params: UpdateSettings) -> Handled<Updated> {
     let wanted = params.settings;
-    check(&wanted, &call.config.security.settings_allowlist)?;
-    let before = call.comfy.settings().await?;
+    check(&wanted, &call.settings.security.settings_allowlist)?;
+    let before = call.backend().settings().await?;
     let mut previous: JsonObject =
         wanted.keys().filter_map(|id| Some((id.clone(), before.get(id)?.clone()))).collect();
     show_map(&mut previous, MAX_VALUE);
@@ -120,8 +120,8 @@ async fn update_settings(call: Call, params: UpdateSettings) -> Handled<Updated>
         return Ok(Updated { status: SettingStatus::Unchanged, settings: wanted, previous }.into());
     }
     call.confirm_admin(&question(&changes, &before), &subject(&wanted))?;
-    call.comfy.change_settings(&changes).await?;
-    let after = call.comfy.settings().await?;
+    call.backend().change_settings(&changes).await?;
+    let after = call.backend().settings().await?;
     if let Some(id) = changes.iter().find(|(id, value)| after.get(*id) != Some(value)).map(|(id, _)| id) {
         return Err(Error::new(
             Kind::Upstream,

@@ -47,7 +47,7 @@ impl Submit {
 
 /// The wait a caller asked for, or the operator's.
 pub(crate) fn wait_time(call: &Call, wait_seconds: Option<u32>) -> Duration {
-    Duration::from_secs(wait_seconds.map_or(call.config.tools.wait_seconds, u64::from))
+    Duration::from_secs(wait_seconds.map_or(call.settings.wait_seconds, u64::from))
 }
 
 /// Time that a server that is there may take to tell its queue.
@@ -76,7 +76,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     warnings.extend(allowed.charge.as_ref().map(ToString::to_string));
     let mark = call.mark();
     let options = SubmitOptions { mark: Some(mark.as_str().to_owned()), ..SubmitOptions::default() };
-    let submitted = match call.comfy.queue_prompt(&vetted, &options).await {
+    let submitted = match call.backend().queue_prompt(&vetted, &options).await {
         Ok(submitted) => submitted,
         Err(error) => {
             call.take_back(allowed.charge.as_ref(), &error).await;
@@ -118,7 +118,7 @@ async fn not_submitted(call: &Call, error: comfy::Error) -> Error {
             return error.into();
         }
         comfy::Error::Rejected(rejection) => {
-            let object_info = call.comfy.object_info().await.ok();
+            let object_info = call.backend().object_info().await.ok();
             findings::of_rejection(rejection, object_info.as_deref())
         }
         _ => Vec::new(),
@@ -139,12 +139,12 @@ fn remembered(call: &Call, error: Error, findings: Vec<Finding>) -> Error {
 
 /// True when ComfyUI answers at once.
 async fn answers(call: &Call) -> bool {
-    matches!(tokio::time::timeout(AT_ONCE, call.comfy.queue()).await, Ok(Ok(_)))
+    matches!(tokio::time::timeout(AT_ONCE, call.backend().queue()).await, Ok(Ok(_)))
 }
 
 /// Loaders that name a file which is not installed. ComfyUI's own catalogue lists what is.
 async fn missing_models(call: &Call, workflow: &Workflow) -> Vec<String> {
-    let Ok(object_info) = call.comfy.object_info().await else { return Vec::new() };
+    let Ok(object_info) = call.backend().object_info().await else { return Vec::new() };
     let problems = check(workflow, Some(&object_info));
     let missing = problems.into_iter().filter(|problem| problem.kind == ProblemKind::MissingModel);
     missing.map(|problem| format!("Missing model: {}", problem.message)).collect()

@@ -85,7 +85,7 @@ struct QueueCounts {
 }
 
 async fn get_system_info(call: Call, _: NoParams) -> Handled<SystemInfo> {
-    let (system, queue) = tokio::join!(call.comfy.system_stats(), call.comfy.queue());
+    let (system, queue) = tokio::join!(call.backend().system_stats(), call.backend().queue());
     let (system, queue) = (system?, queue?);
     Ok(SystemInfo {
         comfyui_version: system.comfyui_version,
@@ -103,13 +103,13 @@ struct Features {
 }
 
 async fn get_server_features(call: Call, _: NoParams) -> Handled<Features> {
-    let mut features = call.comfy.features().await?;
+    let mut features = call.backend().features().await?;
     show_map(&mut features, 500);
     Ok(Features { features }.into())
 }
 
 async fn list_extensions(call: Call, paging: Paging) -> Handled<Names> {
-    let paths = call.comfy.extensions().await?;
+    let paths = call.backend().extensions().await?;
     let (paths, page) = paging.cut(paths);
     Ok(Names { items: paths.iter().map(|path| shown(path, 500)).collect(), page }.into())
 }

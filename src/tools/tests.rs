@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Changes, Consent, all, progress::Sink};
+use super::{Call, Changes, Consent, ToolSettings, all, progress::Sink};
 use crate::{
     comfy,
     config::Config,
@@ -31,7 +31,7 @@ async fn no_tool_runs_with_a_permit_for_another() {
             caller: Caller::local(),
             comfy: comfy::Client::new(comfy::ClientConfig::default()).unwrap(),
             web: crate::web::Fetcher::new(),
-            config: Arc::new(config.clone()),
+            settings: Arc::new(ToolSettings::from(&config)),
             progress: Sink::none(),
             cancel: tokio_util::sync::CancellationToken::new(),
             trail: permit.trail(),

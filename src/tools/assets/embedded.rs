@@ -47,8 +47,8 @@ pub(super) struct Embedded {
 pub(super) async fn get_workflow(call: Call, params: GetWorkflow) -> Handled<Embedded> {
     let file = OutputRef { filename: params.filename, subfolder: params.subfolder, kind: params.file_type };
     call.must_read(&file).await?;
-    let pieces = Pieces::read(&call.comfy, &file).await?;
-    let container = pieces.container(&call.comfy, &file).await?;
+    let pieces = Pieces::read(call.backend(), &file).await?;
+    let container = pieces.container(call.backend(), &file).await?;
     let found = tokio::task::spawn_blocking(move || read::read(&container))
         .await
         .map_err(|error| comfywarden_error::Error::internal("the file was not read").source(error))??;

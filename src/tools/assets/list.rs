@@ -146,7 +146,7 @@ pub(super) async fn list_assets(call: Call, params: ListAssets) -> Handled<Asset
 
 /// The newest jobs that this caller may see, and what a list of them leaves out.
 async fn newest(call: &Call) -> Result<(Vec<Produced>, Option<String>), Stop> {
-    let Newest { jobs, is_cut } = call.comfy.produced(NEWEST).await?;
+    let Newest { jobs, is_cut } = call.backend().produced(NEWEST).await?;
     let looked = jobs.len();
     let jobs = call.own_produced(jobs);
     let note = if is_cut {
@@ -161,7 +161,7 @@ async fn newest(call: &Call) -> Result<(Vec<Produced>, Option<String>), Stop> {
 }
 
 async fn of_job(call: &Call, id: &PromptId) -> Result<Produced, Stop> {
-    let entry = call.comfy.history(id).await?.filter(|entry| call.may_see_entry(entry));
+    let entry = call.backend().history(id).await?.filter(|entry| call.may_see_entry(entry));
     let Some(entry) = entry else {
         return Err(Error::not_found(format!("ComfyUI's history holds no finished job `{id}`"))
             .hint("if it still runs, wait with comfyui_get_progress; after a restart of ComfyUI its history is gone")

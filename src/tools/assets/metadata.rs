@@ -107,7 +107,7 @@ pub(super) async fn get_asset_metadata(call: Call, params: GetAssetMetadata) -> 
     let file = asset.file();
     call.must_read(&file).await?;
     let (pieces, recorded) =
-        tokio::join!(Pieces::read(&call.comfy, &file), origin::from_history(&call, &asset));
+        tokio::join!(Pieces::read(call.backend(), &file), origin::from_history(&call, &asset));
     let pieces = pieces?;
     let measures = measure(&pieces);
     let mut notes = Vec::new();

@@ -33,14 +33,14 @@ pub(super) async fn origin(call: &Call, asset: &AssetId) -> Result<Origin, Stop>
         return Ok(found);
     }
     let file = asset.file();
-    let pieces = Pieces::read(&call.comfy, &file).await?;
+    let pieces = Pieces::read(call.backend(), &file).await?;
     from_file(call, &file, &pieces).await
 }
 
 /// The job's entry, if history still holds it and it really made this file.
 pub(super) async fn from_history(call: &Call, asset: &AssetId) -> Result<Option<Origin>, Stop> {
     let Some(prompt_id) = asset.prompt_id() else { return Ok(None) };
-    let Some(record) = call.comfy.record(prompt_id).await? else { return Ok(None) };
+    let Some(record) = call.backend().record(prompt_id).await? else { return Ok(None) };
     if !call.may_see_entry(&record.entry) {
         return Err(ownership::unknown(prompt_id).into());
     }
@@ -67,7 +67,7 @@ pub(super) async fn from_file(call: &Call, file: &OutputRef, pieces: &Pieces) ->
         )
         .hint("save workflows as files before ComfyUI restarts, or start it without --disable-metadata")
     };
-    let container = pieces.container(&call.comfy, file).await?;
+    let container = pieces.container(call.backend(), file).await?;
     let found = read::read(&container).map_err(|error| nowhere(error.into()))?;
     let readable = reading::api_of(call, found).await?;
     let notes = readable.warnings();

@@ -115,7 +115,7 @@ fn plan(call: &Call, params: &PublishAsset) -> Result<(PublishTarget, Option<Wis
         Some(format) if is_picture => format!("{stem}.{}", format.extension()),
         _ => name.to_owned(),
     };
-    let place = PublishTarget::find(params.target.as_deref(), &default, &call.config.files.publish_roots)?;
+    let place = PublishTarget::find(params.target.as_deref(), &default, &call.settings.files.publish_roots)?;
     let extension = place.extension().unwrap_or_default();
     if !is_picture {
         if params.format.is_some() || params.max_width.is_some() || params.quality.is_some() {
@@ -169,7 +169,7 @@ async fn picture(
     replace: bool,
 ) -> Result<Published, Stop> {
     let options = ViewOptions { preview: None, max_bytes: MAX_PICTURE };
-    let original = call.comfy.view(&asset.file(), options).await?.bytes;
+    let original = call.backend().view(&asset.file(), options).await?.bytes;
     let place = place.clone();
     let written = tokio::task::spawn_blocking(move || -> Result<Published> {
         let Rendered { bytes, width, height, quality } = render(original.to_vec(), wish)?;
@@ -197,12 +197,12 @@ async fn picture(
 /// Straight from ComfyUI to disk.
 async fn copy(call: &Call, asset: &AssetId, place: &PublishTarget, replace: bool) -> Result<Published, Stop> {
     let file = asset.file();
-    let pieces = Pieces::read(&call.comfy, &file).await?;
+    let pieces = Pieces::read(call.backend(), &file).await?;
     let draft = place.begin()?;
     let failed = |error| trouble(&place.relative, error);
     let mut to =
         Hashing { file: tokio::fs::File::from_std(draft.handle().map_err(failed)?), hash: Sha256::new() };
-    let bytes = call.comfy.view_into(&file, &mut to, MAX_FILE).await?;
+    let bytes = call.backend().view_into(&file, &mut to, MAX_FILE).await?;
     let sha256 = hex::encode(to.hash.finalize());
     finish(draft, place.clone(), replace).await?;
     let measures = measure(&pieces);

@@ -93,7 +93,7 @@ async fn get_defaults(call: Call, params: GetDefaults) -> Handled<Shown> {
     let tools = if let Some(name) = params.tool {
         let tool = defaults.tool(&call.caller, &name)?;
         let mut arguments = set_values(defaults, &call.caller, &tool);
-        arguments.extend(rest(&tool, &arguments, call.config.tools.wait_seconds));
+        arguments.extend(rest(&tool, &arguments, call.settings.wait_seconds));
         vec![OfTool { tool: name, arguments }]
     } else {
         let known = |name: String| {

@@ -10,7 +10,7 @@ use comfywarden_workflow::{Workflow, check::check};
 
 /// The diagnosis of a job that failed.
 pub(super) async fn of_job(call: &Call, id: &PromptId, job: Job) -> Result<Diagnosis, Stop> {
-    let graph = call.comfy.history_workflow(id).await?;
+    let graph = call.backend().history_workflow(id).await?;
     let workflow = graph.and_then(|graph| Workflow::from_owned(graph).ok());
     let Some(failure) = job.error else {
         return Ok(Diagnosis::new(
@@ -35,7 +35,7 @@ pub(super) async fn of_job(call: &Call, id: &PromptId, job: Job) -> Result<Diagn
 }
 
 async fn out_of_memory(call: &Call, failure: &NodeFailure, workflow: Option<&Workflow>) -> Diagnosis {
-    let (object_info, stats) = tokio::join!(call.comfy.object_info(), call.comfy.system_stats());
+    let (object_info, stats) = tokio::join!(call.backend().object_info(), call.backend().system_stats());
     let device = stats.ok().and_then(|stats| stats.devices.into_iter().next());
     let device = device.map_or_else(String::new, |device| {
         let (all, free) = (gibibytes(device.vram_total), gibibytes(device.vram_free));
@@ -55,7 +55,7 @@ fn gibibytes(bytes: u64) -> String {
 
 async fn raised(call: &Call, failure: &NodeFailure, workflow: Option<&Workflow>) -> Diagnosis {
     let node = format!("node {} ({})", failure.node_id, failure.node_type);
-    let object_info = call.comfy.object_info().await.ok();
+    let object_info = call.backend().object_info().await.ok();
     let problems = workflow.map(|workflow| check(workflow, object_info.as_deref())).unwrap_or_default();
     let found = findings::of_check(problems, &failure.node_id);
     let mut diagnosis = match causes::of(failure) {

@@ -31,7 +31,7 @@ pub(super) async fn of_refusal(call: &Call, refusal: &RefusedWorkflow) -> Diagno
         [one] => format!("{who}: {}", one.message),
         [first, ..] => format!("{who} for {} reasons; the first: {}", refusal.findings.len(), first.message),
     };
-    let object_info = call.comfy.object_info().await.ok();
+    let object_info = call.backend().object_info().await.ok();
     let mut diagnosis = Diagnosis::new(Verdict::Refused, summary);
     diagnosis.message = refusal.findings.is_empty().then(|| refusal.message.clone());
     diagnosis.steps =
@@ -134,7 +134,7 @@ pub(super) async fn packs_for(call: &Call, findings: &[Finding]) -> Packs {
             vec![format!("`{pack}`")]
         } else {
             // Without a Manager, or when it does not answer, there is still the search.
-            let known = call.comfy.packs_of(class).await.unwrap_or_default();
+            let known = call.backend().packs_of(class).await.unwrap_or_default();
             known.iter().take(MAX_PACKS).map(|pack| format!("`{}`", display::sanitize(&pack.id))).collect()
         };
         packs.insert(class.clone(), found);

@@ -80,7 +80,7 @@ async fn last_failed(call: &Call) -> Result<Case, Stop> {
             Attempt::Refused(refusal) => return Ok(Case::RefusedWorkflow(refusal)),
             Attempt::Submitted(id) => id,
         };
-        let status = call.comfy.job(&id).await?.map(|job| job.status);
+        let status = call.backend().job(&id).await?.map(|job| job.status);
         match status {
             Some(JobStatus::Failed) => return Ok(Case::Job(id)),
             None if !call.job_owners.was_stopped(&id) => return Ok(Case::Job(id)),
@@ -95,7 +95,7 @@ async fn last_failed(call: &Call) -> Result<Case, Stop> {
     // After a restart only the jobs themselves know whose they are.
     let limit = call.sees_all_jobs().then_some(1);
     let query = JobQuery { status: vec![JobStatus::Failed], limit, ..JobQuery::default() };
-    let mut failed = call.comfy.jobs(&query).await?.jobs;
+    let mut failed = call.backend().jobs(&query).await?.jobs;
     if !call.sees_all_jobs() {
         failed = call.only_own(failed).await?;
     }
@@ -104,11 +104,11 @@ async fn last_failed(call: &Call) -> Result<Case, Stop> {
 }
 
 async fn is_blocked(call: &Call, id: &PromptId) -> Result<bool, Stop> {
-    Ok(call.comfy.history(id).await?.is_some_and(|entry| entry.blocked.is_some()))
+    Ok(call.backend().history(id).await?.is_some_and(|entry| entry.blocked.is_some()))
 }
 
 async fn diagnose(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
-    let Some(job) = call.comfy.job(id).await? else { return absent(call, id) };
+    let Some(job) = call.backend().job(id).await? else { return absent(call, id) };
     let diagnosis = match job.status {
         JobStatus::Failed => failure::of_job(call, id, job).await?,
         JobStatus::Completed => ended_well(call, id, &job).await?,
@@ -138,7 +138,7 @@ fn absent(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
 }
 
 async fn ended_well(call: &Call, id: &PromptId, job: &Job) -> Result<Diagnosis, Stop> {
-    let entry = call.comfy.history(id).await?;
+    let entry = call.backend().history(id).await?;
     if let Some(blocked) = entry.as_ref().and_then(|entry| entry.blocked.clone()) {
         let node = match (&blocked.node_id, &blocked.node_type) {
             (Some(id), Some(class)) => format!("node {id} ({class})"),
@@ -180,7 +180,7 @@ fn cancelled(call: &Call, job: &Job) -> Diagnosis {
 }
 
 async fn waiting(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
-    let queue = call.comfy.queue().await?;
+    let queue = call.backend().queue().await?;
     let told = match queue.position(id) {
         Some(1) if queue.running.is_empty() => {
             "the job is next and nothing runs: it should start in a moment".to_owned()
@@ -194,7 +194,7 @@ async fn waiting(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
 }
 
 fn running(call: &Call, id: &PromptId) -> Diagnosis {
-    let at = call.comfy.progress(id).and_then(|progress| progress.node_type.or(progress.node_id));
+    let at = call.backend().progress(id).and_then(|progress| progress.node_type.or(progress.node_id));
     let told = match at {
         Some(node) => format!("the job runs and is at {node}; it has not failed"),
         None => "the job runs; it has not failed".to_owned(),

@@ -41,7 +41,7 @@ pub(super) async fn picture(
 ) -> Result<Drawn, Stop> {
     let preview =
         wanted.or_else(|| (!readable(file.filename.as_str())).then_some(PreviewFormat::Webp(QUALITY)));
-    let viewed = match call.comfy.view(file, ViewOptions { preview, max_bytes: MAX_ORIGINAL }).await {
+    let viewed = match call.backend().view(file, ViewOptions { preview, max_bytes: MAX_ORIGINAL }).await {
         Ok(viewed) => viewed,
         Err(crate::comfy::Error::TooLarge { limit, .. }) => {
             let note = format!("no preview: the picture has more than {limit} bytes; {OPEN_IT}");
@@ -70,7 +70,7 @@ async fn inline(bytes: Vec<u8>, quality: u8) -> Result<Inline> {
 /// A film as a sheet of frames.
 pub(super) async fn film(call: &Call, file: &OutputRef) -> Result<Drawn, Stop> {
     let (mut drawn, pieces) = look(call, file).await?;
-    let Some(ffmpeg) = Ffmpeg::find(&call.config.files) else {
+    let Some(ffmpeg) = Ffmpeg::find(&call.settings.files) else {
         drawn.note = Some(without_ffmpeg("contact sheet"));
         return Ok(drawn);
     };
@@ -90,7 +90,7 @@ pub(super) async fn film(call: &Call, file: &OutputRef) -> Result<Drawn, Stop> {
 /// A sound as the line of its loudness. WAV is read here, everything else by ffmpeg.
 pub(super) async fn sound(call: &Call, file: &OutputRef) -> Result<Drawn, Stop> {
     let (mut drawn, pieces) = look(call, file).await?;
-    let ffmpeg = Ffmpeg::find(&call.config.files);
+    let ffmpeg = Ffmpeg::find(&call.settings.files);
     if ffmpeg.is_none() && !pieces.is_wav() {
         drawn.note = Some(without_ffmpeg("waveform"));
         return Ok(drawn);
@@ -121,7 +121,7 @@ pub(super) async fn nothing(call: &Call, file: &OutputRef) -> Result<Drawn, Stop
 }
 
 async fn look(call: &Call, file: &OutputRef) -> Result<(Drawn, Pieces), Stop> {
-    let pieces = Pieces::read(&call.comfy, file).await?;
+    let pieces = Pieces::read(call.backend(), file).await?;
     let drawn = Drawn { bytes: Some(pieces.total), measures: measure(&pieces), ..Drawn::default() };
     Ok((drawn, pieces))
 }
@@ -137,7 +137,7 @@ async fn fetch(call: &Call, file: &OutputRef, pieces: &Pieces) -> Result<Tempora
         let message = format!("the file has {} bytes; at most {MAX_KEPT} are fetched for it", pieces.total);
         return Err(Error::new(Kind::Upstream, message));
     }
-    TemporaryCopy::fetch(&call.comfy, file).await
+    TemporaryCopy::fetch(call.backend(), file).await
 }
 
 fn without_ffmpeg(what: &str) -> String {

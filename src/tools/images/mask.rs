@@ -65,14 +65,14 @@ pub(super) async fn upload_mask(call: Call, params: UploadMask) -> Handled<Uploa
         bytes: mask.bytes.into(),
         mime: picture.mime_type,
     };
-    let uploaded = call.comfy.upload_mask(request, &original).await?;
+    let uploaded = call.backend().upload_mask(request, &original).await?;
     // ComfyUI says yes also when it wrote nothing.
     let written = OutputRef {
         filename: OutputName::parse(&uploaded.name)?,
         subfolder: Subfolder::parse(&uploaded.subfolder)?,
         kind: uploaded.file_type,
     };
-    call.comfy.view_part(&written, 0, 1).await.map_err(|error| {
+    call.backend().view_part(&written, 0, 1).await.map_err(|error| {
         Error::new(Kind::Upstream, format!("ComfyUI took the mask and wrote no `{}`", uploaded.name))
             .hint("the original may have vanished meanwhile; upload it again, then the mask")
             .source(error)
@@ -99,7 +99,7 @@ fn carrier(name: &UploadName) -> Result<ImageFormat> {
 
 /// ComfyUI fails without a reason when the two differ.
 async fn same_size(call: &Call, original: &OutputRef, mask: (u32, u32)) -> Result<()> {
-    let pieces = Pieces::read(&call.comfy, original).await.map_err(|error| match error.kind() {
+    let pieces = Pieces::read(call.backend(), original).await.map_err(|error| match error.kind() {
         Kind::NotFound => Error::not_found(format!("`original_image`: {}", error.message()))
             .hint("upload the original with comfyui_upload_image first, and give the name that it returned"),
         _ => error,

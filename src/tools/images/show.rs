@@ -96,14 +96,14 @@ pub(super) async fn get_image(call: Call, params: GetImage) -> Handled<Shown> {
     let mut shown = bare(&file);
     if params.response_format == ResponseFormat::Url {
         let base = base_url(&call, params.base_url_override.as_deref())?;
-        shown.url = Some(link(&call.comfy.view_url(&file)?, base));
+        shown.url = Some(link(&call.backend().view_url(&file)?, base));
         return Ok(shown.into());
     }
     if params.base_url_override.is_some() {
         return Err(Error::invalid_input("`base_url_override` is only for response_format `url`").into());
     }
-    if call.config.comfyui.external_url.is_some() {
-        shown.url = Some(link(&call.comfy.view_url(&file)?, None));
+    if call.settings.external_url.is_some() {
+        shown.url = Some(link(&call.backend().view_url(&file)?, None));
     }
     let wanted = params.preview_format.map(|format| match format {
         Reencoding::Webp => PreviewFormat::Webp(quality),
@@ -182,7 +182,7 @@ fn base_url(call: &Call, wanted: Option<&str>) -> Result<Option<url::Url>> {
         return Err(refused("must be http or https, without a user name"));
     }
     let host = url.host_str().unwrap_or_default();
-    if !call.config.files.url_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)) {
+    if !call.settings.files.url_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)) {
         return Err(refused(&format!("names `{host}`, which is not in files.url_hosts")));
     }
     Ok(Some(url))

@@ -75,7 +75,7 @@ pub(super) async fn upload_image(call: Call, params: UploadImage) -> Handled<Upl
     };
     let picture = upload::check(&params.filename, &bytes)?;
     let uploaded = call
-        .comfy
+        .backend()
         .upload_image(UploadRequest {
             name: &params.filename,
             subfolder: &params.subfolder,
@@ -103,7 +103,9 @@ pub(super) async fn upload_image(call: Call, params: UploadImage) -> Handled<Upl
 
 /// The operator's limit in bytes.
 pub(super) fn largest(call: &Call) -> usize {
-    usize::try_from(call.config.security.max_upload_size_mb).unwrap_or(usize::MAX).saturating_mul(1024 * 1024)
+    usize::try_from(call.settings.security.max_upload_size_mb)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(1024 * 1024)
 }
 
 /// Reads a local file for a caller on this machine, if it lies inside a folder that the operator opened.
@@ -113,7 +115,7 @@ async fn read_local(call: &Call, path: &str, most: usize) -> Result<Vec<u8>, Sto
             .hint("send the picture as image_data")
             .into());
     }
-    let roots = call.config.files.allowed_roots.clone();
+    let roots = call.settings.files.allowed_roots.clone();
     let path = std::path::PathBuf::from(path);
     let read = tokio::task::spawn_blocking(move || upload::read_inside(&path, &roots, most));
     Ok(read.await.map_err(|e| Error::internal("the file was not read").source(e))??)

@@ -113,7 +113,7 @@ async fn run(entry: Arc<Entry>, call: Call, mut arguments: JsonObject) -> Handle
     let wait = arguments.shift_remove("wait").is_some_and(|wait| wait == true);
     let seconds =
         arguments.shift_remove("wait_seconds").and_then(|seconds| u32::try_from(seconds.as_u64()?).ok());
-    let object_info = call.comfy.object_info().await?;
+    let object_info = call.backend().object_info().await?;
     let draw = Seed::resolve(None, call.resumed_seed());
     let made = make(&entry, &arguments, &object_info, draw)?;
     // The question that a finding may lead to carries the draw, so that the same workflow runs on a yes.
