@@ -37,11 +37,11 @@ enum Attempt {
 }
 
 impl Client {
-    /// Queues a workflow under an id of our own, with the socket open beforehand.
+    /// Queues a workflow under the caller's id or a fresh one, with the socket open beforehand.
     ///
     /// The request is sent again only after ComfyUI was asked and knew nothing of the id, and once at most.
     pub async fn queue_prompt(&self, vetted: &VettedWorkflow, options: &SubmitOptions) -> Result<Submitted> {
-        let id = PromptId::generate();
+        let id = options.prompt_id.clone().unwrap_or_else(PromptId::generate);
         let name = self.inner.feed.ready().await;
         self.inner.board.submitted(&id, name.clone(), vetted.workflow());
         let mut extra_data = options.extra_data.clone();

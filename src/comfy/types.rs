@@ -27,6 +27,8 @@ pub struct SubmitOptions {
     pub extra_data: JsonObject,
     /// A mark by which the submitter knows the prompt again, also after a restart.
     pub mark: Option<String>,
+    /// Id of the job, which nothing else may have had; a fresh one unless given.
+    pub prompt_id: Option<PromptId>,
 }
 
 /// What ComfyUI runs and what waits.

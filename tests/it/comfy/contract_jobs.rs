@@ -1,7 +1,6 @@
 //! What the jobs' tools rely on, against the simulated ComfyUI and against a real one.
 
-use comfywarden::comfy::{CancelState, Client, EndState, JobQuery, JobStatus, SubmitOptions};
-use comfywarden_error::JsonObject;
+use comfywarden::comfy::{CancelState, Client, EndState, JobQuery, JobStatus, PromptId, SubmitOptions};
 
 use crate::{
     comfy::contract::{check, contract},
@@ -40,7 +39,7 @@ async fn only_the_named_are_taken_out(client: &Client) -> TestResult {
 }
 
 async fn a_mark_comes_back_in_queue_and_history(client: &Client) -> TestResult {
-    let options = SubmitOptions { mark: Some("0123456789abcdef".into()), extra_data: JsonObject::new() };
+    let options = SubmitOptions { mark: Some("0123456789abcdef".into()), ..SubmitOptions::default() };
     let runner = submit(client, &sleep(30.0, 300)).await?.prompt_id;
     let marked = client.queue_prompt(&vet(&picture(nonce()))?, &options).await?.prompt_id;
     let queue = client.queue().await?;
@@ -61,6 +60,15 @@ async fn a_mark_comes_back_in_queue_and_history(client: &Client) -> TestResult {
         })
         .await?;
     check(found == options.mark, "not among the marks")
+}
+
+async fn a_job_runs_under_the_id_of_its_submitter(client: &Client) -> TestResult {
+    let id = PromptId::generate();
+    let options = SubmitOptions { prompt_id: Some(id.clone()), ..SubmitOptions::default() };
+    let submitted = client.queue_prompt(&vet(&picture(nonce()))?, &options).await?;
+    check(submitted.prompt_id == id, "another id came back")?;
+    watch(client, &id).await?;
+    check(client.history(&id).await?.is_some(), "the history does not know the id")
 }
 
 async fn jobs_are_paged_in_either_direction(client: &Client) -> TestResult {
@@ -87,5 +95,6 @@ contract!(
     several_are_cancelled_each_with_its_own_outcome,
     only_the_named_are_taken_out,
     a_mark_comes_back_in_queue_and_history,
+    a_job_runs_under_the_id_of_its_submitter,
     jobs_are_paged_in_either_direction,
 );
