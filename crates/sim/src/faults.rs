@@ -34,7 +34,7 @@ pub(super) struct RouteFault {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FaultScript {
     refuse_sockets: bool,
     silence_sockets: bool,
     frames_left: Option<u64>,
@@ -46,7 +46,7 @@ struct State {
 /// The faults of one server. All of them can be changed at any time.
 #[derive(Debug)]
 pub struct Faults {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FaultScript>>,
     sockets: Sockets,
     epoch: Epoch,
 }
@@ -58,7 +58,7 @@ impl Faults {
 
     /// Takes all scripted faults back.
     pub fn clear(&self) {
-        *self.state() = State::default();
+        *self.state() = FaultScript::default();
         self.epoch.set_down(false);
     }
 
@@ -233,7 +233,7 @@ impl Faults {
         change(self.state().routes.entry(route.to_owned()).or_default());
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FaultScript> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::{
     engine,
     faults::Faults,
-    gates::{Gate, Place},
+    holds::{Hold, HoldPoint},
     journal::Request,
     server::{Server, lock},
 };
@@ -71,23 +71,23 @@ impl SimHandle {
     }
 
     /// Stops every node of this class before its work, until the gate is released.
-    pub fn hold(&self, class: &str) -> Gate {
-        self.server.gates.close(Place::Node(class.to_owned()))
+    pub fn hold(&self, class: &str) -> Hold {
+        self.server.holds.close(HoldPoint::Node(class.to_owned()))
     }
 
     /// Stops every node of this class right after the frames of this step, counted from 1.
-    pub fn hold_at_step(&self, class: &str, step: u64) -> Gate {
-        self.server.gates.close(Place::Step(class.to_owned(), step))
+    pub fn hold_at_step(&self, class: &str, step: u64) -> Hold {
+        self.server.holds.close(HoldPoint::Step(class.to_owned(), step))
     }
 
     /// Keeps results out of the history until the gate is released; `execution_success` comes before.
-    pub fn hold_history(&self) -> Gate {
-        self.server.gates.close(Place::History)
+    pub fn hold_history(&self) -> Hold {
+        self.server.holds.close(HoldPoint::History)
     }
 
     /// Keeps back every answer on this path (without `/api`) until the gate is released.
-    pub fn hold_route(&self, path: &str) -> Gate {
-        self.server.gates.close(Place::Route(path.to_owned()))
+    pub fn hold_route(&self, path: &str) -> Hold {
+        self.server.holds.close(HoldPoint::Route(path.to_owned()))
     }
 
     /// Replaces the models of one folder by these file names.
@@ -153,7 +153,7 @@ impl SimHandle {
 
     fn shut(&self) {
         self.serving.abort();
-        self.server.gates.open_all();
+        self.server.holds.open_all();
         self.server.epoch.renew();
     }
 }

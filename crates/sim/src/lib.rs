@@ -13,7 +13,7 @@
 //!
 //! | part | files |
 //! |---|---|
-//! | building and steering | `builder`, `handle`, `faults`, `gates`, `journal` |
+//! | building and steering | `builder`, `handle`, `faults`, `holds`, `journal` |
 //! | the wire | `listener`, `http/`, `ws`, `sockets`, `events` |
 //! | what ComfyUI knows | `catalogue`, `models`, `store` |
 //! | what ComfyUI does | `validate/`, `queue`, `engine/`, `nodes/`, `paint`, `picture` |
@@ -23,8 +23,8 @@ mod catalogue;
 mod engine;
 mod events;
 mod faults;
-mod gates;
 mod handle;
+mod holds;
 mod http;
 mod journal;
 mod listener;
@@ -43,6 +43,6 @@ mod ws;
 
 pub use builder::{CancelRoutes, Manager, Sim, SimBuilder};
 pub use faults::Faults;
-pub use gates::Gate;
 pub use handle::SimHandle;
+pub use holds::Hold;
 pub use journal::Request;

@@ -40,7 +40,7 @@ impl Item {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     next_number: i64,
     pending: Vec<Arc<Item>>,
     running: Option<Arc<Item>>,
@@ -50,7 +50,7 @@ struct State {
 /// The queue of one server.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     added: Notify,
 }
 
@@ -141,10 +141,10 @@ impl Queue {
 
     /// Forgets everything, as when the process ends.
     pub(super) fn reset(&self) {
-        *self.state() = State::default();
+        *self.state() = QueueState::default();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

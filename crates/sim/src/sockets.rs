@@ -37,22 +37,22 @@ impl Frame {
 
 /// One open connection.
 #[derive(Debug, Clone)]
-struct Connection {
+struct OpenSocket {
     number: u64,
     frames: mpsc::Sender<Frame>,
     preview_metadata: bool,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SocketTable {
     next_number: u64,
-    by_name: HashMap<String, Connection>,
+    by_name: HashMap<String, OpenSocket>,
     open: HashMap<u64, mpsc::Sender<Frame>>,
 }
 
 /// All sockets of one server.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Sockets(Arc<Mutex<State>>);
+pub(super) struct Sockets(Arc<Mutex<SocketTable>>);
 
 impl Sockets {
     /// Registers a new connection under a name and gives it its number and its frames.
@@ -62,7 +62,7 @@ impl Sockets {
         let number = state.next_number;
         state.next_number += 1;
         state.open.insert(number, frames.clone());
-        state.by_name.insert(name.to_owned(), Connection { number, frames, preview_metadata: false });
+        state.by_name.insert(name.to_owned(), OpenSocket { number, frames, preview_metadata: false });
         (number, receiver)
     }
 
@@ -94,7 +94,7 @@ impl Sockets {
 
     /// Sends to every connection that holds a name.
     pub(super) fn to_all(&self, frame: &Frame) {
-        let connections: Vec<Connection> = self.state().by_name.values().cloned().collect();
+        let connections: Vec<OpenSocket> = self.state().by_name.values().cloned().collect();
         for connection in connections {
             self.deliver(connection.number, &connection.frames, frame);
         }
@@ -123,7 +123,7 @@ impl Sockets {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SocketTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

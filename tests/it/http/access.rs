@@ -201,7 +201,7 @@ async fn real_clients_of_both_eras_draw_a_picture_and_answer_questions() {
 /// A stop takes the held job off ComfyUI before the server ends; what the audit log says of its call.
 async fn stopped(
     app: &TestApp,
-    held: comfywarden_sim::Gate,
+    held: comfywarden_sim::Hold,
     serving: tokio::task::JoinHandle<Result<(), comfywarden_error::Error>>,
 ) -> Vec<String> {
     bounded(app.sim.wait_for_request(|seen| seen.path.ends_with("/interrupt"))).await;

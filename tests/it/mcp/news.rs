@@ -12,7 +12,7 @@ use crate::{
 const QUEUE: &str = "comfyui://queue";
 
 /// Starts a job that runs until the sim lets go of it.
-async fn start_a_job(app: &TestApp) -> comfywarden_sim::Gate {
+async fn start_a_job(app: &TestApp) -> comfywarden_sim::Hold {
     let held = app.sim.hold("RigSleep");
     app.call("comfyui_run_workflow", json!({"workflow": sleeping_workflow(2)})).await;
     bounded(held.reached()).await;

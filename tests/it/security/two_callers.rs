@@ -26,7 +26,7 @@ struct Scene {
     app: TestApp,
     annas: String,
     bens: String,
-    held: comfywarden_sim::Gate,
+    held: comfywarden_sim::Hold,
 }
 
 impl Scene {

@@ -20,7 +20,7 @@ use comfywarden::{
     web::Fetcher,
 };
 use comfywarden_error::{Error, JsonObject};
-use comfywarden_sim::{Gate, Sim, SimHandle};
+use comfywarden_sim::{Hold, Sim, SimHandle};
 pub(crate) use network::{http_client, transport};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -181,7 +181,7 @@ pub(crate) async fn run_to_end(app: &TestApp, workflow: Value) -> String {
 }
 
 /// One job that runs until the gate is opened, and one that waits behind it; gives their ids.
-pub(crate) async fn two_jobs(app: &TestApp) -> (String, String, Gate) {
+pub(crate) async fn two_jobs(app: &TestApp) -> (String, String, Hold) {
     let held = app.sim.hold("RigSleep");
     let running = app.call("comfyui_run_workflow", json!({"workflow": sleeping_workflow(5)})).await;
     bounded(held.reached()).await;

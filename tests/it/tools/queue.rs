@@ -90,7 +90,7 @@ async fn a_wait_that_ends_while_comfyui_is_away_says_so() {
 }
 
 /// One job that runs and three that wait.
-async fn four_jobs(app: &TestApp) -> (String, Vec<String>, comfywarden_sim::Gate) {
+async fn four_jobs(app: &TestApp) -> (String, Vec<String>, comfywarden_sim::Hold) {
     let (running, first, held) = two_jobs(app).await;
     let mut waiting = vec![first];
     for _ in 0..2 {

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     events::{self, PictureKind},
     faults::NodeFault,
-    gates::Place,
-    nodes::{self, Call, Data, Input, Inputs, Pace, Raised, Work},
+    holds::HoldPoint,
+    nodes::{self, Call, Data, Input, Inputs, Raised, Timing, Work},
 };
 
 /// At most this many previews per node, however many steps it has.
@@ -131,16 +131,16 @@ fn block(run: &mut Run, node_id: &str, class: &str, message: Option<&str>) {
 /// Does the work of a node, step by step.
 async fn work(run: &mut Run, node_id: &str, class: &str, inputs: &Inputs) -> Result<Work, Stop> {
     let server = run.server.clone();
-    let pace = nodes::pace(class, inputs, &server.options);
+    let timing = nodes::timing(class, inputs, &server.options);
     stop_if_interrupted(run)?;
-    if pace.interruptible {
+    if timing.interruptible {
         tokio::select! {
-            () = server.gates.pass(Place::Node(class.to_owned())) => {}
+            () = server.holds.pass(HoldPoint::Node(class.to_owned())) => {}
             () = server.interrupt.wished() => {}
         }
         stop_if_interrupted(run)?;
     } else {
-        server.gates.pass(Place::Node(class.to_owned())).await;
+        server.holds.pass(HoldPoint::Node(class.to_owned())).await;
     }
     match server.faults.node(class) {
         Some(NodeFault::Stall) => std::future::pending().await,
@@ -151,7 +151,7 @@ async fn work(run: &mut Run, node_id: &str, class: &str, inputs: &Inputs) -> Res
         None => {}
     }
     let call = Call::new(run.server.clone(), run.item.clone(), class, inputs.clone());
-    steps(run, node_id, class, &call, &pace).await?;
+    steps(run, node_id, class, &call, &timing).await?;
     let done = tokio::task::spawn_blocking(move || nodes::run(&call)).await;
     let work = done.unwrap_or_else(|error| {
         Err(Raised { exception_type: "RuntimeError".into(), message: error.to_string(), frames: Vec::new() })
@@ -169,27 +169,27 @@ async fn work(run: &mut Run, node_id: &str, class: &str, inputs: &Inputs) -> Res
     Ok(work)
 }
 
-async fn steps(run: &mut Run, node_id: &str, class: &str, call: &Call, pace: &Pace) -> Result<(), Stop> {
-    if !pace.interruptible {
-        pause(pace.pause).await;
+async fn steps(run: &mut Run, node_id: &str, class: &str, call: &Call, timing: &Timing) -> Result<(), Stop> {
+    if !timing.interruptible {
+        pause(timing.pause).await;
         return Ok(());
     }
     let server = run.server.clone();
     let mut previews = if wants_previews(run) { nodes::previews(call) } else { None };
-    let every = pace.steps.div_ceil(MAX_PREVIEWS).max(1);
-    for step in 1..=pace.steps {
+    let every = timing.steps.div_ceil(MAX_PREVIEWS).max(1);
+    for step in 1..=timing.steps {
         tokio::select! {
-            () = pause(pace.pause) => {}
+            () = pause(timing.pause) => {}
             () = server.interrupt.wished() => {}
         }
         stop_if_interrupted(run)?;
         let picture = previews
             .as_mut()
             .filter(|_| step % every == 0)
-            .and_then(|previews| previews.at(step, pace.steps));
-        run.step(node_id, step, pace.steps, picture.as_deref().map(|picture| (PictureKind::Jpeg, picture)));
+            .and_then(|previews| previews.at(step, timing.steps));
+        run.step(node_id, step, timing.steps, picture.as_deref().map(|picture| (PictureKind::Jpeg, picture)));
         tokio::select! {
-            () = server.gates.pass(Place::Step(class.to_owned(), step)) => {}
+            () = server.holds.pass(HoldPoint::Step(class.to_owned(), step)) => {}
             () = server.interrupt.wished() => {}
         }
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::run::{Run, Verdict};
 use crate::{
     events,
-    gates::Place,
+    holds::HoldPoint,
     queue::Item,
     server::{Server, lock},
 };
@@ -24,7 +24,7 @@ pub(crate) fn start(server: &Arc<Server>) {
 /// Ends the process with all it had in memory, and starts the next.
 pub(crate) fn restart(server: &Arc<Server>) {
     server.epoch.renew();
-    server.gates.open_all();
+    server.holds.open_all();
     server.queue.reset();
     server.cache.clear();
     server.tasks.clear();
@@ -52,7 +52,7 @@ async fn run(server: &Arc<Server>, item: Arc<Item>) -> bool {
     server.current.set_client(item.client_id());
     let run = Run::new(server.clone(), item.clone());
     let Verdict::Ended(entry) = run.finish_all().await else { return false };
-    server.gates.pass(Place::History).await;
+    server.holds.pass(HoldPoint::History).await;
     server.queue.finish(&item.prompt_id, entry);
     server.announce_queue();
     server.current.set_node(None);

@@ -12,7 +12,7 @@ use axum::{
 use futures::StreamExt;
 
 use super::answer;
-use crate::{faults::RouteFault, gates::Place, journal, listener::Connection, server::Server};
+use crate::{faults::RouteFault, holds::HoldPoint, journal, listener::Connection, server::Server};
 
 /// Bodies above this are not kept in the journal.
 const MAX_KEPT: usize = 4 << 20;
@@ -52,7 +52,7 @@ pub(super) async fn admit(
     }
     let method = parts.method.clone();
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    server.gates.pass(Place::Route(path)).await;
+    server.holds.pass(HoldPoint::Route(path)).await;
     if fault.lost_replies > 0 {
         connection.cut();
     }

@@ -31,18 +31,18 @@ struct Form {
 }
 
 /// Why an upload was turned away.
-enum Refusal {
+enum UploadError {
     /// 400.
     Bad,
     /// The handler raised.
     Crash,
 }
 
-impl From<Refusal> for Response {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Bad => answer::empty(400),
-            Refusal::Crash => answer::crash(),
+impl From<UploadError> for Response {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Bad => answer::empty(400),
+            UploadError::Crash => answer::crash(),
         }
     }
 }
@@ -62,7 +62,7 @@ pub(super) async fn mask(State(server): State<Arc<Server>>, request: Request) ->
         let kind = if text("type").is_empty() { "output" } else { text("type") };
         match files.get(kind, text("subfolder"), text("filename")) {
             Some(below) => {
-                merge(&below.bytes, &bytes).map(|merged| Some(merged.into())).ok_or(Refusal::Crash)
+                merge(&below.bytes, &bytes).map(|merged| Some(merged.into())).ok_or(UploadError::Crash)
             }
             None => Ok(None),
         }
@@ -110,27 +110,27 @@ fn resolve(kind: &str, path: &str) -> Option<String> {
 fn accept(
     server: &Server,
     form: &Form,
-    save: impl FnOnce(&FileStore, Bytes) -> Result<Option<Bytes>, Refusal>,
-) -> Result<Value, Refusal> {
+    save: impl FnOnce(&FileStore, Bytes) -> Result<Option<Bytes>, UploadError>,
+) -> Result<Value, UploadError> {
     let kind = form.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or("input");
-    let (name, bytes) = form.image.as_ref().ok_or(Refusal::Bad)?;
+    let (name, bytes) = form.image.as_ref().ok_or(UploadError::Bad)?;
     if !matches!(kind, "input" | "output" | "temp") || name.is_empty() {
-        return Err(Refusal::Crash);
+        return Err(UploadError::Crash);
     }
-    let folder = resolve(kind, &form.subfolder).ok_or(Refusal::Bad)?;
+    let folder = resolve(kind, &form.subfolder).ok_or(UploadError::Bad)?;
     if form.subfolder.starts_with('/') {
-        return Err(Refusal::Bad);
+        return Err(UploadError::Bad);
     }
     if name.starts_with('/') {
-        return Err(Refusal::Crash);
+        return Err(UploadError::Crash);
     }
-    let full = resolve(kind, &format!("{folder}/{name}")).ok_or(Refusal::Bad)?;
+    let full = resolve(kind, &format!("{folder}/{name}")).ok_or(UploadError::Bad)?;
     let (file_folder, file_name) = full.rsplit_once('/').unwrap_or(("", full.as_str()));
     let mut files = lock(&server.files);
     let is_folder = file_name.is_empty() || full == folder;
     let folder_missing = file_folder != folder && !files.has_folder(kind, file_folder);
     if is_folder || folder_missing || file_name.len() > MAX_NAME {
-        return Err(Refusal::Crash);
+        return Err(UploadError::Crash);
     }
     let free = free_name(&files, kind, file_folder, file_name, bytes, form.overwrite);
     let shown = match name.rsplit_once('/') {

@@ -6,13 +6,13 @@ mod images;
 mod inputs;
 mod load;
 mod masks;
-mod pace;
 mod run;
 mod save;
 mod test_nodes;
+mod timing;
 mod trace;
 
 pub(super) use data::{Call, Data, Input, Inputs, Raised, Work};
 pub(super) use load::{annotated, find_input};
-pub(super) use pace::{Pace, pace, previews};
 pub(super) use run::run;
+pub(super) use timing::{Timing, previews, timing};

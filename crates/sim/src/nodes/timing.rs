@@ -17,7 +17,7 @@ const NOISE_CELL: u32 = 4;
 
 /// How a node goes about its work.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Pace {
+pub(crate) struct Timing {
     /// Steps that are reported, each after a pause.
     pub(crate) steps: u64,
     pub(crate) pause: Duration,
@@ -26,7 +26,7 @@ pub(crate) struct Pace {
 }
 
 /// The pace of a node of this class with these inputs.
-pub(crate) fn pace(class: &str, inputs: &Inputs, options: &Options) -> Pace {
+pub(crate) fn timing(class: &str, inputs: &Inputs, options: &Options) -> Timing {
     let number = |name: &str| match inputs.get(name) {
         Some(Input::Literal(value)) => value.as_f64(),
         _ => None,
@@ -35,13 +35,13 @@ pub(crate) fn pace(class: &str, inputs: &Inputs, options: &Options) -> Pace {
     match class {
         "RigSleep" => {
             let steps = whole(number("steps").unwrap_or(10.0));
-            Pace { steps, pause: share(slept, steps), interruptible: true }
+            Timing { steps, pause: share(slept, steps), interruptible: true }
         }
-        "RigSleepUninterruptible" => Pace { steps: 0, pause: share(slept, 1), interruptible: false },
-        "ImageUpscaleWithModel" => Pace { steps: 1, pause: Duration::ZERO, interruptible: true },
+        "RigSleepUninterruptible" => Timing { steps: 0, pause: share(slept, 1), interruptible: false },
+        "ImageUpscaleWithModel" => Timing { steps: 1, pause: Duration::ZERO, interruptible: true },
         _ => {
             let steps = sampling_steps(class, inputs);
-            Pace { steps, pause: share(options.sampling_time.as_secs_f64(), steps), interruptible: true }
+            Timing { steps, pause: share(options.sampling_time.as_secs_f64(), steps), interruptible: true }
         }
     }
 }

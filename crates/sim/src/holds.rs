@@ -1,4 +1,4 @@
-//! Gates: points where the simulated server waits until a test lets it go on.
+//! Holds: points where the simulated server waits until a test lets it go on.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 /// Where a gate stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(super) enum HoldPoint {
     /// Before the work of a node of this class.
     Node(String),
     /// After this step of a node of this class.
@@ -28,22 +28,22 @@ struct Closed {
 
 /// All gates of one server.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Gates(Arc<Mutex<HashMap<Place, Closed>>>);
+pub(super) struct Holds(Arc<Mutex<HashMap<HoldPoint, Closed>>>);
 
-impl Gates {
+impl Holds {
     /// Closes a gate. It opens when the returned value is released or dropped.
-    pub(super) fn close(&self, place: Place) -> Gate {
+    pub(super) fn close(&self, place: HoldPoint) -> Hold {
         let closed =
             Closed { arrivals: Arc::new(watch::Sender::new(0)), open: Arc::new(watch::Sender::new(false)) };
         let before = self.lock().insert(place.clone(), closed.clone());
         if let Some(before) = before {
             before.open.send_replace(true);
         }
-        Gate { gates: self.clone(), place, closed }
+        Hold { gates: self.clone(), place, closed }
     }
 
     /// Waits at the gate, if there is one at this place.
-    pub(super) async fn pass(&self, place: Place) {
+    pub(super) async fn pass(&self, place: HoldPoint) {
         let Some(closed) = self.lock().get(&place).cloned() else { return };
         closed.arrivals.send_modify(|count| *count += 1);
         let mut open = closed.open.subscribe();
@@ -58,7 +58,7 @@ impl Gates {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Closed>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<HoldPoint, Closed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -66,13 +66,13 @@ impl Gates {
 /// A closed gate. Releasing or dropping it opens it for good.
 #[derive(Debug)]
 #[must_use = "the gate opens when this is dropped"]
-pub struct Gate {
-    gates: Gates,
-    place: Place,
+pub struct Hold {
+    gates: Holds,
+    place: HoldPoint,
     closed: Closed,
 }
 
-impl Gate {
+impl Hold {
     /// Returns once something waits at this gate, or has waited.
     pub async fn reached(&self) {
         self.reached_times(1).await;
@@ -88,7 +88,7 @@ impl Gate {
     pub fn release(self) {}
 }
 
-impl Drop for Gate {
+impl Drop for Hold {
     fn drop(&mut self) {
         self.closed.open.send_replace(true);
         let mut gates = self.gates.lock();
