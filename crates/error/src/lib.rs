@@ -13,7 +13,7 @@ pub type JsonObject = Map<String, Value>;
 /// The result of everything that a caller can see.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as a word that clients may rely on.
+/// The kind of an error, as a word that clients may rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The arguments are wrong; the message names the field and what it accepts.
@@ -22,7 +22,7 @@ pub enum Kind {
     NotFound,
     /// A rule refused; the message names it.
     Denied,
-    /// No credential, or a wrong one.
+    /// The credential is missing or wrong.
     Unauthenticated,
     /// A token bucket is empty; the details carry `retry_after_ms`.
     RateLimited,
@@ -150,12 +150,12 @@ impl Error {
         self.0.kind
     }
 
-    /// What is wrong.
+    /// Returns the message: the thing, the rule and what is accepted.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What to do next, where there is something to do.
+    /// Returns the next step, where there is one.
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }

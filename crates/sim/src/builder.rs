@@ -7,17 +7,17 @@ use tokio::net::TcpListener;
 use super::{engine, handle::SimHandle, http, listener::CuttableListener, models::Models, server::Server};
 use comfywarden_error::{Error, Kind, Result};
 
-/// How the server answers the cancel routes of the jobs API.
+/// Answers of the cancel routes of the jobs API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CancelRoutes {
     /// 405, as ComfyUI 0.12.2.
     #[default]
     Absent,
-    /// As newer servers have them.
+    /// Answered as by newer servers.
     Present,
 }
 
-/// Whether `ComfyUI-Manager` is there.
+/// Presence and version of `ComfyUI-Manager`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Manager {
     /// Its routes answer 404.
@@ -78,7 +78,7 @@ impl Sim {
 pub struct SimBuilder(Options);
 
 impl SimBuilder {
-    /// Where to listen, as `address:port`; port 0 takes a free one.
+    /// Sets the `address:port` to listen on; port 0 takes a free one.
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.0.listen = address.into();
@@ -99,42 +99,42 @@ impl SimBuilder {
         self
     }
 
-    /// How long all steps of one sampler take together.
+    /// Sets the time that all steps of one sampler take together.
     #[must_use]
     pub fn sampling_time(mut self, time: Duration) -> Self {
         self.0.sampling_time = time;
         self
     }
 
-    /// How long the sleeping test nodes really sleep, as a share of what they are told.
+    /// Sets the share of the wanted time that the sleeping test nodes really sleep.
     #[must_use]
     pub fn sleep_scale(mut self, scale: f64) -> Self {
         self.0.sleep_scale = scale;
         self
     }
 
-    /// Whether samplers send preview pictures unless the prompt says otherwise.
+    /// Makes samplers send preview pictures, or not, unless the prompt says otherwise.
     #[must_use]
     pub fn previews(mut self, previews: bool) -> Self {
         self.0.previews = previews;
         self
     }
 
-    /// How the cancel routes of the jobs API answer.
+    /// Sets the answers of the cancel routes of the jobs API.
     #[must_use]
     pub fn cancel_routes(mut self, routes: CancelRoutes) -> Self {
         self.0.cancel_routes = routes;
         self
     }
 
-    /// Whether `ComfyUI-Manager` is there.
+    /// Installs a version of `ComfyUI-Manager`.
     #[must_use]
     pub fn manager(mut self, manager: Manager) -> Self {
         self.0.manager = manager;
         self
     }
 
-    /// With `ComfyUI-Model-Manager`. Its downloads end when [`super::SimHandle::end_download`] says so.
+    /// Installs `ComfyUI-Model-Manager`. Its downloads end when [`super::SimHandle::end_download`] says so.
     #[must_use]
     pub fn model_manager(mut self) -> Self {
         self.0.model_manager = true;
@@ -148,7 +148,7 @@ impl SimBuilder {
         self
     }
 
-    /// The largest request body in bytes.
+    /// Sets the largest request body in bytes, which `/features` advertises.
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.0.max_body = bytes;

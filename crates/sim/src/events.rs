@@ -17,7 +17,7 @@ pub(super) fn text(kind: &str, data: &Value) -> Frame {
     Frame::text(json!({"type": kind, "data": data}).to_string())
 }
 
-/// How many prompts wait or run; with the socket's own name right after it connected.
+/// A `status` frame: prompts that wait or run, and the socket's own name right after it connected.
 pub(super) fn status(remaining: usize, name: Option<&str>) -> Frame {
     let mut data = json!({"status": {"exec_info": {"queue_remaining": remaining}}});
     if let (Some(name), Some(map)) = (name, data.as_object_mut()) {

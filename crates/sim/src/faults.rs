@@ -11,7 +11,7 @@ use super::{
     sockets::{Frame, Sockets},
 };
 
-/// What a node does instead of its work.
+/// A scripted fault of a node, in place of its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NodeFault {
     /// Raises an exception of this type with this message.
@@ -22,7 +22,7 @@ pub(super) enum NodeFault {
     Exit,
 }
 
-/// What a route does instead of, or beside, its answer.
+/// A scripted fault of a route, in place of or beside its answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RouteFault {
     pub(super) failures: u64,
@@ -177,7 +177,7 @@ impl Faults {
         self.state().history_misses = requests;
     }
 
-    /// While down, every connection is cut as soon as it opens.
+    /// Takes the server down, or up again. While down, every connection is cut as soon as it opens.
     pub fn down(&self, down: bool) {
         self.epoch.set_down(down);
     }

@@ -70,7 +70,7 @@ impl SimHandle {
         &self.server.faults
     }
 
-    /// Stops every node of this class before its work, until the gate is released.
+    /// Stops every node of this class before its work, until the hold is released.
     pub fn hold(&self, class: &str) -> Hold {
         self.server.holds.close(HoldPoint::Node(class.to_owned()))
     }
@@ -80,12 +80,12 @@ impl SimHandle {
         self.server.holds.close(HoldPoint::Step(class.to_owned(), step))
     }
 
-    /// Keeps results out of the history until the gate is released; `execution_success` comes before.
+    /// Keeps results out of the history until the hold is released; `execution_success` comes before.
     pub fn hold_history(&self) -> Hold {
         self.server.holds.close(HoldPoint::History)
     }
 
-    /// Keeps back every answer on this path (without `/api`) until the gate is released.
+    /// Keeps back every answer on this path (without `/api`) until the hold is released.
     pub fn hold_route(&self, path: &str) -> Hold {
         self.server.holds.close(HoldPoint::Route(path.to_owned()))
     }
@@ -135,7 +135,7 @@ impl SimHandle {
         lock(&self.server.files).get(kind, subfolder, name).map(|file| file.bytes.to_vec())
     }
 
-    /// How many sockets are open.
+    /// Counts the open sockets.
     pub fn sockets(&self) -> usize {
         self.server.sockets.count()
     }

@@ -7,16 +7,16 @@ use std::{
 
 use tokio::sync::watch;
 
-/// Where a gate stands.
+/// The point at which a hold stops the server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum HoldPoint {
-    /// Before the work of a node of this class.
+    /// Stops before the work of a node of this class.
     Node(String),
-    /// After this step of a node of this class.
+    /// Stops after this step of a node of this class.
     Step(String, u64),
-    /// Between `execution_success` (or an error) and the entry in the history.
+    /// Stops between `execution_success` (or an error) and the entry in the history.
     History,
-    /// Before the answer to a request on this route.
+    /// Stops before the answer to a request on this route.
     Route(String),
 }
 
@@ -26,32 +26,32 @@ struct Closed {
     open: Arc<watch::Sender<bool>>,
 }
 
-/// All gates of one server.
+/// All holds of one server.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Holds(Arc<Mutex<HashMap<HoldPoint, Closed>>>);
 
 impl Holds {
-    /// Closes a gate. It opens when the returned value is released or dropped.
-    pub(super) fn close(&self, place: HoldPoint) -> Hold {
+    /// Places a hold. It ends when the returned value is released or dropped.
+    pub(super) fn close(&self, point: HoldPoint) -> Hold {
         let closed =
             Closed { arrivals: Arc::new(watch::Sender::new(0)), open: Arc::new(watch::Sender::new(false)) };
-        let before = self.lock().insert(place.clone(), closed.clone());
+        let before = self.lock().insert(point.clone(), closed.clone());
         if let Some(before) = before {
             before.open.send_replace(true);
         }
-        Hold { gates: self.clone(), place, closed }
+        Hold { holds: self.clone(), point, closed }
     }
 
-    /// Waits at the gate, if there is one at this place.
-    pub(super) async fn pass(&self, place: HoldPoint) {
-        let Some(closed) = self.lock().get(&place).cloned() else { return };
+    /// Waits while there is a hold at this point.
+    pub(super) async fn pass(&self, point: HoldPoint) {
+        let Some(closed) = self.lock().get(&point).cloned() else { return };
         closed.arrivals.send_modify(|count| *count += 1);
         let mut open = closed.open.subscribe();
-        // The sender lives in `closed`, so this ends only when the gate opens.
+        // The sender lives in `closed`, so this ends only when the hold ends.
         let _ = open.wait_for(|open| *open).await;
     }
 
-    /// Opens every gate, as when the process dies.
+    /// Ends every hold, as when the process dies.
     pub(super) fn open_all(&self) {
         for (_, closed) in self.lock().drain() {
             closed.open.send_replace(true);
@@ -63,37 +63,37 @@ impl Holds {
     }
 }
 
-/// A closed gate. Releasing or dropping it opens it for good.
+/// A point where the server waits. Releasing or dropping it lets the server go on.
 #[derive(Debug)]
-#[must_use = "the gate opens when this is dropped"]
+#[must_use = "the hold ends when this is dropped"]
 pub struct Hold {
-    gates: Holds,
-    place: HoldPoint,
+    holds: Holds,
+    point: HoldPoint,
     closed: Closed,
 }
 
 impl Hold {
-    /// Returns once something waits at this gate, or has waited.
+    /// Returns once something waits at this hold, or has waited.
     pub async fn reached(&self) {
         self.reached_times(1).await;
     }
 
-    /// Returns once the gate has stopped something this many times.
+    /// Returns once the hold has stopped something this many times.
     pub async fn reached_times(&self, times: u64) {
         let mut arrivals = self.closed.arrivals.subscribe();
         let _ = arrivals.wait_for(|count| *count >= times).await;
     }
 
-    /// Opens the gate.
+    /// Ends the hold.
     pub fn release(self) {}
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
         self.closed.open.send_replace(true);
-        let mut gates = self.gates.lock();
-        if gates.get(&self.place).is_some_and(|other| Arc::ptr_eq(&other.open, &self.closed.open)) {
-            gates.remove(&self.place);
+        let mut holds = self.holds.lock();
+        if holds.get(&self.point).is_some_and(|other| Arc::ptr_eq(&other.open, &self.closed.open)) {
+            holds.remove(&self.point);
         }
     }
 }

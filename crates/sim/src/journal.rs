@@ -1,4 +1,4 @@
-//! What the server was asked, for tests.
+//! The journal of requests, for tests.
 
 use std::{
     collections::VecDeque,

@@ -113,7 +113,7 @@ impl AsyncWrite for CuttableStream {
     }
 }
 
-/// What a handler can do to the connection its request came on.
+/// The connection that a request came on, for its handler to cut.
 #[derive(Debug, Clone)]
 pub(super) struct Connection(CancellationToken);
 

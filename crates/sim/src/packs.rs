@@ -41,7 +41,7 @@ const REGISTRY: [Known; 5] = [
     ),
 ];
 
-/// What is installed, and what of it is loaded.
+/// The installed packs, and those that are loaded.
 #[derive(Debug)]
 pub(super) struct Packs {
     installed: Vec<(String, String)>,
@@ -80,7 +80,7 @@ pub(super) fn listing() -> Value {
 }
 
 impl Packs {
-    /// What a task that succeeded leaves behind. Updates only count the version up.
+    /// Applies a task that succeeded. Updates only count the version up.
     pub(super) fn apply(&mut self, task: &Value) {
         let text = |pointer: &str| task.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let name = text("/params/node_name").or_else(|| text("/params/id")).unwrap_or_default();
@@ -110,7 +110,7 @@ impl Packs {
         Value::Object(entries.collect())
     }
 
-    /// What a start of the process does: the nodes of all packs are there.
+    /// Loads the nodes of all packs, as a start of the process does.
     pub(super) fn load(&mut self) {
         self.loaded = self.installed.iter().map(|(name, _)| name.clone()).collect();
     }

@@ -5,14 +5,14 @@ use sha2::{Digest, Sha256};
 
 use super::picture::{self, Metadata};
 
-/// What a picture follows from.
+/// The input of a picture: equal paintings give equal pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Painting<'a> {
     pub(super) text: &'a str,
     pub(super) seed: u64,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Which picture of a batch.
+    /// Index in the batch.
     pub(super) variant: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What all parts of one simulated server share.
+//! The shared state of one simulated server.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -48,7 +48,7 @@ impl Epoch {
         lock(&self.0.process).clone()
     }
 
-    /// For one connection: is cancelled when it is to be cut, alone or with all others.
+    /// Gives the token of a new connection: cancelled when it is to be cut, alone or with all others.
     pub(super) fn connection(&self) -> CancellationToken {
         lock(&self.0.connections).child_token()
     }
@@ -63,7 +63,7 @@ impl Epoch {
         self.0.down.load(Ordering::Acquire)
     }
 
-    /// While down no connection lives; those that are open end now.
+    /// Takes the process down or up. While down no connection lives; those that are open end now.
     pub(super) fn set_down(&self, down: bool) {
         self.0.down.store(down, Ordering::Release);
         if down {
@@ -76,7 +76,7 @@ impl Epoch {
     }
 }
 
-/// Whose prompt runs, and which node, for a client that connects in the middle.
+/// The client whose prompt runs, and the running node, for a client that connects in the middle.
 #[derive(Debug, Default)]
 pub(super) struct Current(Mutex<(Option<String>, Option<String>)>);
 
@@ -182,7 +182,7 @@ impl Server {
         self.sockets.to_all(&events::status(self.queue.remaining(), None));
     }
 
-    /// What `/features` says, and the socket when asked.
+    /// The answer of `/features`, and of the socket when asked.
     pub(super) fn features(&self) -> Value {
         json!({
             "supports_preview_metadata": true,

@@ -1,4 +1,4 @@
-//! Who is connected over a WebSocket, and under which name.
+//! Open WebSockets and their names.
 //!
 //! As in ComfyUI, one name leads to one socket: a newer socket takes the name over and the older stays open
 //! and deaf. Whoever of the two closes first takes the name with it.
@@ -109,7 +109,7 @@ impl Sockets {
         }
     }
 
-    /// How many connections are open.
+    /// Counts the open connections.
     pub(super) fn count(&self) -> usize {
         self.state().open.len()
     }

@@ -20,7 +20,7 @@ pub(super) struct File {
 }
 
 impl File {
-    /// As aiohttp writes it: time in nanoseconds and size, both in hexadecimal.
+    /// The entity tag as aiohttp writes it: time in nanoseconds and size, both in hexadecimal.
     pub(super) fn etag(&self) -> String {
         let nanos = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         format!("\"{nanos:x}-{:x}\"", self.bytes.len())
@@ -95,7 +95,7 @@ impl FileStore {
         self.names(kind, subfolder).filter_map(counter).max().map_or(1, |highest| highest + 1)
     }
 
-    /// What a loader offers: the files of `input` that look right, or all of `output`.
+    /// Lists the choices of a loader: the files of `input` that look right, or all of `output`.
     pub(super) fn choices(&self, kind: &str) -> Vec<String> {
         let extensions: &[&str] = match kind {
             "audio" => &["wav", "mp3", "flac", "ogg", "opus", "m4a"],

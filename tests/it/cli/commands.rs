@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// No command of these tests takes longer, unless it hangs.
+/// Bounds every command; one that takes longer hangs.
 const BOUND: Duration = Duration::from_mins(1);
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -26,7 +26,7 @@ fn load_with(
     config::load(&LoadOptions { file: Some(file), environment, overrides })
 }
 
-/// Only so that the helper above needs no `unwrap`.
+/// Saves the helper above an `unwrap`.
 trait With {
     fn with(self, error: std::io::Error) -> Self;
 }

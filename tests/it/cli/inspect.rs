@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::commands::run;
 
-/// What `inspect` prints about a file of this content, in this form.
+/// Runs `inspect` on a file of this content, in this form.
 async fn printed(content: &str, form: Option<&str>) -> String {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("w.json"), content).unwrap();

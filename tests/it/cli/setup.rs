@@ -15,7 +15,7 @@ fn told(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// Where each client keeps its servers on the system of the tests.
+/// The file in which each client keeps its servers on the system of the tests.
 fn file(home: &Path, client: &str) -> PathBuf {
     home.join(match client {
         "claude-code" => ".claude.json",

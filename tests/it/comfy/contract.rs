@@ -1,4 +1,4 @@
-//! The same functions against the simulated ComfyUI and against a real one, so that the two cannot drift apart.
+//! One set of functions against the simulated ComfyUI and against a real one, so that the two cannot drift apart.
 //!
 //! Against a real one: `COMFYUI_TEST_URL=http://127.0.0.1:8188 cargo test --test it -- --ignored live`.
 

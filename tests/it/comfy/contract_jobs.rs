@@ -1,4 +1,4 @@
-//! What the jobs' tools rely on, against the simulated ComfyUI and against a real one.
+//! Promises that the jobs' tools rely on, against the simulated ComfyUI and against a real one.
 
 use comfywarden::comfy::{CancelState, Client, EndState, JobQuery, JobStatus, PromptId, SubmitOptions};
 

@@ -5,7 +5,7 @@ use comfywarden_sim::Sim;
 
 use crate::support::comfy::{TestResult, client, fail, nonce, picture, sleep, submit, watch};
 
-/// What a page says that both ways have.
+/// The part of a page that both ways have.
 fn told(page: &JobPage) -> (Vec<(String, JobStatus)>, u64, u64, bool) {
     let jobs = page.jobs.iter().map(|job| (job.id.clone(), job.status)).collect();
     (jobs, page.offset, page.total, page.has_more)

@@ -1,4 +1,4 @@
-//! What ComfyUI-Manager promises us, on the simulation and on a real one:
+//! Promises of ComfyUI-Manager, on the simulation and on a real one:
 //! `COMFYUI_THROWAWAY_URL=http://127.0.0.1:8199 cargo test --test it -- --ignored manager_contract`.
 
 use std::time::Duration;

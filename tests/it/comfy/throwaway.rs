@@ -1,4 +1,4 @@
-//! What breaks a real ComfyUI: a dead worker and a reboot. Needs an instance of its own, with the Manager:
+//! Faults that break a real ComfyUI: a dead worker and a reboot. Needs an instance of its own, with the Manager:
 //! `COMFYUI_THROWAWAY_URL=http://127.0.0.1:8199 cargo test --test it -- --ignored throwaway`.
 
 use std::time::Duration;

@@ -11,7 +11,7 @@ use crate::support::comfy::{
     TestResult, all_events, block, client, fail, nonce, picture, sleep, submit, until, watch,
 };
 
-/// What becomes of the socket.
+/// The fate of the socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Socket {
     Works,

@@ -1,4 +1,4 @@
-//! How much of requests' bodies is in memory at once: of one caller, and of all.
+//! Bounds on the bodies in memory at once: of one caller, and of all.
 
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What one client may hold of the HTTP door, with real sockets and the door's own clocks.
+//! Limits of one client at the HTTP server, with real sockets and the server's own clocks.
 
 use std::time::Duration;
 

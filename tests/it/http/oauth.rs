@@ -81,7 +81,7 @@ impl Issuer {
         self.pairs.lock().unwrap().push((id.into(), new_pair()));
     }
 
-    /// How often somebody asked for the keys.
+    /// Counts the requests for the keys.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What somebody hears who has no token, or does not speak our language, and what they can make us do.
+//! Answers to clients without a token or a known protocol, and the most that they can make us do.
 
 use std::time::Duration;
 

@@ -23,7 +23,7 @@ async fn begun(client: &Client, call: CallToolRequestParams) -> String {
     }
 }
 
-/// What the task came to.
+/// Waits for the end of a task.
 async fn ended(client: &Client, id: &str) -> (TaskStatus, TaskPayload) {
     bounded(async {
         loop {

@@ -1,4 +1,4 @@
-//! What stands on the wire between a client and the server's standard streams, line by line.
+//! Lines on the wire between a client and the server's standard streams, line by line.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
@@ -12,7 +12,7 @@ struct Wire {
 }
 
 impl Wire {
-    /// After the handshake.
+    /// Opens a session, handshake done.
     async fn open(app: &TestApp) -> Self {
         let (reader, out) = tokio::io::split(app.pipe());
         let mut wire = Self { answers: BufReader::new(reader).lines(), out };

@@ -1,4 +1,4 @@
-//! What happens only with the user's word, through a real client in both protocol eras.
+//! Actions that need the user's word, through a real client in both protocol eras.
 
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +24,7 @@ use crate::support::{
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Params {
-    /// Which of the two ways of asking
+    /// One of the two ways of asking
     admin: bool,
 }
 
@@ -33,7 +33,7 @@ struct Done {
     did: String,
 }
 
-/// What stands at the door of the tool: what it would do at this moment, and what it has done.
+/// State at the tool: what it would do at this moment, and what it has done.
 #[derive(Debug, Default)]
 struct Door {
     subjects: Mutex<Vec<&'static str>>,

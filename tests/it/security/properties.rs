@@ -1,4 +1,4 @@
-//! What holds for every input: the targets under `fuzz/`, with inputs that a test run has time for.
+//! Properties of every input: the targets under `fuzz/`, with inputs that a test run has time for.
 
 use std::sync::LazyLock;
 

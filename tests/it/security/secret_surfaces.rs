@@ -144,7 +144,7 @@ async fn an_inspection_tells_no_secret_of_what_it_inspects() {
     }
 }
 
-/// What strangers and upstream say while the log is as loud as it can be.
+/// Messages of strangers and upstream while the log is as loud as it can be.
 struct Loud {
     home: tempfile::TempDir,
     sim: SimHandle,

@@ -9,7 +9,7 @@ use super::{
     recording::{differences, load, recorded_server},
 };
 
-/// Where the simulation differs on purpose.
+/// Fields in which the simulation differs on purpose.
 const ON_PURPOSE: [(&str, &str); 3] = [
     (
         "prompt_loadimage_abs",

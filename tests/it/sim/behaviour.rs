@@ -1,4 +1,4 @@
-//! What the simulated server promises beyond the recordings: pictures, kinds of output, the journal.
+//! Promises of the simulated server beyond the recordings: pictures, kinds of output, the journal.
 #![expect(clippy::indexing_slicing, reason = "an answer without the expected field is a failed test")]
 
 use comfywarden_sim::{CancelRoutes, Manager, Sim, SimHandle};

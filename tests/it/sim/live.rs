@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{client::send, recording::differences};
 
-/// What a class's author calls its inputs' values, and texts that are not interface.
+/// Texts that are not interface: names that a class's author gave.
 const PROSE: [&str; 3] = ["prompt_id", "number", "input_config/1"];
 
 fn cheap() -> Value {

@@ -53,7 +53,7 @@ pub(super) fn recorded_server() -> SimBuilder {
     folders.iter().fold(Sim::instant().no_models(), |sim, folder| sim.seed_models(folder, names(folder)))
 }
 
-/// What differs, one line per difference.
+/// Lists the differences, one line each.
 pub(super) fn differences(recorded: &Value, actual: &Value, volatile: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     compare(recorded, actual, &mut Vec::new(), volatile, &mut found);
@@ -132,7 +132,7 @@ fn same(recorded: &Value, actual: &Value, path: &[String]) -> bool {
     recorded == actual || is_file && plain(recorded).is_some() && plain(recorded) == plain(actual)
 }
 
-/// Whether a path ends in a pattern, where `*` stands for any one part.
+/// Says if a path ends in a pattern, where `*` stands for any one part.
 fn ends_with(path: &[String], pattern: &str) -> bool {
     let wanted: Vec<&str> = pattern.split('/').collect();
     path.len() >= wanted.len()

@@ -1,4 +1,4 @@
-//! Who receives what: names, broadcasts, reconnects and the order of several prompts.
+//! Recipients of frames: names, broadcasts, reconnects and the order of several prompts.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -53,7 +53,7 @@ async fn without_a_client_id_only_progress_is_broadcast() {
     assert_frames("no_client_id_watch1", &recorded, &frames_to_idle(&mut watcher).await);
 }
 
-/// From the connection to the moment when nothing waits any more.
+/// Frames from the connection to the moment when nothing waits any more.
 async fn frames_to_idle(socket: &mut Socket) -> Vec<Frame> {
     socket.until(is_idle).await
 }

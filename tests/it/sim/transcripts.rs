@@ -265,7 +265,7 @@ async fn an_interrupt_stops_at_the_next_step_as_recorded() {
 }
 
 impl Run {
-    /// What queue, history and jobs say of a run in its middle.
+    /// Answers of queue, history and jobs in the middle of a run.
     async fn check_running(&self, sim: &SimHandle) {
         let queue = get(sim, "/queue").await.body();
         assert_eq!(queue["queue_running"][0][1], self.id.as_str());

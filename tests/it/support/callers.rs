@@ -22,7 +22,7 @@ pub(crate) fn caller(name: &str) -> Caller {
     Caller::with_classes(name, Class::ALL)
 }
 
-/// What a call of `who` comes to.
+/// Makes a call of `who`.
 pub(crate) async fn reply(app: &TestApp, who: &str, tool: &str, args: Value) -> Result<Reply, Error> {
     bounded(app.app.call(CallContext::plain(caller(who)), tool, object(args))).await
 }

@@ -1,4 +1,4 @@
-//! What the tests of the ComfyUI client share: clients, vetted workflows, and watching to the end.
+//! Helpers of the tests of the ComfyUI client: clients, vetted workflows, and watching to the end.
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use axum::{
 use comfywarden::web::Fetcher;
 use serde_json::{Value, json};
 
-/// What a hub answers.
+/// An answer of a hub.
 pub(crate) struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
@@ -79,7 +79,7 @@ impl TestHub {
             .fold(Fetcher::new(), |fetcher, host| fetcher.stand_in(host, self.address))
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }

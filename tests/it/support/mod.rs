@@ -1,4 +1,4 @@
-//! What the integration tests share: an application over a simulated ComfyUI, and MCP clients for it.
+//! Helpers of the integration tests: an application over a simulated ComfyUI, and MCP clients for it.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a broken set-up must stop the test")]
 
@@ -25,7 +25,7 @@ pub(crate) use network::{http_client, transport};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// No test may hang: everything that waits is wrapped in this.
+/// Bounds every wait, so that no test hangs.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
 /// Fails the test when `future` takes longer than [`BOUND`].
@@ -38,7 +38,7 @@ pub(crate) struct TestApp {
     pub(crate) sim: SimHandle,
     pub(crate) app: Arc<App>,
     pub(crate) audit: AuditLog,
-    /// Where it keeps its files; gone with it.
+    /// The folder of its files; gone with it.
     _home: tempfile::TempDir,
 }
 

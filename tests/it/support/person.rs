@@ -14,7 +14,7 @@ use rmcp::{
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-/// How the person answers.
+/// Answers of the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Accepts with true.
@@ -61,12 +61,12 @@ impl Person {
         Self { answer: None, tasks: false, forms: true, name: "a person", seen: Arc::default() }
     }
 
-    /// The same with a client that knows tasks.
+    /// Makes the client one that knows tasks.
     pub(crate) fn with_tasks(self) -> Self {
         Self { tasks: true, ..self }
     }
 
-    /// The same with a client of this name.
+    /// Gives the client this name.
     pub(crate) fn with(self, name: &'static str) -> Self {
         Self { name, ..self }
     }

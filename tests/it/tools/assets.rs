@@ -1,4 +1,4 @@
-//! What jobs left behind: lists, metadata, the same again, and workflows out of files.
+//! Outputs of jobs: lists, metadata, the same again, and workflows out of files.
 
 use comfywarden::{comfy::FileType, tools::assets::AssetId};
 use comfywarden_error::Kind;

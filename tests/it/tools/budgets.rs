@@ -1,4 +1,4 @@
-//! What a client and a model pay for: sizes of lists, descriptions and instructions, and what every entry must have.
+//! Costs of a client and a model: sizes of lists, descriptions and instructions, and what every entry must have.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::{
     support::{TestApp, bounded, person::Person},
 };
 
-/// What the published contract names, without the tools that came later as ours.
+/// The tools of the published contract, without those that came later.
 fn published() -> BTreeSet<String> {
     let contract: Value = serde_json::from_str(include_str!("../../contract/tools.json")).unwrap();
     contract["tools"].as_object().unwrap().keys().take(53).cloned().collect()
@@ -136,7 +136,7 @@ async fn every_entry_of_the_list_is_complete_and_bounded() {
     }
 }
 
-/// No form of a schema that some client refuses: bare `true` for a field, lists of types, references.
+/// Fails for a form of schema that some client refuses: bare `true` for a field, lists of types, references.
 fn assert_portable(tool: &str, schema: &Value) {
     let text = schema.to_string();
     for refused in ["\"$ref\"", "\"$schema\"", "\"format\":\"", "\"type\":["] {

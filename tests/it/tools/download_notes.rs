@@ -1,4 +1,4 @@
-//! What is known of a download beside its progress: its hash, and that it was asked for before a restart.
+//! Notes of a download beside its progress: its hash, and that it was asked for before a restart.
 
 use comfywarden::config::Config;
 use comfywarden_error::Kind;

@@ -23,7 +23,7 @@ mod workflows;
 
 use show::{Scene, Shown};
 
-/// How many scenes play at once: each call has a time limit, and drawing takes its time.
+/// Bounds the scenes that play at once: each call has a time limit, and drawing takes its time.
 const SIDE_BY_SIDE: usize = 4;
 
 fn scenes() -> Vec<Scene> {

@@ -15,7 +15,7 @@ const MISSING: &[&str] = &[];
 /// Tools beyond the contract.
 const EXTRA: &[&str] = &[];
 
-/// Where the catalogue differs on purpose, or not yet. The list must be exact too.
+/// Differences of the catalogue, on purpose or not yet mended. The list must be exact too.
 const DIFFERENT: &[&str] = &[
     // It looks node classes up when one side is in the editor's format.
     "comfyui_diff_workflows: hints RIO in place of \"RI\"",
@@ -84,7 +84,7 @@ fn unpublished_requirements(tool: &Tool, promised: &Value) -> Vec<String> {
     names.filter(|name| promised["parameters"].get(format!("{name}*")).is_none()).map(str::to_owned).collect()
 }
 
-/// What one line of the contract says about a parameter.
+/// One line of the contract about a parameter.
 struct Wanted<'a> {
     kind: &'a str,
     least: Option<f64>,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{TestApp, sleeping_workflow, tiny_workflow};
 
-/// The same two nodes as [`tiny_workflow`], as the editor saves them.
+/// The two nodes of [`tiny_workflow`], as the editor saves them.
 fn editor_workflow() -> Value {
     json!({
         "last_node_id": 2, "last_link_id": 1, "version": 0.4, "groups": [], "config": {}, "extra": {},

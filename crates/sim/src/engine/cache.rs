@@ -15,7 +15,7 @@ use crate::{
 };
 use comfywarden_error::JsonObject;
 
-/// What a node gave.
+/// The results of a node.
 #[derive(Debug, Clone)]
 pub(super) struct Cached {
     pub(super) data: Arc<Vec<Data>>,
@@ -93,7 +93,7 @@ fn sign(server: &Server, node: &Value, done: &HashMap<String, String>) -> String
     hash.finalize().iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// What else a class looks at: the content of a file, or, for classes that never count as unchanged, chance.
+/// Adds to a signature what a class reads beside its inputs: the content of a file, or, for classes that never count as unchanged, chance.
 fn changed(server: &Server, class: &str, node: &Value) -> String {
     match class {
         "Load Text File" => uuid::Uuid::new_v4().to_string(),

@@ -1,4 +1,4 @@
-//! What ComfyUI says when a node fails.
+//! The error events and entries of a failed node.
 
 use serde_json::{Value, json};
 

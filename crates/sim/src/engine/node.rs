@@ -17,10 +17,10 @@ use crate::{
     nodes::{self, Call, Data, Input, Inputs, Raised, Timing, Work},
 };
 
-/// At most this many previews per node, however many steps it has.
+/// Bounds the previews per node, however many steps it has.
 const MAX_PREVIEWS: u64 = 40;
 
-/// How a node left the run.
+/// The outcome of a node.
 pub(super) enum Ended {
     Done,
     /// The run ends here, by an error or an interrupt.
@@ -28,7 +28,7 @@ pub(super) enum Ended {
     WorkerDied,
 }
 
-/// Why the work of a node stopped.
+/// The reason that the work of a node stopped.
 enum Stop {
     Interrupted,
     Raised(Raised),

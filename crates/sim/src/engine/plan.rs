@@ -1,4 +1,4 @@
-//! Which node runs next, in the order ComfyUI picks them.
+//! The order of nodes, as ComfyUI picks them.
 
 use std::collections::{HashMap, HashSet};
 

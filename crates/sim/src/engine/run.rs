@@ -18,22 +18,22 @@ use crate::{
 };
 use comfywarden_error::JsonObject;
 
-/// How a run left the worker.
+/// The outcome of a run.
 pub(super) enum Verdict {
-    /// With this entry for the history.
+    /// Ended, with this entry for the history.
     Ended(Value),
     /// Dead.
     WorkerDied,
 }
 
-/// Who hears of an event when the prompt came without a client id.
+/// Recipients of an event when the prompt came without a client id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Otherwise {
     Nobody,
     Everybody,
 }
 
-/// How far one node is.
+/// Progress of one node.
 #[derive(Debug, Clone)]
 struct Progress {
     value: Value,

@@ -1,4 +1,4 @@
-//! What happens to every request before and after its route.
+//! Middleware of every route: origin, body limit, journal, faults.
 
 use std::sync::Arc;
 

@@ -36,14 +36,14 @@ pub(crate) fn text(code: u16, text: impl Into<String>) -> Response {
     (status(code), [(CONTENT_TYPE, kind)], text.into()).into_response()
 }
 
-/// Nothing but a status.
+/// An answer with a status and no body.
 pub(crate) fn empty(code: u16) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status(code);
     response
 }
 
-/// What a handler that raised leaves behind.
+/// The answer of a handler that raised.
 pub(crate) fn crash() -> Response {
     let mut response = text(500, "500 Internal Server Error\n\nServer got itself in trouble");
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -52,7 +52,7 @@ async fn folders(State(server): State<Arc<Server>>) -> Response {
     success(&Value::Object(entries.collect()))
 }
 
-/// Without a preview the task is dropped; without a description it never ends.
+/// Begins a download. Without a preview the task is dropped; without a description it never ends.
 async fn create(State(server): State<Arc<Server>>, mut form: Multipart) -> Response {
     let mut fields = BTreeMap::new();
     while let Ok(Some(field)) = form.next_field().await {

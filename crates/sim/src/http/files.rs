@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::answer;
 
-/// Nothing there.
+/// Answers that the user has no files.
 pub(super) async fn user_data() -> Response {
     answer::ok(&json!([]))
 }

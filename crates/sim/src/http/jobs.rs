@@ -192,7 +192,7 @@ fn finished(id: &str, entry: &Value) -> JsonObject {
     job
 }
 
-/// How many outputs there are, and the one to show: a file of `output` before any other.
+/// Counts the outputs and picks the one to show: a file of `output` before any other.
 fn outputs(entry: &Value) -> (usize, Option<Value>) {
     let mut count = 0;
     let (mut best, mut other) = (None, None);

@@ -66,7 +66,7 @@ pub(super) fn old_routes() -> Router<Arc<Server>> {
         .route("/customnode/getlist", get(listing))
 }
 
-/// What both versions have.
+/// The routes that both versions have.
 fn shared(below: &str) -> Router<Arc<Server>> {
     let path = |rest: &str| format!("{below}{rest}");
     Router::new()

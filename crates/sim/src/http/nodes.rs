@@ -30,7 +30,7 @@ pub(super) async fn one(State(server): State<Arc<Server>>, Path(class): Path<Str
     answer::ok(&Value::Object(found))
 }
 
-/// What newer servers know about renamed classes; absent in 0.12.2.
+/// The renamed classes that newer servers know; absent in 0.12.2.
 pub(super) async fn replacements(State(server): State<Arc<Server>>) -> Response {
     match &server.options.node_replacements {
         Some(replacements) => answer::ok(&json!(replacements)),

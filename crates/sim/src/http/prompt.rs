@@ -17,7 +17,7 @@ use comfywarden_error::JsonObject;
 /// Kept by the server, never shown again.
 const SENSITIVE: [&str; 2] = ["api_key_comfy_org", "auth_token_comfy_org"];
 
-/// How many prompts wait or run.
+/// Counts the prompts that wait or run.
 pub(super) async fn count(State(server): State<Arc<Server>>) -> Response {
     answer::ok(&json!({"exec_info": {"queue_remaining": server.queue.remaining()}}))
 }

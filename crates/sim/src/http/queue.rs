@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::answer;
 use crate::server::Server;
 
-/// What runs and what waits.
+/// Lists running and waiting prompts.
 pub(super) async fn list(State(server): State<Arc<Server>>) -> Response {
     let running: Vec<Value> = server.queue.running().iter().map(|item| item.to_value()).collect();
     let pending: Vec<Value> = server.queue.pending().iter().map(|item| item.to_value()).collect();

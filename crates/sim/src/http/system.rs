@@ -21,7 +21,7 @@ pub(super) async fn root() -> Response {
         .into_response()
 }
 
-/// What the machine has.
+/// Describes the machine.
 pub(super) async fn stats() -> Response {
     answer::ok(&json!({
         "system": {
@@ -49,7 +49,7 @@ pub(super) async fn stats() -> Response {
     }))
 }
 
-/// What the server can do.
+/// Lists the features of the server.
 pub(super) async fn features(State(server): State<Arc<Server>>) -> Response {
     answer::ok(&server.features())
 }

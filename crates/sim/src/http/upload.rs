@@ -30,7 +30,7 @@ struct Form {
     original: Option<Value>,
 }
 
-/// Why an upload was turned away.
+/// The reason that an upload was turned away.
 enum UploadError {
     /// 400.
     Bad,

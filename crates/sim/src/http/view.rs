@@ -121,7 +121,7 @@ fn small(picture: &DynamicImage, preview: &str) -> Option<(&'static str, Vec<u8>
     Some(("image/webp", picture::encode(&picture, ImageFormat::WebP)?))
 }
 
-/// Only the alpha, over black.
+/// Draws the alpha over black.
 fn alpha(picture: &DynamicImage) -> Option<(&'static str, Vec<u8>)> {
     let rgba = picture.to_rgba8();
     let only =
@@ -129,7 +129,7 @@ fn alpha(picture: &DynamicImage) -> Option<(&'static str, Vec<u8>)> {
     Some(("image/png", picture::encode(&DynamicImage::ImageRgba8(only), ImageFormat::Png)?))
 }
 
-/// By the extension, with everything a browser would run turned into a download.
+/// Picks the content type by the extension, with everything a browser would run turned into a download.
 fn content_type(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
     match extension.as_str() {

@@ -1,4 +1,4 @@
-//! What flows between nodes.
+//! Values that flow between nodes.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(crate) enum Data {
     Literal(Value),
     /// Anything that would come out of a model: what is known of how it came about.
     Trace(Arc<Trace>),
-    /// Nothing may run with this; the message is still to be reported.
+    /// A block: no node may run with it; the message is still to be reported.
     Blocked(Option<String>),
 }
 
@@ -31,7 +31,7 @@ impl Default for Data {
 }
 
 impl Data {
-    /// How ComfyUI shows the value in an error.
+    /// Writes the value as ComfyUI shows it in an error.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Images(images) => {
@@ -49,9 +49,9 @@ impl Data {
 /// A value of an input.
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
-    /// From the prompt.
+    /// A value from the prompt.
     Literal(Value),
-    /// From another node.
+    /// A value from another node.
     Linked(Data),
 }
 
@@ -73,12 +73,12 @@ impl Call {
     }
 }
 
-/// What a node gave.
+/// The results of a node.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     /// One value per output.
     pub(crate) data: Vec<Data>,
-    /// What the editor shows, and the history keeps.
+    /// Outputs that the editor shows and the history keeps.
     pub(crate) ui: Option<Value>,
     /// A line for event 3.
     pub(crate) progress_text: Option<String>,
@@ -89,7 +89,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Only values.
+    /// Results that are values only.
     pub(super) fn of(data: impl IntoIterator<Item = Data>) -> Self {
         Self { data: data.into_iter().collect(), ..Self::default() }
     }

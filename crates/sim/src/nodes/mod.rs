@@ -1,4 +1,4 @@
-//! What the nodes do: pixels where no model is needed, a painted placeholder where one would be.
+//! The work of the nodes: pixels where no model is needed, a painted placeholder where one would be.
 
 mod data;
 mod generic;

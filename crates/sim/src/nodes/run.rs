@@ -1,4 +1,4 @@
-//! Which rule belongs to which class.
+//! The rule of each class.
 
 use super::{
     data::{Call, Raised, Work},

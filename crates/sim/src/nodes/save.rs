@@ -9,7 +9,7 @@ use crate::{
     server::lock,
 };
 
-/// Where a file goes: subfolder, name without number, and the number.
+/// The target of a file: subfolder, name without number, and the number.
 struct Target {
     subfolder: String,
     name: String,

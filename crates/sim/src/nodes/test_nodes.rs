@@ -15,7 +15,7 @@ fn black() -> Data {
     Data::Images(Arc::new(vec![RgbImage::new(64, 64)]))
 }
 
-/// Both sleepers: the sleeping itself is a matter of pace.
+/// Both sleepers: the sleeping itself is a matter of `timing`.
 pub(super) fn slept(call: &Call) -> Work {
     let seconds = match call.literal("seconds") {
         Some(Value::Number(number)) => number.as_f64().unwrap_or(0.0),

@@ -1,4 +1,4 @@
-//! How long a node takes, and what it shows meanwhile.
+//! Timing and previews of a node.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ const PREVIEW: u32 = 128;
 /// The share of it that is still noise after the first steps falls to none at the last.
 const NOISE_CELL: u32 = 4;
 
-/// How a node goes about its work.
+/// Steps and pauses of a node.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Timing {
     /// Steps that are reported, each after a pause.
     pub(crate) steps: u64,
     pub(crate) pause: Duration,
-    /// Whether it looks for interrupts.
+    /// Stops at an interrupt.
     pub(crate) interruptible: bool,
 }
 
-/// The pace of a node of this class with these inputs.
+/// Gives the timing of a node of this class with these inputs.
 pub(crate) fn timing(class: &str, inputs: &Inputs, options: &Options) -> Timing {
     let number = |name: &str| match inputs.get(name) {
         Some(Input::Literal(value)) => value.as_f64(),

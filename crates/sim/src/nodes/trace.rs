@@ -1,4 +1,4 @@
-//! What is known of a latent, a conditioning or a model: enough to paint a placeholder.
+//! Origin of a latent, a conditioning or a model: enough to paint a placeholder.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::paint::{Painting, paint};
 /// Inputs that say what is not wanted.
 const UNWANTED: [&str; 4] = ["negative", "uncond", "empty_conditioning", "negative_cond"];
 
-/// How something came about.
+/// The origin of a value.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trace {
     pub(super) text: String,
@@ -108,7 +108,7 @@ fn blend(base: &RgbImage, new: &RgbImage, mask: Option<&GrayImage>, denoise: f64
     out
 }
 
-/// What is known of a node's results, from its inputs.
+/// Derives the origin of a node's results from its inputs.
 pub(super) fn trace(call: &Call) -> Trace {
     let mut trace = own(call);
     for (name, input) in &call.inputs {
@@ -145,7 +145,7 @@ fn is_base(class: &str, input: &str) -> bool {
         || input == "start_image"
 }
 
-/// What the node's own values say.
+/// Reads the node's own values.
 fn own(call: &Call) -> Trace {
     let number = |name: &str| call.inputs.get(name).map_or(0, |_| call.size(name));
     let cell = if call.class.contains("Flux2") { 16 } else { 1 };

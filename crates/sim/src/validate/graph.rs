@@ -22,11 +22,11 @@ const MAX_DEPTH: usize = 900;
 /// A prompt that may run.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    /// With the values converted to their types.
+    /// The prompt with its values converted to their types.
     pub(crate) prompt: JsonObject,
     /// The output nodes that passed.
     pub(crate) outputs: Vec<String>,
-    /// What is wrong with the others.
+    /// Errors of the other outputs.
     pub(crate) node_errors: Value,
 }
 
@@ -114,7 +114,7 @@ fn missing_class(id: &str, node: &Value, class: Option<&str>) -> Value {
     )
 }
 
-/// What is known of a node so far.
+/// Findings about a node so far.
 #[derive(Debug, Default)]
 struct Checked {
     valid: bool,
@@ -130,7 +130,7 @@ struct Exception {
 }
 
 impl Exception {
-    /// As seen by the check of an output node.
+    /// Reported by the check of an output node.
     fn outermost(&self) -> Value {
         error(
             "exception_during_validation",
@@ -143,7 +143,7 @@ impl Exception {
         )
     }
 
-    /// As seen by the node whose input leads to the one that raised.
+    /// Reported by the node whose input leads to the one that raised.
     fn inner(&self, spec: &Spec, link: &Value) -> Value {
         error(
             "exception_during_inner_validation",

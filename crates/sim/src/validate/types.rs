@@ -1,10 +1,10 @@
-//! Which values and links fit an input.
+//! Values and links that fit an input.
 
 use serde_json::{Number, Value, json};
 
 use crate::python;
 
-/// Whether an output of one type may feed an input of another. Both may be unions, written with commas.
+/// Says if an output of one type may feed an input of another. Both may be unions, written with commas.
 pub(super) fn fits(received: &Value, wanted: &Value) -> bool {
     let (Some(received), Some(wanted)) = (received.as_str(), wanted.as_str()) else {
         // A list of choices takes an output with the very same list, or one that may be anything.
@@ -131,7 +131,7 @@ pub(super) fn is_less(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Whether a choice equals a value; numbers compare as numbers.
+/// Says if a choice equals a value; numbers compare as numbers.
 pub(super) fn equals(choice: &Value, value: &Value) -> bool {
     choice == value || choice.as_f64().is_some_and(|choice| Some(choice) == value.as_f64())
 }

@@ -1,4 +1,4 @@
-//! What a configuration with mistakes is told.
+//! Messages about a configuration with mistakes.
 
 use std::path::PathBuf;
 

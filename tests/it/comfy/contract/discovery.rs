@@ -1,4 +1,4 @@
-//! What the server lists beside nodes and models, and its settings.
+//! Lists of the server beside nodes and models, and its settings.
 
 use comfywarden::comfy::{Client, Error};
 use comfywarden_policy::path::{ModelFolder, ModelName, PathSegment};

@@ -69,7 +69,7 @@ fn every_kind_of_error_has_its_cause_and_fix() {
     }
 }
 
-/// What the program can be told to do; the lines of its help that begin with one.
+/// Commands of the program: the lines of its help that begin with one.
 fn commands() -> Vec<String> {
     let help = Command::new(env!("CARGO_BIN_EXE_comfywarden")).arg("--help").env_clear().output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::texts::{json as file, root};
 
-/// What the hook prints for this event; it never fails.
+/// Runs the hook on this event and gives its output; it never fails.
 fn told(event: &[u8], argument: Option<&str>) -> String {
     let mut command = Command::new("/bin/sh");
     command

@@ -1,4 +1,4 @@
-//! No dead link: every file and heading that a document points to exists.
+//! Links: every file and heading that a document points to exists.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn without_code(text: &str) -> String {
     text.split("```").step_by(2).collect()
 }
 
-/// What is wrong with one link of `document`, if anything.
+/// Describes the fault of one link of `document`.
 fn fault(document: &Path, target: &str) -> Option<String> {
     if target.starts_with("https://") {
         return url::Url::parse(target).err().map(|error| error.to_string());

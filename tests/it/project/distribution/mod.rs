@@ -1,4 +1,4 @@
-//! What people install and read: the plugin, its hook, the documents, and that they all agree with the program.
+//! Things that people install and read: the plugin, its hook, the documents, and that they all agree with the program.
 
 mod documents;
 mod hook;

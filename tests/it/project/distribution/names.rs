@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::texts::{below, code, documents, json, read};
 
-/// What a tool takes.
+/// The arguments of a tool.
 #[derive(Debug, Default, Clone)]
 struct Takes {
     parameters: BTreeSet<String>,
@@ -144,7 +144,7 @@ fn arguments(inside: &str) -> Vec<String> {
         .collect()
 }
 
-/// What is wrong with one call that a document shows.
+/// Describes the fault of one call that a document shows.
 fn faults(name: &str, inside: &str, takes: &Takes) -> Vec<String> {
     let mut found = Vec::new();
     let mut given = BTreeSet::new();

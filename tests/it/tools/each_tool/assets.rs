@@ -1,4 +1,4 @@
-//! What jobs left behind, as assets.
+//! Outputs of jobs, as assets.
 
 use comfywarden::{comfy::FileType, tools::assets::AssetId};
 use comfywarden_error::Kind;

@@ -1,4 +1,4 @@
-//! What the server has: models, nodes, packs' workflows, features, and what is known of model families.
+//! Inventory of the server: models, nodes, packs' workflows, features, and what is known of model families.
 
 use comfywarden::tools::Block;
 use comfywarden_error::Kind;

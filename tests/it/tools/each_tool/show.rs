@@ -1,4 +1,4 @@
-//! What a scene has to show, and the checks that it cannot skip.
+//! Proofs of a scene, and the checks that it cannot skip.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,7 +31,7 @@ impl Scene {
     }
 }
 
-/// Which sides of which tools were seen.
+/// Sides of tools that were seen.
 #[derive(Clone, Default)]
 pub(super) struct Shown(Arc<Mutex<BTreeMap<&'static str, Sides>>>);
 
@@ -46,7 +46,7 @@ impl Shown {
         change(self.0.lock().unwrap().entry(tool).or_default());
     }
 
-    /// What is missing for these tools to be covered, and what is there for no tool.
+    /// Lists the proofs that these tools lack, and the proofs of no tool.
     pub(super) fn lacking(&self, tools: &BTreeSet<String>) -> Vec<String> {
         let shown = self.0.lock().unwrap();
         let mut lacking = Vec::new();
@@ -76,7 +76,7 @@ impl Show {
         self.picture(app, args, means).await.0
     }
 
-    /// The same with what travels beside the result.
+    /// Checks a success and the blocks beside its result.
     pub(super) async fn picture(
         &self,
         app: &TestApp,
