@@ -49,10 +49,7 @@ impl SimHandle {
 
     /// The requests with this method and path (without `/api`).
     pub fn requests(&self, method: &str, path: &str) -> Vec<Request> {
-        self.journal()
-            .into_iter()
-            .filter(|request| request.method == method && request.path == path)
-            .collect()
+        self.server.journal.matching(|request| request.method == method && request.path == path)
     }
 
     /// Forgets the requests that arrived so far.
@@ -138,6 +135,11 @@ impl SimHandle {
     /// Counts the open sockets.
     pub fn sockets(&self) -> usize {
         self.server.sockets.count()
+    }
+
+    /// Returns once exactly this many sockets are open.
+    pub async fn wait_for_sockets(&self, count: usize) {
+        self.server.sockets.wait_for(count).await;
     }
 
     /// Ends the simulated process and starts it anew: connections are cut, queue and history are gone.

@@ -9,9 +9,9 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 /// Older requests than this many are forgotten.
-const KEPT: usize = 10_000;
+const MAX_REQUESTS: usize = 10_000;
 /// The bodies that are kept have at most this many bytes together; the oldest requests go first.
-const KEPT_BYTES: usize = 64 << 20;
+const MAX_BODY_BYTES: usize = 16 << 20;
 
 /// One request that arrived.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +61,7 @@ impl Journal {
         let (requests, bytes) = &mut *guard;
         *bytes += kept_bytes(&request);
         requests.push_back(request);
-        while requests.len() > KEPT || (*bytes > KEPT_BYTES && requests.len() > 1) {
+        while requests.len() > MAX_REQUESTS || (*bytes > MAX_BODY_BYTES && requests.len() > 1) {
             let Some(gone) = requests.pop_front() else { break };
             *bytes -= kept_bytes(&gone);
         }
@@ -73,8 +73,17 @@ impl Journal {
         self.lock().0.iter().cloned().collect()
     }
 
+    /// The requests that match, oldest first.
+    pub(super) fn matching(&self, matches: impl Fn(&Request) -> bool) -> Vec<Request> {
+        self.lock().0.iter().filter(|request| matches(request)).cloned().collect()
+    }
+
     pub(super) fn clear(&self) {
         *self.lock() = (VecDeque::new(), 0);
+    }
+
+    fn first(&self, matches: impl Fn(&Request) -> bool) -> Option<Request> {
+        self.lock().0.iter().find(|request| matches(request)).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, (VecDeque<Request>, usize)> {
@@ -86,7 +95,7 @@ impl Journal {
         let mut total = self.total.subscribe();
         loop {
             total.mark_unchanged();
-            if let Some(request) = self.all().into_iter().find(|request| matches(request)) {
+            if let Some(request) = self.first(&matches) {
                 return request;
             }
             if total.changed().await.is_err() {

@@ -11,15 +11,21 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Its memory is bounded, however long it runs and whatever is asked of it; in each store the oldest entries go first:
+//! files of `input`, `output` and `temp` take at most 128 MiB and are at most 10,000, the history keeps 10,000 entries
+//! (ComfyUI's own limit) of at most 32 MiB of JSON, and the journal 10,000 requests with at most 16 MiB of JSON bodies.
+//! A file that was evicted is a 404, as one that somebody deleted.
+//!
 //! | part | files |
 //! |---|---|
-//! | building and steering | `builder`, `handle`, `faults`, `holds`, `journal` |
+//! | building and steering | `builder`, `options`, `handle`, `faults`, `holds`, `journal` |
 //! | the wire | `listener`, `http/`, `ws`, `sockets`, `events` |
-//! | what ComfyUI knows | `catalogue`, `models`, `store` |
+//! | what ComfyUI knows | `catalogue`, `models`, `packs`, `manager_tasks`, `downloads`, `store` |
 //! | what ComfyUI does | `validate/`, `queue`, `engine/`, `nodes/`, `paint`, `picture` |
 
 mod builder;
 mod catalogue;
+mod downloads;
 mod engine;
 mod events;
 mod faults;
@@ -28,8 +34,10 @@ mod holds;
 mod http;
 mod journal;
 mod listener;
+mod manager_tasks;
 mod models;
 mod nodes;
+mod options;
 mod packs;
 mod paint;
 mod picture;
@@ -41,8 +49,9 @@ mod store;
 mod validate;
 mod ws;
 
-pub use builder::{CancelRoutes, Manager, Sim, SimBuilder};
+pub use builder::{Sim, SimBuilder};
 pub use faults::Faults;
 pub use handle::SimHandle;
 pub use holds::Hold;
 pub use journal::Request;
+pub use options::{CancelRoutes, Manager};

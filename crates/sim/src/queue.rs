@@ -1,6 +1,9 @@
 //! The queue, what runs, and the history: all in memory, as in ComfyUI.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use indexmap::IndexMap;
 use serde_json::{Number, Value, json};
@@ -10,6 +13,8 @@ use comfywarden_error::JsonObject;
 
 /// ComfyUI's own limit.
 const MAX_HISTORY: usize = 10_000;
+/// The entries have at most this many bytes of JSON together; the oldest go first.
+const MAX_HISTORY_BYTES: usize = 32 << 20;
 
 /// One accepted prompt.
 #[derive(Debug)]
@@ -45,6 +50,35 @@ struct QueueState {
     pending: Vec<Arc<Item>>,
     running: Option<Arc<Item>>,
     history: IndexMap<String, Value>,
+    /// The size of each entry as JSON, and of all together.
+    sizes: HashMap<String, usize>,
+    history_bytes: usize,
+}
+
+impl QueueState {
+    fn forget(&mut self, prompt_id: &str) {
+        self.history.shift_remove(prompt_id);
+        self.history_bytes -= self.sizes.remove(prompt_id).unwrap_or(0);
+    }
+}
+
+/// Counts the bytes of an entry as JSON.
+fn size(entry: &Value) -> usize {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Counting cannot fail; an entry that cannot be written would count for nothing.
+    let _ = serde_json::to_writer(&mut counter, entry);
+    counter.0
 }
 
 /// The queue of one server.
@@ -90,12 +124,18 @@ impl Queue {
 
     /// Writes the history entry of the running item and lets it go.
     pub(super) fn finish(&self, prompt_id: &str, entry: Value) {
+        let bytes = size(&entry);
         let mut state = self.state();
-        if state.history.len() >= MAX_HISTORY {
-            state.history.shift_remove_index(0);
-        }
         // A second run under the same id replaces the entry and keeps its place, as in a Python dict.
         state.history.insert(prompt_id.to_owned(), entry);
+        let before = state.sizes.insert(prompt_id.to_owned(), bytes).unwrap_or(0);
+        state.history_bytes = state.history_bytes + bytes - before;
+        while state.history.len() > MAX_HISTORY
+            || (state.history_bytes > MAX_HISTORY_BYTES && state.history.len() > 1)
+        {
+            let Some(oldest) = state.history.keys().next().cloned() else { break };
+            state.forget(&oldest);
+        }
         state.running = None;
     }
 
@@ -132,11 +172,14 @@ impl Queue {
     }
 
     pub(super) fn clear_history(&self) {
-        self.state().history.clear();
+        let mut state = self.state();
+        state.history.clear();
+        state.sizes.clear();
+        state.history_bytes = 0;
     }
 
     pub(super) fn delete_history(&self, prompt_id: &str) {
-        self.state().history.shift_remove(prompt_id);
+        self.state().forget(prompt_id);
     }
 
     /// Forgets everything, as when the process ends.
@@ -146,5 +189,26 @@ impl Queue {
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_forgets_its_oldest_entries_by_size() {
+        let queue = Queue::default();
+        let large = || Value::from("x".repeat(MAX_HISTORY_BYTES / 2));
+        queue.finish("first", large());
+        queue.finish("first", large());
+        queue.finish("second", json!({}));
+        assert!(queue.history_entry("first").is_some(), "a second run replaces the first");
+        queue.finish("third", large());
+        assert!(queue.history_entry("first").is_none());
+        assert!(queue.history_entry("second").is_some() && queue.history_entry("third").is_some());
+        queue.delete_history("third");
+        queue.clear_history();
+        assert_eq!(queue.state().history_bytes, 0);
     }
 }

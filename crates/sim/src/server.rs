@@ -10,19 +10,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    builder::Options,
-    catalogue::Catalogue,
-    engine::Cache,
-    events,
-    faults::Faults,
-    holds::Holds,
-    http::{downloads::Downloads, manager::TaskQueue},
-    journal::Journal,
-    models::Models,
-    packs::Packs,
-    queue::Queue,
-    sockets::Sockets,
-    store::FileStore,
+    catalogue::Catalogue, downloads::Downloads, engine::Cache, events, faults::Faults, holds::Holds,
+    journal::Journal, manager_tasks::TaskQueue, models::Models, options::Options, packs::Packs, queue::Queue,
+    sockets::Sockets, store::FileStore,
 };
 use comfywarden_error::JsonObject;
 

@@ -12,7 +12,7 @@ use axum::{
     body::Bytes,
     extract::ws::{Message, Utf8Bytes},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// A socket whose reader is this far behind is cut.
 const MAX_WAITING: usize = 8_192;
@@ -52,7 +52,10 @@ struct SocketTable {
 
 /// All sockets of one server.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Sockets(Arc<Mutex<SocketTable>>);
+pub(super) struct Sockets {
+    table: Arc<Mutex<SocketTable>>,
+    changed: Arc<Notify>,
+}
 
 impl Sockets {
     /// Registers a new connection under a name and gives it its number and its frames.
@@ -63,6 +66,8 @@ impl Sockets {
         state.next_number += 1;
         state.open.insert(number, frames.clone());
         state.by_name.insert(name.to_owned(), OpenSocket { number, frames, preview_metadata: false });
+        drop(state);
+        self.changed.notify_waiters();
         (number, receiver)
     }
 
@@ -71,6 +76,8 @@ impl Sockets {
         let mut state = self.state();
         state.open.remove(&number);
         state.by_name.remove(name);
+        drop(state);
+        self.changed.notify_waiters();
     }
 
     /// Notes that the connection behind this name wants metadata with its previews.
@@ -114,16 +121,32 @@ impl Sockets {
         self.state().open.len()
     }
 
+    /// Returns once exactly this many connections are open.
+    pub(super) async fn wait_for(&self, count: usize) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the look, so that no change in between is missed.
+            changed.as_mut().enable();
+            if self.count() == count {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     fn deliver(&self, number: u64, frames: &mpsc::Sender<Frame>, frame: &Frame) {
         if frames.try_send(frame.clone()).is_err() {
             // The pump ends when the last sender is gone.
             let mut state = self.state();
             state.open.remove(&number);
             state.by_name.retain(|_, connection| connection.number != number);
+            drop(state);
+            self.changed.notify_waiters();
         }
     }
 
     fn state(&self) -> MutexGuard<'_, SocketTable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

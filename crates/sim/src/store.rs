@@ -9,7 +9,9 @@ use std::{
 use axum::body::Bytes;
 
 /// All files together take at most this; the oldest go first.
-const MAX_BYTES: usize = 512 << 20;
+const MAX_BYTES: usize = 128 << 20;
+/// There are at most this many files; the oldest go first.
+const MAX_FILES: usize = 10_000;
 
 /// One file.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ type Key = (String, String, String);
 #[derive(Debug, Default)]
 pub(super) struct FileStore {
     files: BTreeMap<Key, Arc<File>>,
+    /// Keys in the order of writing, for eviction.
+    by_age: BTreeMap<u64, Key>,
     bytes: usize,
     next: u64,
 }
@@ -53,12 +57,14 @@ impl FileStore {
         self.next += 1;
         let file = File { bytes, modified: SystemTime::now(), written: self.next };
         let key = (kind.to_owned(), subfolder.to_owned(), name.to_owned());
+        self.by_age.insert(self.next, key.clone());
         if let Some(before) = self.files.insert(key, Arc::new(file)) {
             self.bytes -= before.bytes.len();
+            self.by_age.remove(&before.written);
         }
-        while self.bytes > MAX_BYTES && self.files.len() > 1 {
-            let oldest = self.files.iter().min_by_key(|(_, file)| file.written).map(|(key, _)| key.clone());
-            let Some(gone) = oldest.and_then(|key| self.files.remove(&key)) else { break };
+        while (self.bytes > MAX_BYTES || self.files.len() > MAX_FILES) && self.files.len() > 1 {
+            let Some((_, oldest)) = self.by_age.pop_first() else { break };
+            let Some(gone) = self.files.remove(&oldest) else { break };
             self.bytes -= gone.bytes.len();
         }
     }
@@ -92,7 +98,11 @@ impl FileStore {
             let digits = name.strip_prefix(prefix)?.strip_prefix('_')?.split('_').next()?;
             digits.parse::<u64>().ok()
         };
-        self.names(kind, subfolder).filter_map(counter).max().map_or(1, |highest| highest + 1)
+        // Only the names with this prefix are looked at: the folder may hold thousands.
+        let key = |name: String| (kind.to_owned(), subfolder.to_owned(), name);
+        let numbered = self.files.range(key(format!("{prefix}_"))..key(format!("{prefix}`")));
+        let highest = numbered.filter_map(|((_, _, name), _)| counter(name)).max();
+        highest.map_or(1, |highest| highest + 1)
     }
 
     /// Lists the choices of a loader: the files of `input` that look right, or all of `output`.
@@ -115,6 +125,36 @@ impl FileStore {
     /// Empties one kind, as ComfyUI does with `temp` when it starts.
     pub(super) fn clear(&mut self, kind: &str) {
         self.files.retain(|(other, _, _), _| other != kind);
+        self.by_age.retain(|_, (other, _, _)| other != kind);
         self.bytes = self.files.values().map(|file| file.bytes.len()).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_files_go_when_there_are_too_many_or_too_large_ones() {
+        let mut store = FileStore::default();
+        for number in 0..=MAX_FILES {
+            store.put("output", "", &format!("sim_{number:05}_.png"), vec![0]);
+        }
+        assert_eq!((store.files.len(), store.by_age.len()), (MAX_FILES, MAX_FILES));
+        assert!(store.get("output", "", "sim_00000_.png").is_none());
+        assert!(store.get("output", "", "sim_00001_.png").is_some());
+        store.put("output", "", "whole.png", vec![0; MAX_BYTES]);
+        assert_eq!((store.files.len(), store.by_age.len(), store.bytes), (1, 1, MAX_BYTES));
+    }
+
+    #[test]
+    fn a_counter_is_one_above_the_highest_of_its_prefix() {
+        let mut store = FileStore::default();
+        for name in ["sim_00009_.png", "sim_100000_.png", "sim_odd.png", "simple_00042_.png", "sim.png"] {
+            store.put("output", "", name, vec![0]);
+        }
+        assert_eq!(store.next_counter("output", "", "sim"), 100_001);
+        assert_eq!(store.next_counter("output", "", "simple"), 43);
+        assert_eq!(store.next_counter("output", "sub", "sim"), 1);
     }
 }

@@ -14,20 +14,6 @@ use super::answer;
 use crate::server::{Server, lock};
 use comfywarden_error::JsonObject;
 
-/// The downloads, newest last.
-#[derive(Debug, Default)]
-pub(crate) struct Downloads {
-    tasks: Vec<JsonObject>,
-    forms: Vec<BTreeMap<String, String>>,
-}
-
-impl Downloads {
-    /// The forms that began a download, as they came.
-    pub(crate) fn forms(&self) -> Vec<BTreeMap<String, String>> {
-        self.forms.clone()
-    }
-}
-
 /// The extension's routes.
 pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new()

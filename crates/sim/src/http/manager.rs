@@ -1,6 +1,6 @@
 //! `ComfyUI-Manager` 4: its version and its task queue. Tasks only pretend.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -21,25 +21,6 @@ use comfywarden_error::JsonObject;
 
 /// The one batch that tasks belong to.
 const BATCH: &str = "batch_20260101_000000_00000000";
-
-#[derive(Debug, Default)]
-struct Tasks {
-    waiting: Vec<Value>,
-    done: Vec<Value>,
-    total: usize,
-    snapshots: Vec<String>,
-}
-
-/// The Manager's task queue.
-#[derive(Debug, Default)]
-pub(crate) struct TaskQueue(Mutex<Tasks>);
-
-impl TaskQueue {
-    /// Forgets everything, as when the process ends.
-    pub(crate) fn clear(&self) {
-        *lock(&self.0) = Tasks::default();
-    }
-}
 
 /// The Manager's routes.
 pub(super) fn routes() -> Router<Arc<Server>> {
@@ -119,7 +100,7 @@ struct OfClient {
 }
 
 async fn status(State(server): State<Arc<Server>>, Query(of): Query<OfClient>) -> Response {
-    let tasks = lock(&server.tasks.0);
+    let tasks = server.tasks.lock();
     let Some(client) = of.client_id else {
         return answer::ok(&json!({
             "total_count": tasks.total, "done_count": tasks.done.len(), "in_progress_count": 0,
@@ -173,14 +154,14 @@ async fn install_model(State(server): State<Arc<Server>>, body: Bytes) -> Respon
 }
 
 fn put(server: &Server, task: Value) {
-    let mut tasks = lock(&server.tasks.0);
+    let mut tasks = server.tasks.lock();
     tasks.waiting.push(task);
     tasks.total += 1;
 }
 
 /// Runs what waits, one after the other, with the events a real one sends.
 async fn start(State(server): State<Arc<Server>>) -> Response {
-    let mut waiting = std::mem::take(&mut lock(&server.tasks.0).waiting);
+    let mut waiting = std::mem::take(&mut server.tasks.lock().waiting);
     if waiting.is_empty() {
         return answer::empty(201);
     }
@@ -192,7 +173,7 @@ async fn start(State(server): State<Arc<Server>>) -> Response {
         results.insert(id_of(&task), result.into());
     }
     let done = history.into_iter().map(|(_, entry)| entry);
-    lock(&server.tasks.0).done.extend(done);
+    server.tasks.lock().done.extend(done);
     let status = match server.options.manager {
         crate::Manager::V3 => json!({"status": "done", "nodepack_result": results, "model_result": {}}),
         _ => json!({"status": "all-done"}),
@@ -239,7 +220,7 @@ fn run(server: &Server, task: &Value, waiting: &[Value], history: &mut JsonObjec
 }
 
 async fn reset(State(server): State<Arc<Server>>) -> Response {
-    let mut tasks = lock(&server.tasks.0);
+    let mut tasks = server.tasks.lock();
     tasks.waiting.clear();
     tasks.total = tasks.done.len();
     answer::empty(200)
@@ -247,7 +228,7 @@ async fn reset(State(server): State<Arc<Server>>) -> Response {
 
 /// Answers 400 as soon as there is something to answer, as the real one does.
 async fn history(State(server): State<Arc<Server>>, Query(of): Query<OfClient>) -> Response {
-    let done = lock(&server.tasks.0).done.clone();
+    let done = server.tasks.lock().done.clone();
     if let Some(id) = &of.id {
         return if id == BATCH && !done.is_empty() { answer::ok(&batch(&done)) } else { answer::empty(400) };
     }
@@ -275,7 +256,7 @@ fn batch(done: &[Value]) -> Value {
 }
 
 async fn history_list(State(server): State<Arc<Server>>) -> Response {
-    let ids = if lock(&server.tasks.0).done.is_empty() { Vec::new() } else { vec![BATCH] };
+    let ids = if server.tasks.lock().done.is_empty() { Vec::new() } else { vec![BATCH] };
     answer::ok(&json!({"ids": ids}))
 }
 
@@ -298,11 +279,11 @@ async fn listing() -> Response {
 }
 
 async fn snapshots(State(server): State<Arc<Server>>) -> Response {
-    answer::ok(&json!({"items": lock(&server.tasks.0).snapshots}))
+    answer::ok(&json!({"items": server.tasks.lock().snapshots}))
 }
 
 async fn save_snapshot(State(server): State<Arc<Server>>) -> Response {
     let name = chrono::Local::now().format("%Y-%m-%d_%H-%M-%S_snapshot").to_string();
-    lock(&server.tasks.0).snapshots.push(name);
+    server.tasks.lock().snapshots.push(name);
     answer::empty(200)
 }

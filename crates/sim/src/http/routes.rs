@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     http::{HeaderValue, Method, header::ALLOW},
     middleware,
     response::Response,
@@ -14,7 +15,7 @@ use super::{
     admit, answer, downloads, files, history, jobs, manager, models, nodes, prompt, queue, system, upload,
     view,
 };
-use crate::{builder::Options, server::Server, ws};
+use crate::{options::Options, server::Server, ws};
 
 /// The service of one server.
 pub(crate) fn router(server: Arc<Server>) -> Router {
@@ -23,6 +24,8 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .merge(routes.clone())
         .nest("/api", routes)
         .fallback(unknown)
+        // `admit` holds every body to the advertised size; axum's own limit would be 2 MiB.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(server.clone(), admit::admit))
         .with_state(server)
 }

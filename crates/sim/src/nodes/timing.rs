@@ -8,7 +8,7 @@ use super::{
     data::{Call, Data, Input, Inputs},
     trace::trace,
 };
-use crate::builder::Options;
+use crate::options::Options;
 
 /// The longer side of a preview.
 const PREVIEW: u32 = 128;
