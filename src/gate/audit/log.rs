@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{
     chain::Chain,
@@ -43,6 +43,7 @@ enum Destination {
 #[derive(Debug, Default)]
 struct Memory {
     state: Mutex<(Chain, Vec<String>)>,
+    written: Notify,
     failing: AtomicBool,
 }
 
@@ -183,6 +184,21 @@ impl AuditLog {
         state.1.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// Returns once the records of a log in memory match; waits for the next record in between.
+    pub async fn wait_until(&self, matches: impl Fn(&[Value]) -> bool) {
+        let Destination::Memory(memory) = &self.0.destination else { return };
+        loop {
+            let written = memory.written.notified();
+            tokio::pin!(written);
+            // Registered before the look, so that no record in between is missed.
+            written.as_mut().enable();
+            if matches(&self.records()) {
+                return;
+            }
+            written.await;
+        }
+    }
+
     /// Makes a log in memory refuse to write, for tests of what happens then.
     pub fn fail_writes(&self, failing: bool) {
         if let Destination::Memory(memory) = &self.0.destination {
@@ -213,6 +229,8 @@ impl Memory {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let line = state.0.close(open_line);
         state.1.push(line);
+        drop(state);
+        self.written.notify_waiters();
         Ok(())
     }
 }

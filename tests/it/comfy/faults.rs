@@ -231,8 +231,9 @@ async fn a_reconnect_takes_a_fresh_name_and_an_idle_client_does_not_reconnect() 
     let first = submit(&client, &picture(nonce())).await?;
     watch(&client, &first.prompt_id).await?;
     sim.faults().drop_ws();
+    // Each turn waits for an answer of the server; the client notices the cut in one of them.
     while client.feed_stats().open {
-        tokio::task::yield_now().await;
+        client.system_stats().await?;
     }
     client.queue().await?;
     let opened = |sim: &SimHandle| {

@@ -31,7 +31,6 @@ async fn ended(client: &Client, id: &str) -> (TaskStatus, TaskPayload) {
             if !matches!(task.status(), TaskStatus::Working | TaskStatus::InputRequired) {
                 return (task.status(), task.payload);
             }
-            tokio::task::yield_now().await;
         }
     })
     .await

@@ -312,12 +312,10 @@ async fn a_question_that_nobody_answers_ends_in_the_log() {
         let records = door.app.audit.records();
         records.into_iter().filter(|record| record["action"] == "elicitation_expired").collect::<Vec<_>>()
     };
-    bounded(async {
-        while expired().len() < 2 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    let both = |records: &[Value]| {
+        records.iter().filter(|record| record["action"] == "elicitation_expired").count() >= 2
+    };
+    bounded(door.app.audit.wait_until(both)).await;
     assert!(expired().iter().all(|record| record["status"] == "expired" && record["call_id"].is_string()));
     assert_ne!(expired()[0]["call_id"], expired()[1]["call_id"]);
 

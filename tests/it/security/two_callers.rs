@@ -1,9 +1,6 @@
 //! Two callers at one ComfyUI: neither sees, stops or holds up the jobs of the other.
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use comfywarden::{
     config::{Config, Limits, Logging, RateLimits},
@@ -146,17 +143,14 @@ async fn neither_is_held_up_by_a_wait_of_the_other() {
         async move { call(app, "anna", "comfyui_get_progress", args).await["status"].clone() }
     });
     let ben = async move {
-        let begun = Instant::now();
         for _ in 0..20 {
             call(app, "ben", "comfyui_get_queue_status", json!({})).await;
             call(app, "ben", "comfyui_list_jobs", json!({})).await;
         }
-        let took = begun.elapsed();
+        // Only now can the job and the waits for it end: calls that queued behind them would never get here.
         held.release();
-        took
     };
-    let (statuses, took) = tokio::join!(futures::future::join_all(waits), ben);
-    assert!(took < Duration::from_secs(5), "40 quick calls beside 4 waits took {took:?}");
+    let (statuses, ()) = tokio::join!(futures::future::join_all(waits), ben);
     assert!(statuses.iter().all(|status| status == "completed"), "{statuses:?}");
 }
 

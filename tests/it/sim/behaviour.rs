@@ -265,3 +265,20 @@ async fn a_required_header_keeps_strangers_out() {
     let known = client::send(client::request(&sim, "GET", "/queue").header("x-api-key", "secret")).await;
     assert_eq!(known.status, 200);
 }
+
+#[tokio::test]
+async fn bodies_up_to_the_advertised_size_are_taken_and_larger_ones_refused() {
+    const SIZE: usize = 6 << 20;
+    let sim = Sim::instant().max_body(SIZE).start().await.unwrap();
+    assert_eq!(get(&sim, "/features").await.body()["max_upload_size"], SIZE);
+    let mut graph = text_to_image(64, 1, 1);
+    graph["6"]["inputs"]["text"] = "x".repeat(4 << 20).into();
+    assert_eq!(post(&sim, "/prompt", &json!({"prompt": graph})).await.status, 200);
+    for (bytes, status) in [(5 << 20, 200), (7 << 20, 413)] {
+        let part = reqwest::multipart::Part::bytes(vec![7; bytes]).file_name("large.png");
+        let form = reqwest::multipart::Form::new().part("image", part);
+        let answer = client::send(client::request(&sim, "POST", "/upload/image").multipart(form)).await;
+        assert_eq!(answer.status, status, "{bytes} bytes: {}", answer.body());
+    }
+    assert_eq!(sim.file("input", "", "large.png").map(|file| file.len()), Some(5 << 20));
+}

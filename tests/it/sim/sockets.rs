@@ -153,9 +153,7 @@ async fn when_the_older_of_two_sockets_closes_the_newer_hears_nothing_more() {
     let status = newer.next().await;
     older.close().await;
     // The server forgets a socket when its task ends, a moment after the close frame.
-    while sim.sockets() > 1 {
-        tokio::task::yield_now().await;
-    }
+    sim.wait_for_sockets(1).await;
 
     submit(&sim, &json!({"prompt": sleeper(1.0, 2, 1), "client_id": "dup-d", "prompt_id": "p"})).await;
     while get(&sim, "/history/p").await.body() == json!({}) {}
@@ -178,9 +176,7 @@ async fn a_reconnect_in_the_middle_learns_which_node_runs() {
     submit(&sim, &json!({"prompt": sleeper(4.0, 8, 1), "client_id": "recon", "prompt_id": id})).await;
     gate.reached().await;
     first.close().await;
-    while sim.sockets() > 0 {
-        tokio::task::yield_now().await;
-    }
+    sim.wait_for_sockets(0).await;
 
     let mut second = Socket::open(&sim, "recon").await;
     let mut frames = vec![second.next().await, second.next().await];

@@ -138,14 +138,9 @@ impl TestApp {
 
     /// The actions of `tool` once its call has an outcome.
     pub(crate) async fn outcome_of(&self, tool: &str) -> Vec<String> {
-        loop {
-            let records = self.audit.records();
-            let ended = |record: &Value| record["tool"] == tool && record.get("status").is_some();
-            if records.iter().any(ended) {
-                return self.actions(tool);
-            }
-            tokio::task::yield_now().await;
-        }
+        let ended = |record: &Value| record["tool"] == tool && record.get("status").is_some();
+        self.audit.wait_until(|records| records.iter().any(ended)).await;
+        self.actions(tool)
     }
 }
 

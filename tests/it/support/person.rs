@@ -102,6 +102,20 @@ impl Person {
         }
     }
 
+    /// Waits until the client was asked something.
+    pub(crate) async fn asked(&self) {
+        loop {
+            let news = self.seen.news.notified();
+            tokio::pin!(news);
+            // Registered before the look, so that no question in between is missed.
+            news.as_mut().enable();
+            if !self.questions().is_empty() {
+                return;
+            }
+            news.await;
+        }
+    }
+
     fn heard(&self, change: &str) {
         if let Ok(mut seen) = self.seen.changes.lock() {
             seen.push(change.to_owned());
@@ -148,6 +162,7 @@ impl ClientHandler for Person {
             forms.push(serde_json::to_value(requested_schema).unwrap_or_default());
             questions.push(message);
         }
+        self.seen.news.notify_waiters();
         let accept = ElicitResult::new(ElicitationAction::Accept);
         Ok(match self.answer {
             Some(Answer::Yes) => accept.with_content(json!({ "value": true })),

@@ -18,17 +18,14 @@ fn names(app: &TestApp) -> Vec<String> {
     app.app.tools().iter().map(|tool| tool.name().to_owned()).collect()
 }
 
+/// Sizes, names and the portable form are checked in `budgets`.
 #[tokio::test]
 async fn every_tool_is_well_described() {
     let app = TestApp::start().await;
     for tool in app.app.tools().iter() {
         let name = tool.name();
-        assert!(name.starts_with("comfyui_") && name.len() <= 64, "{name}");
         assert!(!tool.title().is_empty() && tool.title().len() <= 60, "{name}: title");
-        assert!((20..=300).contains(&tool.description().len()), "{name}: description");
         let schema = Value::Object(tool.contract().schema().as_ref().clone());
-        assert_eq!(schema["type"], "object", "{name}");
-        assert_eq!(schema["additionalProperties"], false, "{name}: unknown arguments must be refused");
         for combiner in ["anyOf", "oneOf", "allOf"] {
             assert!(schema.get(combiner).is_none(), "{name}: {combiner} at the top of the schema");
         }
@@ -85,18 +82,6 @@ async fn the_public_face_of_every_tool_is_reviewed() {
         insta::with_settings!({ snapshot_path => "../snapshots/tools", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_json_snapshot!(tool.name().to_owned(), face);
         });
-    }
-}
-
-/// A model pays for name, description and schema of every tool in every conversation.
-#[tokio::test]
-async fn tools_stay_inside_their_context_budget() {
-    let app = TestApp::start().await;
-    for tool in app.app.tools().iter() {
-        let schema = Value::Object(tool.contract().schema().as_ref().clone()).to_string();
-        let visible = tool.name().len() + tool.description().len() + schema.len();
-        let most = if tool.class() == Class::Generation { 2_200 } else { 1_200 };
-        assert!(visible <= most, "{}: {visible} bytes, at most {most}", tool.name());
     }
 }
 
@@ -182,7 +167,43 @@ async fn classes_are_those_of_the_contract() {
             "comfyui_install_custom_node"
             | "comfyui_uninstall_custom_node"
             | "comfyui_update_custom_node" => Class::Admin,
-            _ => Class::Read,
+            "comfyui_analyze_workflow"
+            | "comfyui_audit_dangerous_nodes"
+            | "comfyui_convert_workflow"
+            | "comfyui_create_workflow"
+            | "comfyui_diagnose_job"
+            | "comfyui_diff_workflows"
+            | "comfyui_get_custom_node_status"
+            | "comfyui_get_defaults"
+            | "comfyui_get_download_tasks"
+            | "comfyui_get_history"
+            | "comfyui_get_job"
+            | "comfyui_get_model_metadata"
+            | "comfyui_get_model_presets"
+            | "comfyui_get_model_preview"
+            | "comfyui_get_node_info"
+            | "comfyui_get_progress"
+            | "comfyui_get_prompting_guide"
+            | "comfyui_get_queue"
+            | "comfyui_get_queue_status"
+            | "comfyui_get_server_features"
+            | "comfyui_get_settings"
+            | "comfyui_get_subgraph"
+            | "comfyui_get_system_info"
+            | "comfyui_list_extensions"
+            | "comfyui_list_jobs"
+            | "comfyui_list_model_folders"
+            | "comfyui_list_models"
+            | "comfyui_list_models_detailed"
+            | "comfyui_list_nodes"
+            | "comfyui_list_subgraphs"
+            | "comfyui_list_workflows"
+            | "comfyui_modify_workflow"
+            | "comfyui_search_custom_nodes"
+            | "comfyui_search_models"
+            | "comfyui_summarize_workflow"
+            | "comfyui_validate_workflow" => Class::Read,
+            unknown => panic!("{unknown} is not in the list: name its class here, too"),
         };
         assert_eq!(tool.class(), expected, "{}", tool.name());
     }
