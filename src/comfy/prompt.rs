@@ -36,6 +36,14 @@ enum Attempt {
     Unanswered(Error),
 }
 
+/// Builds the body around the vetted bytes, which are not read again.
+fn body(workflow: &[u8], id: &PromptId, client_id: &str, extra_data: &JsonObject) -> Bytes {
+    let rest =
+        json!({"prompt_id": id.as_str(), "client_id": client_id, "extra_data": extra_data}).to_string();
+    let rest = rest.strip_prefix('{').unwrap_or_default();
+    Bytes::from([br#"{"prompt":"#.as_slice(), workflow, b",", rest.as_bytes()].concat())
+}
+
 impl Client {
     /// Queues a workflow under the caller's id or a fresh one, with the socket open beforehand.
     ///
@@ -48,13 +56,7 @@ impl Client {
         if let Some(mark) = &options.mark {
             extra_data.insert(MARK.to_owned(), mark.as_str().into());
         }
-        let body = json!({
-            "prompt": vetted.workflow().to_value(),
-            "prompt_id": id.as_str(),
-            "client_id": name.as_str(),
-            "extra_data": extra_data,
-        });
-        let body = Bytes::from(body.to_string());
+        let body = body(vetted.bytes(), &id, name.as_str(), &extra_data);
         let outcome = self.submit(&id, &body).await;
         match &outcome {
             Ok(submitted) if submitted.prompt_id != id => {
@@ -168,5 +170,24 @@ impl Client {
                 values.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect()
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vetted_bytes_stand_in_the_body_as_they_are() {
+        let (id, extra) = (PromptId::generate(), JsonObject::from_iter([(MARK.to_owned(), "m".into())]));
+        let graph = br#"{"1": {"class_type":"A","inputs":{"x":1e3}}}"#;
+        let body = body(graph, &id, "c", &extra);
+        assert_eq!(body.get(10..10 + graph.len()), Some(graph.as_slice()));
+        let read: Value = serde_json::from_slice(&body).unwrap();
+        let expected = json!({
+            "prompt": {"1": {"class_type": "A", "inputs": {"x": 1000.0}}},
+            "prompt_id": id.as_str(), "client_id": "c", "extra_data": {"comfywarden_mark": "m"},
+        });
+        assert_eq!(read, expected);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::{Error, Result};
@@ -96,6 +97,19 @@ impl Node {
     /// Returns the title that the user gave the node.
     pub fn title(&self) -> Option<&str> {
         self.meta.as_ref()?.get("title")?.as_str()
+    }
+}
+
+/// Writes the entry of a workflow in API format.
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut entry = serializer.serialize_map(Some(2 + usize::from(self.meta.is_some())))?;
+        entry.serialize_entry("class_type", &self.class_type)?;
+        entry.serialize_entry("inputs", &self.inputs)?;
+        if let Some(meta) = &self.meta {
+            entry.serialize_entry("_meta", meta)?;
+        }
+        entry.end()
     }
 }
 
@@ -201,6 +215,13 @@ impl Workflow {
             map.insert(id.as_str().to_owned(), Value::Object(entry));
         }
         Value::Object(map)
+    }
+}
+
+/// Writes the API format without a copy: the same text as [`Workflow::to_value`].
+impl Serialize for Workflow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(id, node)| (id.as_str(), node)))
     }
 }
 

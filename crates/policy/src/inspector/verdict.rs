@@ -1,5 +1,6 @@
 //! Decides by the table “What a finding does”: run, ask, or refuse.
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -43,7 +44,7 @@ pub enum Verdict {
 ///
 /// ```compile_fail,E0451
 /// fn forge(workflow: comfywarden::workflow::Workflow) -> comfywarden::security::VettedWorkflow {
-///     comfywarden::security::VettedWorkflow { workflow, hash: String::new(), findings: Vec::new() }
+///     comfywarden::security::VettedWorkflow { workflow, bytes: bytes::Bytes::new(), hash: String::new(), findings: Vec::new() }
 /// }
 /// ```
 /// ```compile_fail,E0308
@@ -54,6 +55,7 @@ pub enum Verdict {
 #[derive(Debug, Clone)]
 pub struct VettedWorkflow {
     workflow: Workflow,
+    bytes: Bytes,
     hash: String,
     findings: Vec<Finding>,
 }
@@ -64,7 +66,12 @@ impl VettedWorkflow {
         &self.workflow
     }
 
-    /// Returns the SHA-256 of the bytes that are sent.
+    /// Returns the JSON text of the workflow: these bytes are posted, and no others. Cheap to clone.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Returns the SHA-256 of [`Self::bytes`], in hexadecimal digits.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -88,10 +95,14 @@ impl Rules {
     }
 }
 
-/// Returns the SHA-256 of a workflow's bytes.
-pub(super) fn hash_of(workflow: &Workflow) -> String {
-    let bytes = serde_json::to_vec(&workflow.to_value()).unwrap_or_default();
+/// Hashes the bytes of a workflow, as hexadecimal digits.
+pub(super) fn hash_of(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// Writes the workflow as it is posted.
+pub(super) fn write(workflow: &Workflow) -> serde_json::Result<Bytes> {
+    serde_json::to_vec(workflow).map(Bytes::from)
 }
 
 /// The table's answer for one severity.
@@ -113,7 +124,13 @@ fn action(rules: &Rules, severity: Severity, can_ask: bool) -> Action {
 }
 
 pub(super) fn judge(rules: &Rules, workflow: Workflow, findings: Vec<Finding>, asking: &Asking) -> Verdict {
-    let hash = hash_of(&workflow);
+    let bytes = match write(&workflow) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return Verdict::Refused(Error::internal("the workflow cannot be written as JSON").source(error));
+        }
+    };
+    let hash = hash_of(&bytes);
     let of = |wanted: fn(&Action) -> bool| -> Vec<&Finding> {
         findings.iter().filter(|f| wanted(&action(rules, f.severity, asking.can_ask))).collect()
     };
@@ -134,7 +151,7 @@ pub(super) fn judge(rules: &Rules, workflow: Workflow, findings: Vec<Finding>, a
             return Verdict::Ask { question, workflow_hash: hash };
         }
     }
-    Verdict::Approved(VettedWorkflow { workflow, hash, findings })
+    Verdict::Approved(VettedWorkflow { workflow, bytes, hash, findings })
 }
 
 /// The most findings that a message spells out.

@@ -35,7 +35,7 @@ fn no() -> Asking {
 }
 
 fn yes() -> Asking {
-    Asking { approved_hash: Some(hash_of(&workflow())), ..CAN }
+    Asking { approved_hash: Some(hash_of(&write(&workflow()).unwrap())), ..CAN }
 }
 
 fn runs(verdict: &Verdict) -> bool {
@@ -188,4 +188,19 @@ fn enforce_with_an_empty_list_lets_core_classes_run_and_nothing_else() {
     assert_eq!(flags("KSampler (Efficient)"), [Flag::ClassNotAllowed]);
     assert_eq!(flags("LoadTrainingDataset"), [Flag::ClassNotAllowed]);
     assert_eq!(flags("Terminal"), [Flag::DangerousNode, Flag::ClassNotAllowed]);
+}
+
+#[test]
+fn the_vetted_bytes_are_the_text_of_the_workflow_and_the_hash_is_of_them() {
+    let graph = json!({
+        "9": {"class_type": "A", "inputs": {"b": ["1", 0], "a": "é\n\u{1}", "f": 1.0, "n": null}, "_meta": {"title": "T"}},
+        "1": {"class_type": "B", "inputs": {}}
+    });
+    let workflow = Workflow::from_value(&graph).unwrap();
+    let Verdict::Approved(vetted) = inspector(Mode::Audit, 0).judge(workflow, Vec::new(), &CAN) else {
+        panic!("not approved");
+    };
+    assert_eq!(vetted.bytes().as_ref(), graph.to_string().as_bytes());
+    assert_eq!(vetted.bytes().as_ref(), vetted.workflow().to_value().to_string().as_bytes());
+    assert_eq!(vetted.hash(), hex::encode(Sha256::digest(vetted.bytes())));
 }
