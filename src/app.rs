@@ -19,7 +19,9 @@ use crate::{
     comfy::{self, Client},
     config::Remote,
     config::{self, Config},
-    gate::{AuditLog, CallId, Caller, Class, Gate, Outcome, SignedState, StateSigner},
+    gate::{
+        AuditLog, CallId, Caller, Class, Gate, Outcome, SignedState, StateSigner, signed_state::args_digest,
+    },
     tools::{
         self, Call, Change, Changes, Defaults, Reply, Tool, ToolFilter, attribute_default, progress::Sink,
         tool::Ended, workflow_files::Library,
@@ -271,7 +273,8 @@ impl App {
                 return Err(refusal);
             }
         };
-        let asked_args = args.clone();
+        // A question is bound to what was asked for, before defaults. Nobody else needs it, and it costs a pass.
+        let asked_digest = context.can_ask.then(|| args_digest(&args));
         // Before the gate, so that it checks and records what really is asked for.
         let filled = self.defaults.apply(&context.caller, tool.contract(), &mut args);
         let call_id = about.as_ref().map_or_else(CallId::new, |about| about.call_id);
@@ -307,7 +310,9 @@ impl App {
         };
         match ended {
             Ended::Done { structured, blocks, .. } => Ok(Reply::Done { structured, blocks }),
-            Ended::Ask(question) => Ok(self.ask(question, &context.caller, trail, name, &asked_args)),
+            Ended::Ask(question) => {
+                Ok(self.ask(question, &context.caller, trail, name, asked_digest.unwrap_or_default()))
+            }
         }
     }
 

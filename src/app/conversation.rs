@@ -120,11 +120,11 @@ impl Conversation {
 
     /// True when the call is one of a tool of this class that exists, with arguments that it takes, for which `wanted`
     /// holds as well.
-    pub fn is_valid_call(&self, class: Class, wanted: impl FnOnce(&ResolvedCall) -> bool) -> bool {
+    pub fn is_valid_call(&mut self, class: Class, wanted: impl FnOnce(&ResolvedCall) -> bool) -> bool {
         wanted(&self.call)
             && self.app.tools_in(self.call.view).is_ok_and(|tools| {
                 tools.get(&self.call.name).is_some_and(|tool| {
-                    tool.class() == class && tool.contract().check(&self.call.args).is_ok()
+                    tool.class() == class && tool.contract().check(&mut self.call.args).is_ok()
                 })
             })
     }

@@ -11,10 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::App;
 use crate::{
-    gate::{
-        CallId, Caller, SignedState, Trail,
-        signed_state::{args_digest, now_unix},
-    },
+    gate::{CallId, Caller, SignedState, Trail, signed_state::now_unix},
     tools::{Reply, reply::Question},
 };
 use comfywarden_error::JsonObject;
@@ -135,13 +132,13 @@ impl App {
         caller: &Caller,
         trail: Trail,
         tool: &str,
-        args: &JsonObject,
+        args_digest: String,
     ) -> Reply {
         let state = SignedState {
             call_id: trail.call_id(),
             tool: tool.to_owned(),
             caller: caller.id().to_owned(),
-            args_digest: args_digest(args),
+            args_digest,
             subject_hash: question.subject_hash,
             approved: question.approved,
             seed: question.seed,

@@ -171,8 +171,8 @@ impl ServerHandler for Mcp {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let conversation = self.conversation(request, &context)?;
-        if self.becomes_task(&conversation, &context) {
+        let mut conversation = self.conversation(request, &context)?;
+        if self.becomes_task(&mut conversation, &context) {
             return Ok(self.begin_task(conversation, &context).add_server_info(&context));
         }
         let running = Box::pin(self.run_tool(conversation, &context));

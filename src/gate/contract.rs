@@ -111,13 +111,14 @@ impl Contract {
         integers::settle_object(&self.0.schema, &self.0.schema, args);
     }
 
-    /// Checks arguments against the schema. The message names the argument, the rule and the accepted values.
-    pub fn check(&self, args: &JsonObject) -> Result<()> {
+    /// Checks arguments against the schema, and leaves them as they are. The message names the argument, the rule and
+    /// the accepted values.
+    pub fn check(&self, args: &mut JsonObject) -> Result<()> {
         self.check_with(self.0.validator.get_or_init(|| compile(&self.0.schema)), args)
     }
 
     /// Checks some arguments by themselves: the others need not be there.
-    pub fn check_partial(&self, args: &JsonObject) -> Result<()> {
+    pub fn check_partial(&self, args: &mut JsonObject) -> Result<()> {
         let partial = || {
             let mut schema = self.0.schema.as_ref().clone();
             schema.shift_remove("required");
@@ -126,7 +127,7 @@ impl Contract {
         self.check_with(self.0.partial.get_or_init(partial), args)
     }
 
-    fn check_with(&self, compiled: &Compiled, args: &JsonObject) -> Result<()> {
+    fn check_with(&self, compiled: &Compiled, args: &mut JsonObject) -> Result<()> {
         let validator = match compiled {
             Ok(validator) => validator,
             Err(error) => {
@@ -134,12 +135,16 @@ impl Contract {
                     .source(error.clone()));
             }
         };
-        // The validator wants a Value; moving the map in and out would need a copy of large arguments.
-        let instance = Value::Object(args.clone());
-        match validator.validate(&instance) {
+        // The validator wants a Value: the map is moved in and out, since arguments may be large.
+        let instance = Value::Object(std::mem::take(args));
+        let checked = match validator.validate(&instance) {
             Ok(()) => Ok(()),
             Err(error) => Err(self.explain(schema::first(&error), &instance)),
+        };
+        if let Value::Object(map) = instance {
+            *args = map;
         }
+        checked
     }
 }
 
@@ -166,8 +171,13 @@ mod tests {
         Contract::new("comfyui_test", Class::Read, schema.as_object().unwrap().clone())
     }
 
+    fn object(value: Value) -> JsonObject {
+        let Value::Object(map) = value else { panic!("{value} is no object") };
+        map
+    }
+
     fn message(args: &Value) -> String {
-        contract().check(args.as_object().unwrap()).unwrap_err().message().to_owned()
+        contract().check(&mut args.as_object().unwrap().clone()).unwrap_err().message().to_owned()
     }
 
     #[test]
@@ -181,11 +191,11 @@ mod tests {
             "`name` is too long; at most 3 characters"
         );
         assert_eq!(message(&json!({"kind": "a", "map": {}})), "`map` must not be empty");
-        let missing = contract().check(&JsonObject::new()).unwrap_err();
+        let missing = contract().check(&mut JsonObject::new()).unwrap_err();
         assert_eq!(missing.details()["field"], "kind");
         assert_eq!(missing.hint_text(), Some("one of \"a\", \"b\""));
         let nested = json!({"kind": "a", "items": [{"foo": 1}]});
-        let nested = contract().check(nested.as_object().unwrap()).unwrap_err();
+        let nested = contract().check(&mut nested.as_object().unwrap().clone()).unwrap_err();
         assert_eq!(nested.hint_text(), Some("accepted: n"), "{nested}");
         assert_eq!(message(&json!({"kind": "a", "lim": 1})), "the arguments: unknown argument `lim`");
         assert!(message(&json!({"kind": "a", "items": [{"n": 1}]})).starts_with("`items[0].n`: 1 is not"));
@@ -197,11 +207,11 @@ mod tests {
             {"type": "object"}, {"type": "string", "minLength": 2, "maxLength": 9}, {"type": "array", "minItems": 1},
         ]}}});
         let contract = Contract::new("x", Class::Read, schema.as_object().unwrap().clone());
-        let error = contract.check(json!({"w": "x"}).as_object().unwrap()).unwrap_err();
+        let error = contract.check(&mut object(json!({"w": "x"}))).unwrap_err();
         let expected = "`w` is \"x\"; it must be an object, or a text of 2 to 9 characters, or a list of at least 1 \
                         entries";
         assert_eq!(error.message(), expected);
-        let error = contract.check(json!({"w": "x".repeat(500)}).as_object().unwrap()).unwrap_err();
+        let error = contract.check(&mut object(json!({"w": "x".repeat(500)}))).unwrap_err();
         assert!(error.message().len() < 220, "{error}");
     }
 
@@ -211,7 +221,7 @@ mod tests {
             (0..60).map(|n| format!("sampler_number_{n}")).chain(["euler".into()]).collect();
         let schema = json!({"type": "object", "properties": {"s": {"type": "string", "enum": many}}});
         let contract = Contract::new("x", Class::Read, schema.as_object().unwrap().clone());
-        let error = contract.check(json!({"s": "eulr"}).as_object().unwrap()).unwrap_err();
+        let error = contract.check(&mut object(json!({"s": "eulr"}))).unwrap_err();
         assert!(error.message().contains("; did you mean `euler`?; they are sampler_number_0, "), "{error}");
         assert!(error.message().ends_with("sampler_number_19 and 41 more"), "{error}");
     }

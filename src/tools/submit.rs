@@ -84,6 +84,8 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
         }
     };
     drop(allowed);
+    // Waiting takes minutes, and the graph is large.
+    drop(vetted);
     let id = submitted.prompt_id.clone();
     call.job_owners.submitted(&mark, &id);
     call.trail.event("submitted", prompt_field(&id)).await?;

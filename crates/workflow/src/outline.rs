@@ -75,11 +75,13 @@ fn selection(workflow: &Workflow, nodes: &[(&NodeId, &Node)], budget: usize) -> 
     // Half of the budget is for single nodes, half for the counts.
     let half = text.len() + room.saturating_sub(text.len()) / 2;
     for (id, node) in nodes {
-        let line = line(id, node, 24);
-        if is_landmark(node) && text.len() + line.len() < half {
-            let _ = writeln!(text, "{line}");
-        } else {
-            *rest.entry(&node.class_type).or_default() += 1;
+        // A line is written only where it may stand: values can be long.
+        let line = (is_landmark(node) && text.len() < half).then(|| line(id, node, 24));
+        match line.filter(|line| text.len() + line.len() < half) {
+            Some(line) => {
+                let _ = writeln!(text, "{line}");
+            }
+            None => *rest.entry(&node.class_type).or_default() += 1,
         }
     }
     let mut counts: Vec<(&str, usize)> = rest.into_iter().collect();

@@ -73,7 +73,7 @@ impl Mcp {
     /// True when this call is a long one, the client knows tasks, and there is room for another.
     pub(super) fn becomes_task(
         &self,
-        conversation: &Conversation,
+        conversation: &mut Conversation,
         context: &RequestContext<RoleServer>,
     ) -> bool {
         let knows_tasks =

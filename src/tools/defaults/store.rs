@@ -108,8 +108,8 @@ impl Defaults {
                 continue;
             };
             for (argument, value) in values {
-                let alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
-                if let Err(error) = tool.contract().check_partial(&alone) {
+                let mut alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
+                if let Err(error) = tool.contract().check_partial(&mut alone) {
                     problems.push(format!("`tools.defaults.{name}`: {}", error.message()));
                     hints.extend(error.hint_text().map(str::to_owned));
                 }
@@ -130,8 +130,8 @@ impl Defaults {
             if !open || !contract.takes(&argument) {
                 continue;
             }
-            let alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
-            match contract.check_partial(&alone) {
+            let mut alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
+            match contract.check_partial(&mut alone) {
                 Ok(()) => {
                     filled.push(Filled { argument: argument.clone(), value: value.clone(), source });
                     args.insert(argument, value);
@@ -195,12 +195,12 @@ impl Defaults {
     /// disk. Gives what the caller has now.
     pub(super) fn set(&self, caller: &Caller, tool: &Tool, changes: &JsonObject) -> Result<JsonObject> {
         refuse_dangerous(tool)?;
-        let given: JsonObject = changes
+        let mut given: JsonObject = changes
             .iter()
             .filter(|(_, value)| !value.is_null())
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        tool.contract().check_partial(&given).map_err(|error| match error.hint_text() {
+        tool.contract().check_partial(&mut given).map_err(|error| match error.hint_text() {
             Some(_) => error,
             None => error.hint("nothing was kept; comfyui_get_defaults shows what holds now"),
         })?;

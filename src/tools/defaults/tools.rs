@@ -109,8 +109,8 @@ async fn get_defaults(call: Call, params: GetDefaults) -> Handled<Shown> {
 /// Lists the values that the user and the configuration set.
 fn set_values(defaults: &Defaults, caller: &Caller, tool: &Tool) -> Vec<OfArgument> {
     let shown = |(argument, value, source): (String, Value, DefaultSource)| {
-        let alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
-        let ignored = tool.contract().check_partial(&alone).err().map(|error| error.message().to_owned());
+        let mut alone = JsonObject::from_iter([(argument.clone(), value.clone())]);
+        let ignored = tool.contract().check_partial(&mut alone).err().map(|error| error.message().to_owned());
         let source = match source {
             DefaultSource::User => Layer::User,
             DefaultSource::Configuration => Layer::Configuration,
