@@ -29,7 +29,7 @@ use crate::{
     web::Fetcher,
 };
 pub use catalogue::Catalogue;
-use comfywarden_error::{JsonObject, Result};
+use comfywarden_error::{Error, JsonObject, Result};
 use comfywarden_policy::{Inspector, untrusted};
 use comfywarden_workflow::ObjectInfo;
 pub use conversation::{Conversation, ResolvedCall, Turn};
@@ -238,9 +238,19 @@ impl App {
         self.gate.audit().flush().await;
     }
 
-    /// Class of the tool that a call would run; `None` for a tool that does not exist.
-    pub fn class_of(&self, call: &ResolvedCall) -> Option<Class> {
-        self.tools_in(call.view).ok()?.get(&call.name).map(|tool| tool.class())
+    /// Class of a tool in this view; `None` for a tool that does not exist.
+    pub fn class_of(&self, view: ToolFilter, name: &str) -> Option<Class> {
+        self.tools_in(view).ok()?.get(name).map(|tool| tool.class())
+    }
+
+    /// Refuses a call of a tool whose class this caller may not use, and never runs it. `None` when the caller may, or the
+    /// tool does not exist.
+    pub async fn refuse_class(&self, caller: &Caller, mut call: ResolvedCall) -> Option<(Class, Error)> {
+        let catalogue = self.tools_in(call.view).ok()?;
+        let contract = catalogue.get(&call.name).filter(|tool| !caller.may(tool.class()))?.contract();
+        self.defaults.apply(caller, contract, &mut call.args);
+        let admitted = self.gate.admit(caller, CallId::new(), false, contract, &mut call.args).await;
+        Some((contract.class(), untrusted::defuse_error(admitted.err()?)))
     }
 
     /// Runs one tool: lookup, gate, tool, audit. `signed_state` and `answer` continue a call that ended in a

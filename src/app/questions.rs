@@ -137,7 +137,7 @@ impl App {
         let state = SignedState {
             call_id: trail.call_id(),
             tool: tool.to_owned(),
-            caller: caller.id().to_owned(),
+            caller: caller.name().to_owned(),
             args_digest,
             subject_hash: question.subject_hash,
             approved: question.approved,

@@ -98,7 +98,7 @@ impl App {
             let resource = match wanted {
                 Wanted::File => {
                     let file = resources::parse(uri)?;
-                    must_read(caller, &self.settings, &self.comfy, &self.job_owners, &file).await?;
+                    must_read(caller, &self.comfy, &self.job_owners, &file).await?;
                     Resource::File(resources::read(&self.comfy, &file).await?)
                 }
                 Wanted::Result(piece) => self.kept_result(caller, view, &piece)?,
@@ -164,7 +164,7 @@ impl App {
             let catalogue = self.tools_in(view.direct())?;
             let offered: Vec<&Tool> =
                 catalogue.iter().map(AsRef::as_ref).filter(|tool: &&Tool| caller.may(tool.class())).collect();
-            let seen = seen_by(caller, &self.settings);
+            let seen = seen_by(caller);
             completion::values(&self.comfy, &offered, &seen, source, typed).await
         };
         let mut values = close(permit, complete.await).await?;

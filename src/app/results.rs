@@ -131,7 +131,7 @@ impl KeptResult {
 impl App {
     /// Keeps the JSON of a result that this tool gave to this caller; `None` when it is too large.
     pub fn keep_json(&self, caller: &Caller, tool: &str, json: &str) -> Option<KeptResult> {
-        let id = self.results.keep(caller.id(), tool, Body::Json(json.into()))?;
+        let id = self.results.keep(caller.name(), tool, Body::Json(json.into()))?;
         Some(KeptResult::new(&id, pieces(json)))
     }
 
@@ -143,7 +143,7 @@ impl App {
         bytes: Vec<u8>,
         mime_type: String,
     ) -> Option<KeptResult> {
-        let id = self.results.keep(caller.id(), tool, Body::Picture { bytes: bytes.into(), mime_type })?;
+        let id = self.results.keep(caller.name(), tool, Body::Picture { bytes: bytes.into(), mime_type })?;
         Some(KeptResult::new(&id, 1))
     }
 
@@ -155,7 +155,7 @@ impl App {
             )
             .hint("call the tool again; results are kept for some minutes by the process that made them")
         };
-        let (tool, body) = self.results.get(caller.id(), &piece.id).ok_or_else(gone)?;
+        let (tool, body) = self.results.get(caller.name(), &piece.id).ok_or_else(gone)?;
         let catalogue = self.tools_in(view.direct())?;
         catalogue.get(&tool).filter(|tool| caller.may(tool.class())).ok_or_else(gone)?;
         match (body, piece.number) {

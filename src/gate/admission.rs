@@ -69,7 +69,7 @@ impl Gate {
 
     /// Charges the rate limit for work beyond its one call, see [`Limiter::take_work`].
     pub fn take_work(&self, caller: &Caller, megapixel_steps: f64) -> Result<()> {
-        self.limiter.take_work(&caller.shared_id(), megapixel_steps)
+        self.limiter.take_work(&caller.shared_name(), megapixel_steps)
     }
 
     /// Daily budget for paid nodes.
@@ -79,12 +79,12 @@ impl Gate {
 
     /// Takes a slot for a call that is going to wait for a job.
     pub fn wait_slot(&self, caller: &Caller) -> Result<WaitSlot> {
-        self.concurrency.take(&caller.shared_id())
+        self.concurrency.take(&caller.shared_name())
     }
 
     /// Reserves a place in ComfyUI's queue for a job of this caller.
     pub fn reserve_queue_place(&self, caller: &Caller) -> QueueReservation {
-        self.reservations.reserve(&caller.shared_id())
+        self.reservations.reserve(&caller.shared_name())
     }
 
     /// Admits a call or refuses it. Either way the log gets exactly one `called` record for it.
@@ -157,7 +157,7 @@ impl Gate {
         if resumed {
             return Ok(());
         }
-        self.limiter.take(&caller.shared_id(), contract.class())
+        self.limiter.take(&caller.shared_name(), contract.class())
     }
 
     fn check_size(&self, contract: &Contract, args: &JsonObject) -> Result<()> {
@@ -217,9 +217,13 @@ fn measure_object(args: &JsonObject) -> super::json_size::JsonSize {
 
 fn may_not(caller: &Caller, contract: &Contract) -> Error {
     let class = contract.class();
-    Error::denied(format!("caller `{}` may not use `{}`: it is a {class} tool", caller.id(), contract.name()))
-        .hint(format!("the operator can give this caller the {class} class"))
-        .detail("class", class.as_str())
+    Error::denied(format!(
+        "caller `{}` may not use `{}`: it is a {class} tool",
+        caller.name(),
+        contract.name()
+    ))
+    .hint(format!("the operator can give this caller the {class} class"))
+    .detail("class", class.as_str())
 }
 
 fn unknown(name: &str, known: &[&str]) -> Error {

@@ -1,4 +1,4 @@
-//! The daily budget for nodes that cost money: charged before the work is submitted, added up from the audit log.
+//! Daily budget for nodes that cost money: charged before the work is submitted, added up from the audit log.
 
 use super::{
     audit::{AuditLog, CHARGED, REFUNDED},
@@ -7,24 +7,24 @@ use super::{
 };
 use comfywarden_error::{Error, JsonObject, Kind, Result};
 
-/// The budget.
+/// Charges paid work against the credits of a day.
 #[derive(Debug)]
 pub struct Budget {
     log: AuditLog,
     credits_per_day: u64,
-    /// The day and what this process has charged on it. Held while a charge is made, so that two calls cannot both
+    /// Day, and the credits that this process has charged on it. Held while a charge is made, so that two calls cannot both
     /// spend the rest of a budget.
     own: tokio::sync::Mutex<(String, u64)>,
 }
 
-/// Money that is about to be spent.
+/// A charge for work that is about to be submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
-    /// The estimate for this work.
+    /// Estimated credits of this work.
     pub credits: u64,
-    /// What the day has cost, this work included.
+    /// Credits of the day, this work included.
     pub spent: u64,
-    /// What it may cost.
+    /// Credits that the day may cost.
     pub budget: u64,
 }
 
@@ -39,21 +39,27 @@ impl std::fmt::Display for Charge {
 }
 
 impl Budget {
-    /// A ledger that writes to `log`.
+    /// Creates a budget whose charges are written to `log`.
     pub fn new(log: AuditLog, credits_per_day: u64) -> Self {
         Self { log, credits_per_day, own: tokio::sync::Mutex::default() }
     }
 
-    /// What the day would have cost with this work; an error where the budget does not reach.
+    /// Computes the charge for this work without making it; fails where the budget does not reach.
     pub async fn look(&self, estimate: &Estimate) -> Result<Charge> {
+        let day = today();
+        let written = self.written(&day).await?;
         let own = self.own.lock().await;
-        self.fits(estimate, &own)
+        self.fits(estimate, written.max(charged_on(&day, &own)))
     }
 
     /// Charges the work. Nothing may be spent that is not written down, whatever else the log may miss.
     pub async fn charge(&self, trail: &Trail, estimate: &Estimate) -> Result<Charge> {
+        let day = today();
+        // Reads what there is before the lock is taken, so that within it only the last few records are left to read.
+        self.written(&day).await?;
         let mut own = self.own.lock().await;
-        let charge = self.fits(estimate, &own)?;
+        let before = charged_on(&day, &own);
+        let charge = self.fits(estimate, self.written(&day).await?.max(before))?;
         let failures = self.log.failures();
         trail.event(CHARGED, fields(&charge, estimate)).await?;
         if self.log.failures() > failures {
@@ -63,8 +69,6 @@ impl Budget {
             )
             .hint("free disk space or mend `logging.audit_file`; it holds what paid nodes have cost"));
         }
-        let day = today();
-        let before = if own.0 == day { own.1 } else { 0 };
         *own = (day, before.saturating_add(charge.credits));
         Ok(charge)
     }
@@ -79,15 +83,16 @@ impl Budget {
         trail.event(REFUNDED, fields).await.ok();
     }
 
-    fn fits(&self, estimate: &Estimate, own: &(String, u64)) -> Result<Charge> {
-        let day = today();
-        let written = self.log.spent_on(&day).map_err(|error| {
+    /// Credits of the day over every process that writes to this log.
+    async fn written(&self, day: &str) -> Result<u64> {
+        self.log.spent_on(day).await.map_err(|error| {
             Error::new(Kind::Unavailable, "what paid nodes have cost today cannot be read from the audit log")
                 .hint("mend `logging.audit_file`, or set `security.api_nodes.budget` to 0")
                 .source(error)
-        })?;
-        let mine = if own.0 == day { own.1 } else { 0 };
-        let before = written.max(mine);
+        })
+    }
+
+    fn fits(&self, estimate: &Estimate, before: u64) -> Result<Charge> {
         let charge = Charge {
             credits: estimate.credits,
             spent: before.saturating_add(estimate.credits),
@@ -109,6 +114,11 @@ impl Budget {
     }
 }
 
+/// Credits that this process has charged on `day`.
+fn charged_on(day: &str, own: &(String, u64)) -> u64 {
+    if own.0 == day { own.1 } else { 0 }
+}
+
 fn fields(charge: &Charge, estimate: &Estimate) -> JsonObject {
     let classes: Vec<String> =
         estimate.nodes.iter().map(|(class, credits)| format!("{class}: {credits}")).collect();
@@ -120,13 +130,15 @@ fn fields(charge: &Charge, estimate: &Estimate) -> JsonObject {
     fields
 }
 
-/// The day in UTC, as records write it.
+/// Current day in UTC, as records write it.
 fn today() -> String {
     chrono::Utc::now().format("%Y-%m-%d").to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
     use crate::{
         config::{AuditFail, Logging},
@@ -179,8 +191,47 @@ mod tests {
         drop(logs);
         let log = AuditLog::open(&logging, &Security::default()).unwrap();
         let budget = Budget::new(log.clone(), 100);
+        assert_eq!(budget.look(&estimate(30)).await.unwrap().spent, 90);
         assert_eq!(budget.look(&estimate(40)).await.unwrap().spent, 100);
         assert_eq!(budget.charge(&trail(&log), &estimate(41)).await.unwrap_err().kind(), Kind::Denied);
+    }
+
+    #[tokio::test]
+    async fn charges_are_counted_once_whatever_is_rotated_in_between() {
+        let folder = tempfile::tempdir().unwrap();
+        // Every record fills a file.
+        let logging = Logging {
+            audit_file: folder.path().join("audit.jsonl"),
+            audit_rotate_mb: 0,
+            ..Logging::default()
+        };
+        let logs = [0, 1].map(|_| AuditLog::open(&logging, &Security::default()).unwrap());
+        let budgets = [0, 1].map(|n: usize| Budget::new(logs[n].clone(), 100));
+        for round in 1..=5 {
+            for (n, budget) in budgets.iter().enumerate() {
+                let charge = budget.charge(&trail(&logs[n]), &estimate(7)).await.unwrap();
+                assert_eq!(charge.spent, 7 * (2 * (round - 1) + n as u64 + 1));
+            }
+        }
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert!(files > 10, "{files} files: nothing was rotated");
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_read_slowly_holds_up_neither_the_runtime_nor_the_budget() {
+        let folder = tempfile::tempdir().unwrap();
+        let logging = Logging { audit_file: folder.path().join("audit.jsonl"), ..Logging::default() };
+        let log = AuditLog::open(&logging, &Security::default()).unwrap();
+        let budget = Budget::new(log.clone(), 100);
+        let (trail, estimate) = (trail(&log), estimate(1));
+        let spending = log.spending().unwrap();
+        let reading = spending.lock().unwrap();
+        let mut charging = Box::pin(budget.charge(&trail, &estimate));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(charging.as_mut().poll(&mut context).is_pending(), "this thread is free");
+        assert!(budget.own.try_lock().is_ok(), "and so is the lock");
+        drop(reading);
+        assert_eq!(charging.await.unwrap().spent, 1);
     }
 
     #[tokio::test]

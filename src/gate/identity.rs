@@ -1,4 +1,4 @@
-//! Who is calling, and how one call is told from another.
+//! Identity of callers and of calls.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -7,34 +7,96 @@ use serde::{Deserialize, Serialize};
 use super::contract::Class;
 use comfywarden_error::{Error, Result};
 
-/// Who asks: the local user on stdio, or the holder of a key.
+/// Rights of a caller over the jobs of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Sees and stops every job: the only one who uses this server.
+    Operator,
+    /// Sees and stops the jobs of its tenant.
+    Member,
+}
+
+/// A caller: the local user on stdio, or the holder of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    id: Arc<str>,
+    name: Arc<str>,
+    tenant: Arc<str>,
+    role: Role,
+    key_id: Option<Arc<str>>,
     classes: Vec<Class>,
     local: bool,
     enforced: bool,
 }
 
 impl Caller {
-    /// The user at this machine, over stdio. May use every class.
+    /// The user at this machine, over stdio. May use every class and sees every job.
     pub fn local() -> Self {
-        Self { id: "local".into(), classes: Class::ALL.to_vec(), local: true, enforced: false }
+        let name: Arc<str> = "local".into();
+        Self {
+            tenant: Arc::clone(&name),
+            name,
+            role: Role::Operator,
+            key_id: None,
+            classes: Class::ALL.to_vec(),
+            local: true,
+            enforced: false,
+        }
     }
 
-    /// A caller known by `id` who may use these classes only.
-    pub fn with_classes(id: impl Into<Arc<str>>, classes: impl IntoIterator<Item = Class>) -> Self {
-        Self { id: id.into(), classes: classes.into_iter().collect(), local: false, enforced: false }
+    /// A caller who may use these classes only, and is a tenant by itself.
+    pub fn with_classes(name: impl Into<Arc<str>>, classes: impl IntoIterator<Item = Class>) -> Self {
+        let name = name.into();
+        Self {
+            tenant: Arc::clone(&name),
+            name,
+            role: Role::Member,
+            key_id: None,
+            classes: classes.into_iter().collect(),
+            local: false,
+            enforced: false,
+        }
     }
 
-    /// The name in logs and bucket keys. Never a secret.
-    pub fn id(&self) -> &str {
-        &self.id
+    /// Gives the caller a role.
+    #[must_use]
+    pub fn with_role(self, role: Role) -> Self {
+        Self { role, ..self }
     }
 
-    /// The same name, to be kept.
-    pub(crate) fn shared_id(&self) -> Arc<str> {
-        Arc::clone(&self.id)
+    /// Names the key that authenticated the caller.
+    #[must_use]
+    pub fn with_key_id(self, key_id: impl Into<Arc<str>>) -> Self {
+        Self { key_id: Some(key_id.into()), ..self }
+    }
+
+    /// Unique name, in logs and bucket keys. Never a secret.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Unique name, to be kept.
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    /// Owner of the jobs and files that this caller makes. Callers of one tenant share them.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// Role of the caller.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Id of the key that authenticated the caller; `None` for the local user and for tokens of an OAuth server.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// True when this caller sees and stops the jobs of every tenant.
+    pub fn sees_all_jobs(&self) -> bool {
+        self.role == Role::Operator
     }
 
     /// True when this caller may use tools of `class`.
@@ -42,8 +104,8 @@ impl Caller {
         self.classes.contains(&class)
     }
 
-    /// The same caller, held to mode `enforce` whatever the configuration says. There is no way back: what a caller
-    /// brings along can make the rules stricter and never laxer.
+    /// Holds the caller to mode `enforce` whatever the configuration says. There is no way back: what a caller brings
+    /// along can make the rules stricter and never laxer.
     #[must_use]
     pub fn enforced(self) -> Self {
         Self { enforced: true, ..self }
@@ -60,12 +122,12 @@ impl Caller {
     }
 }
 
-/// One call, from the first question to the last answer.
+/// Id of one call, from the first question to the last answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallId(u64);
 
 impl CallId {
-    /// A new, random id.
+    /// Creates a random id.
     #[expect(clippy::new_without_default, reason = "a random value is no default")]
     pub fn new() -> Self {
         let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
@@ -112,6 +174,15 @@ mod tests {
         let caller = Caller::with_classes("key-1", [Class::Read]);
         assert!(caller.may(Class::Read) && !caller.may(Class::Admin) && !caller.is_local());
         assert!(Class::ALL.iter().all(|class| Caller::local().may(*class)));
+    }
+
+    #[test]
+    fn a_member_is_a_tenant_by_itself_and_only_the_operator_sees_all_jobs() {
+        let member = Caller::with_classes("key-1", [Class::Read]);
+        assert_eq!((member.tenant(), member.role(), member.key_id()), ("key-1", Role::Member, None));
+        assert!(!member.sees_all_jobs() && Caller::local().sees_all_jobs());
+        let operator = member.with_role(Role::Operator).with_key_id("ab12");
+        assert_eq!((operator.sees_all_jobs(), operator.key_id()), (true, Some("ab12")));
     }
 
     #[test]

@@ -30,6 +30,6 @@ pub mod signed_state;
 pub use admission::Gate;
 pub use audit::AuditLog;
 pub use contract::{Class, Contract};
-pub use identity::{CallId, Caller};
+pub use identity::{CallId, Caller, Role};
 pub use permit::{Outcome, Permit, Trail};
 pub use signed_state::{SignedState, StateSigner};

@@ -48,7 +48,7 @@ impl Trail {
         tool: Arc<str>,
         class: Option<Class>,
     ) -> Self {
-        Self { log: log.clone(), call_id, tool, caller: caller.shared_id(), class }
+        Self { log: log.clone(), call_id, tool, caller: caller.shared_name(), class }
     }
 
     /// Writes one event. Fields other than `prompt_id`, `nodes_used`, `warnings`, `status` go under `extra`.

@@ -90,7 +90,7 @@ impl StateSigner {
         if state.expires_unix <= now_unix() {
             return Err(refuse("the question has expired"));
         }
-        if state.caller != caller.id() || state.tool != tool {
+        if state.caller != caller.name() || state.tool != tool {
             return Err(refuse("it belongs to another call"));
         }
         if state.args_digest != args_digest(args) {

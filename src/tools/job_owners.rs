@@ -34,7 +34,8 @@ pub(crate) struct Mark(Arc<str>);
 
 impl Mark {
     pub(crate) fn of(caller: &Caller) -> Self {
-        let digest = Sha256::new().chain_update(b"comfywarden caller\n").chain_update(caller.id()).finalize();
+        let digest =
+            Sha256::new().chain_update(b"comfywarden caller\n").chain_update(caller.tenant()).finalize();
         let short: u64 = digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte));
         Self(format!("{short:016x}").into())
     }

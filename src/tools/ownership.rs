@@ -1,5 +1,5 @@
-//! Decides which jobs a caller sees and stops: all of them when it is alone, else its own, since jobs hold other
-//! people's prompts and pictures.
+//! Limits which jobs and files a caller sees and stops: those of its tenant, since jobs hold other people's prompts and
+//! pictures, or all of them for the operator.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,6 @@ use super::{
     Call, JobOwners,
     job_owners::{Mark, Owner},
     named_files::{self, File},
-    tool_settings::ToolSettings,
 };
 use crate::{
     comfy::{
@@ -22,18 +21,10 @@ use comfywarden_error::Error;
 use comfywarden_policy::display::sanitize;
 use comfywarden_workflow::{ObjectInfo, Workflow};
 
-/// True when no second caller can come in: over stdio, on an open loopback door, or with a single token.
-pub(crate) fn sees_all_jobs(caller: &Caller, settings: &ToolSettings) -> bool {
-    caller.is_local() || settings.single_caller
-}
-
 /// Makes the predicate for finished jobs that this caller sees.
-pub(crate) fn seen_by(
-    caller: &Caller,
-    settings: &ToolSettings,
-) -> impl Fn(&HistoryEntry) -> bool + Sync + use<> {
-    let (alone, mark) = (sees_all_jobs(caller, settings), Mark::of(caller));
-    move |entry| alone || entry.mark.as_deref() == Some(mark.as_str())
+pub(crate) fn seen_by(caller: &Caller) -> impl Fn(&HistoryEntry) -> bool + Sync + use<> {
+    let (all, mark) = (caller.sees_all_jobs(), Mark::of(caller));
+    move |entry| all || entry.mark.as_deref() == Some(mark.as_str())
 }
 
 /// Maximum number of the newest finished jobs that are searched for the one that made a file.
@@ -45,12 +36,11 @@ const MAX_SHOWN: usize = 200;
 /// `ComfyUI_00001_.png` can be guessed. The input folder is everybody's: every loader node lists it.
 pub(crate) async fn must_read(
     caller: &Caller,
-    settings: &ToolSettings,
     comfy: &Client,
     job_owners: &JobOwners,
     file: &OutputRef,
 ) -> Result<(), Error> {
-    if sees_all_jobs(caller, settings) || file.kind == FileType::Input {
+    if caller.sees_all_jobs() || file.kind == FileType::Input {
         return Ok(());
     }
     let mark = Mark::of(caller);
@@ -84,7 +74,7 @@ impl Call {
 
     /// True when this caller may see and stop every job.
     pub(crate) fn sees_all_jobs(&self) -> bool {
-        sees_all_jobs(&self.caller, &self.settings)
+        self.caller.sees_all_jobs()
     }
 
     /// True when the job was submitted by this caller.
@@ -180,7 +170,7 @@ impl Call {
 
     /// Refuses a file that no job of this caller made.
     pub(crate) async fn must_read(&self, file: &OutputRef) -> Result<(), Error> {
-        must_read(&self.caller, &self.settings, self.backend(), &self.job_owners, file).await
+        must_read(&self.caller, self.backend(), &self.job_owners, file).await
     }
 
     /// Refuses a workflow that reads a file which no job of this caller made, by whatever node and spelling.

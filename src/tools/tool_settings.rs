@@ -24,13 +24,10 @@ pub struct ToolSettings {
     pub(crate) comfyui_url: Url,
     /// Address of ComfyUI that clients can open.
     pub(crate) external_url: Option<Url>,
-    /// True when at most one caller can come in from afar: a single token, and no OAuth.
-    pub(crate) single_caller: bool,
 }
 
 impl From<&Config> for ToolSettings {
     fn from(config: &Config) -> Self {
-        let remote = &config.transport.remote;
         Self {
             security: config.security.clone(),
             files: config.files.clone(),
@@ -39,7 +36,6 @@ impl From<&Config> for ToolSettings {
             defaults_file: config.tools.defaults_file.clone(),
             comfyui_url: config.comfyui.url.clone(),
             external_url: config.comfyui.external_url.clone(),
-            single_caller: remote.tokens.len() == 1 && remote.oauth.is_none(),
         }
     }
 }

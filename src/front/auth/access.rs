@@ -1,7 +1,6 @@
 //! Authenticates HTTP requests: the holder of a token, or the local user where no token is configured.
 
 use std::{
-    collections::HashSet,
     fmt,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
@@ -14,6 +13,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use indexmap::IndexSet;
 use rmcp::transport::streamable_http_server::session::{SessionManager as _, local::LocalSessionManager};
 use secrecy::ExposeSecret;
 use subtle::{Choice, ConstantTimeEq};
@@ -22,7 +22,7 @@ use super::{
     failures::FailedAttempts,
     jwks::PublishedKeys,
     metadata,
-    tokens::{ENFORCE, PROFILE, Token, digest, held, name_of},
+    tokens::{ENFORCE, PROFILE, Token, digest, held, key_id_of},
 };
 use crate::front::http::{
     errors::{refusal, refusal_for_now},
@@ -34,7 +34,7 @@ use crate::{
         auth::jwt::{ExpectedClaims, TokenError, TokenSubject, looks_like_jwt, verify as verify_jwt},
         mcp::TokenView,
     },
-    gate::{Caller, Class, signed_state::now_unix},
+    gate::{Caller, Class, Role, signed_state::now_unix},
     tools::ToolFilter,
 };
 use comfywarden_error::{Error, Kind, Result};
@@ -55,7 +55,7 @@ pub struct Access {
     tokens: Vec<Token>,
     oauth: Option<OAuthVerifier>,
     /// Recently accepted tokens: they still pass while their address is blocked for wrong ones.
-    valid_tokens: Mutex<HashSet<[u8; 32]>>,
+    valid_tokens: Mutex<IndexSet<[u8; 32]>>,
     failures: FailedAttempts,
     sessions: Sessions,
     session_manager: Arc<LocalSessionManager>,
@@ -151,9 +151,17 @@ impl Access {
             }
         }
         found.map(|known| {
-            let caller = Caller::with_classes(name_of(&given), known.classes.clone());
+            let key_id = key_id_of(&given);
+            let caller = Caller::with_classes(format!("token-{key_id}"), known.classes.clone())
+                .with_role(self.role_of_tokens())
+                .with_key_id(key_id);
             (held(caller, known.enforced), known.view)
         })
+    }
+
+    /// The one token of a server is its operator's; of several, each sees its own jobs.
+    fn role_of_tokens(&self) -> Role {
+        if self.tokens.len() == 1 && self.oauth.is_none() { Role::Operator } else { Role::Member }
     }
 
     fn is_remembered(&self, token: &str) -> bool {
@@ -161,11 +169,11 @@ impl Access {
     }
 
     fn remember_valid(&self, token: &str) {
-        let mut good = self.valid_tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        if good.len() >= MAX_REMEMBERED {
-            good.clear();
+        let mut valid = self.valid_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = valid.insert(digest(token));
+        if is_new && valid.len() > MAX_REMEMBERED {
+            valid.shift_remove_index(0);
         }
-        good.insert(digest(token));
     }
 
     /// Builds the challenge for a call beyond the caller's scopes. Names the granted scopes as well, so that a client
@@ -359,7 +367,7 @@ pub(in crate::front) async fn require_auth(
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };
-    if !access.sessions.admits(request.headers(), caller.id()) {
+    if !access.sessions.admits(request.headers(), caller.name()) {
         let error = Error::not_found("no such session").hint("begin a new one with initialize");
         return refusal(StatusCode::NOT_FOUND, &error);
     }
@@ -370,7 +378,7 @@ pub(in crate::front) async fn require_auth(
         request.extensions_mut().insert(LimitedByScopes);
     }
     let response = next.run(request).await;
-    if let Some(oldest) = access.sessions.learn(response.headers(), caller.id()) {
+    if let Some(oldest) = access.sessions.learn(response.headers(), caller.name()) {
         access.session_manager.close_session(&oldest.into()).await.ok();
     }
     if let Some(headers) = ended {

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
@@ -37,14 +38,13 @@ impl PublishedKeys {
     /// Prepares to fetch from `url`. Nothing is fetched yet.
     pub(super) fn at(url: Url) -> Result<Self> {
         let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(&url)?)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(FETCH_TIMEOUT)
             .timeout(FETCH_TIMEOUT)
             .build()
-            .map_err(|error| {
-                Error::internal("the client for the issuer's keys cannot be built").source(error)
-            })?;
+            .map_err(unbuildable)?;
         Ok(Self { url, client, state: Mutex::default() })
     }
 
@@ -89,4 +89,21 @@ impl PublishedKeys {
         let keys = KeySet::parse(&body).ok_or("the answer is no key set")?;
         if keys.is_empty() { Err("the key set holds no key for signatures".into()) } else { Ok(keys) }
     }
+}
+
+/// Configures TLS with the one crypto provider of this program. The authorities of the machine are read for `https` only.
+fn tls(url: &Url) -> Result<ClientConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(unbuildable)?;
+    if url.scheme() != "https" {
+        return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+    }
+    let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(unbuildable)?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+}
+
+fn unbuildable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::internal("the client for the issuer's keys cannot be built").source(error)
 }

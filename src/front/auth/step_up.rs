@@ -1,5 +1,5 @@
-//! A call beyond the scopes of its token: the answer names the scope that would do (RFC 6750, 3.1), so that the client
-//! can ask its user for it.
+//! Step-up authorization: the answer to a call beyond the scopes of its token names the scope that would do (RFC 6750,
+//! 3.1), so that the client can ask its user for it.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,40 +11,43 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::access::{Access, LimitedByScopes};
 use crate::{
-    app::{App, CallContext, ResolvedCall},
+    app::{App, ResolvedCall},
     front::mcp::TokenView,
     gate::{Caller, Class},
     tools::ToolFilter,
 };
 use comfywarden_error::JsonObject;
 
-/// What is needed to see a call before it is one.
+/// State of [`check_scope`].
 #[derive(Debug, Clone)]
 pub(in crate::front) struct StepUp {
     pub(in crate::front) app: Arc<App>,
     pub(in crate::front) access: Arc<Access>,
 }
 
-/// The part of a message that says which tool is meant.
+/// The part of a message that names the tool. Arguments stay text: most calls are within their scopes.
 #[derive(Deserialize)]
 struct Message<'a> {
     #[serde(borrow)]
     method: Cow<'a, str>,
-    params: Option<Params>,
+    #[serde(borrow)]
+    params: Option<NamedCall<'a>>,
 }
 
+/// A tool and its arguments, in the parameters of a call and in the arguments of `comfyui_run_tool`.
 #[derive(Deserialize)]
-struct Params {
-    name: String,
-    #[serde(default)]
-    arguments: Option<JsonObject>,
+struct NamedCall<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
 }
 
-/// Answers a tool call that its token's scopes do not reach. Every other request goes on untouched.
+/// Middleware that answers a tool call beyond the scopes of its token. Every other request goes on untouched.
 pub(in crate::front) async fn check_scope(
     State(step_up): State<StepUp>,
     request: Request,
@@ -72,21 +75,29 @@ pub(in crate::front) async fn check_scope(
 
 async fn refused(step_up: &StepUp, caller: &Caller, view: ToolFilter, bytes: &Bytes) -> Option<Response> {
     let message: Message<'_> = serde_json::from_slice(bytes).ok()?;
-    let Params { name, arguments } = message.params.filter(|_| message.method == "tools/call")?;
-    let arguments = arguments.unwrap_or_default();
+    let call = message.params.filter(|_| message.method == "tools/call")?;
     let view = step_up.app.view(view);
-    let class = step_up
-        .app
-        .class_of(&ResolvedCall::new(view, &name, arguments.clone()))
-        .filter(|class| !caller.may(*class))?;
-    let challenge = step_up.access.step_up(caller, class);
-    // Through the seam as ever, so that the refusal is the gate's and leaves its records.
-    let context = CallContext { view, ..CallContext::plain(caller.clone()) };
-    let told = match step_up.app.call(context, &name, arguments).await {
-        Err(error) => Value::Object(error.to_json()),
-        Ok(_) => return Some(StatusCode::CONFLICT.into_response()),
+    if may_run(step_up, caller, view, &call) {
+        return None;
+    }
+    let arguments = match call.arguments {
+        Some(text) => serde_json::from_str::<Option<JsonObject>>(text.get()).ok()?.unwrap_or_default(),
+        None => JsonObject::new(),
     };
-    let mut response = (StatusCode::FORBIDDEN, axum::Json(told)).into_response();
+    // By the gate, so that the refusal is a call like any other in the log. It never runs the tool.
+    let call = ResolvedCall::new(view, &call.name, arguments);
+    let (class, error) = step_up.app.refuse_class(caller, call).await?;
+    let challenge = step_up.access.step_up(caller, class);
+    let mut response = (StatusCode::FORBIDDEN, axum::Json(Value::Object(error.to_json()))).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     Some(response)
+}
+
+/// True when the caller may use both the named tool and, in the compact profile, the one in its arguments.
+fn may_run(step_up: &StepUp, caller: &Caller, view: ToolFilter, call: &NamedCall<'_>) -> bool {
+    let may =
+        |view: ToolFilter, name: &str| step_up.app.class_of(view, name).is_none_or(|class| caller.may(class));
+    let inner = call.arguments.filter(|_| view.is_compact());
+    let inner = inner.and_then(|text| serde_json::from_str::<NamedCall<'_>>(text.get()).ok());
+    may(view, &call.name) && inner.is_none_or(|inner| may(view.direct(), &inner.name))
 }

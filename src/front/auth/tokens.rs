@@ -79,10 +79,10 @@ impl Token {
     }
 }
 
-/// Derives a short name for the holder of a token; it reveals nothing of the token.
-pub(super) fn name_of(digest: &[u8; 32]) -> String {
+/// Derives a short id from the digest of a token; it reveals nothing of the token.
+pub(super) fn key_id_of(digest: &[u8; 32]) -> String {
     let [a, b, c, d, ..] = digest;
-    format!("token-{a:02x}{b:02x}{c:02x}{d:02x}")
+    format!("{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
 /// Hashes a text with SHA-256.

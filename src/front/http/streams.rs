@@ -39,7 +39,7 @@ impl RequestLimit {
 
 /// Id of the caller of a request; empty where it is unknown.
 pub(super) fn sender(request: &Request) -> Arc<str> {
-    request.extensions().get::<Caller>().map_or_else(|| "".into(), Caller::shared_id)
+    request.extensions().get::<Caller>().map_or_else(|| "".into(), Caller::shared_name)
 }
 
 /// Middleware that admits a request within its caller's limit. An event stream counts until it ends.

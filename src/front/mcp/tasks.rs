@@ -90,7 +90,7 @@ impl Mcp {
         context: &RequestContext<RoleServer>,
         work: impl FnOnce(TaskContext) -> TaskFuture,
     ) -> Result<Option<CallToolResponse>, ErrorData> {
-        let owner = self.caller(context)?.id().to_owned();
+        let owner = self.caller(context)?.name().to_owned();
         Ok(self.tasks.make_room().then(|| self.tasks.start(owner, work)))
     }
 
@@ -105,7 +105,7 @@ impl Mcp {
         if elicitation::can_ask(context) {
             conversation = conversation.asking();
         }
-        let (owner, limits) = (conversation.caller().id().to_owned(), clients::limits_of(context));
+        let (owner, limits) = (conversation.caller().name().to_owned(), clients::limits_of(context));
         self.tasks.start(owner, move |task| Box::pin(work(task, conversation, limits)))
     }
 
@@ -149,7 +149,7 @@ impl Mcp {
     ) -> Result<(), ErrorData> {
         let caller = self.caller(context)?;
         self.app.touch_task(&caller, method, id).await.map_err(|error| protocol_error(&error))?;
-        let theirs = self.tasks.with(|owners| owners.get(id).is_some_and(|owner| owner == caller.id()));
+        let theirs = self.tasks.with(|owners| owners.get(id).is_some_and(|owner| owner == caller.name()));
         if theirs { Ok(()) } else { Err(ErrorData::invalid_params("there is no task of that id", None)) }
     }
 }

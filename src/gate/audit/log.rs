@@ -16,7 +16,7 @@ use super::{
     chain::Chain,
     file::Rotation,
     record::Record,
-    spent,
+    spent::{self, Spending},
     writer::{WriteRequest, Writer},
 };
 use crate::config::{self, AuditFail};
@@ -37,7 +37,12 @@ struct Inner {
 #[derive(Debug)]
 enum Destination {
     Memory(Memory),
-    File { queue: mpsc::Sender<WriteRequest>, base: PathBuf, path: Option<PathBuf> },
+    File {
+        queue: mpsc::Sender<WriteRequest>,
+        base: PathBuf,
+        path: Option<PathBuf>,
+        spending: Arc<Mutex<Spending>>,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +89,7 @@ impl AuditLog {
             .spawn(move || writer.run(&requests))
             .map_err(|error| Error::internal("the audit writer cannot be started").source(error))?;
         let log = Self::with(
-            Destination::File { queue, base: path.to_owned(), path: opened.ok() },
+            Destination::File { queue, base: path.to_owned(), path: opened.ok(), spending: Arc::default() },
             privacy,
             closed,
         );
@@ -157,9 +162,16 @@ impl AuditLog {
     }
 
     /// Adds up the credits that the records of `day` charged, over every process that shares this log's configuration.
-    pub(crate) fn spent_on(&self, day: &str) -> std::io::Result<u64> {
+    /// Reads files on a thread where that may take its time.
+    pub(crate) async fn spent_on(&self, day: &str) -> std::io::Result<u64> {
         match &self.0.destination {
-            Destination::File { base, .. } => spent::in_files(base, day),
+            Destination::File { base, spending, .. } => {
+                let (base, spending, day) = (base.clone(), Arc::clone(spending), day.to_owned());
+                let reading = tokio::task::spawn_blocking(move || {
+                    spending.lock().unwrap_or_else(PoisonError::into_inner).in_files(&base, &day)
+                });
+                reading.await.map_err(std::io::Error::other)?
+            }
             Destination::Memory(memory) => {
                 let state = memory.state.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(spent::in_records(state.1.iter().map(String::as_str), day))
@@ -196,6 +208,15 @@ impl AuditLog {
                 return;
             }
             written.await;
+        }
+    }
+
+    /// State of the sum over the files.
+    #[cfg(test)]
+    pub(in crate::gate) fn spending(&self) -> Option<Arc<Mutex<Spending>>> {
+        match &self.0.destination {
+            Destination::File { spending, .. } => Some(Arc::clone(spending)),
+            Destination::Memory(_) => None,
         }
     }
 

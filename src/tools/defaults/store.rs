@@ -149,7 +149,7 @@ impl Defaults {
         let mut found: Vec<(String, Value, DefaultSource)> = Vec::new();
         let configured = self.configured.get(tool);
         let kept = self.fresh();
-        let own = kept.callers.get(caller.id()).and_then(|tools| tools.get(tool));
+        let own = kept.callers.get(caller.name()).and_then(|tools| tools.get(tool));
         let layers = own
             .map(|own| (own, DefaultSource::User))
             .into_iter()
@@ -167,7 +167,7 @@ impl Defaults {
     /// The tools that have defaults for this caller.
     pub(super) fn named(&self, caller: &Caller) -> Vec<String> {
         let kept = self.fresh();
-        let own = kept.callers.get(caller.id()).into_iter().flat_map(BTreeMap::keys);
+        let own = kept.callers.get(caller.name()).into_iter().flat_map(BTreeMap::keys);
         let mut names: Vec<String> = own.chain(self.configured.keys()).cloned().collect();
         names.sort_unstable();
         names.dedup();
@@ -207,7 +207,7 @@ impl Defaults {
         let mut after = JsonObject::new();
         let mut too_large = false;
         let saved = file::update(&self.path, |saved: &mut file::Saved| {
-            let tools = saved.callers.entry(caller.id().to_owned()).or_default();
+            let tools = saved.callers.entry(caller.name().to_owned()).or_default();
             let mut values = tools.get(tool.name()).cloned().unwrap_or_default();
             for (argument, value) in changes {
                 if value.is_null() {

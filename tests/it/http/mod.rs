@@ -6,3 +6,4 @@ mod limits;
 pub(crate) mod oauth;
 mod replicas;
 mod strangers;
+mod tenancy;

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use comfywarden::{
-    config::{Config, Limits, Logging, RateLimits},
-    gate::{AuditLog, CallId, Class, Contract, Gate},
-    tools::{ToolFilter, completion::Reference},
+    app::CallContext,
+    config::{Limits, Logging, RateLimits},
+    gate::{AuditLog, CallId, Class, Contract, Gate, Role},
+    tools::{Reply, ToolFilter, completion::Reference},
 };
 use comfywarden_error::Kind;
 use comfywarden_policy::settings::Security;
@@ -284,19 +285,22 @@ async fn a_restart_of_this_side_takes_no_job_from_its_owner() {
 
 #[tokio::test]
 async fn a_single_caller_sees_and_stops_everything() {
-    let one = |config: &mut Config| {
-        two_tokens(config);
-        config.transport.remote.tokens.truncate(1);
+    let first = TestApp::start().await;
+    let operator = async |tool: &str, args: Value| {
+        let context = CallContext::plain(caller("the only one").with_role(Role::Operator));
+        match bounded(first.app.call(context, tool, object(args))).await {
+            Ok(Reply::Done { structured, .. }) => structured,
+            other => panic!("{tool}: {other:?}"),
+        }
     };
-    let first = TestApp::with(one).await;
     let held = first.sim.hold("RigSleep");
     let foreign =
         call(&first, "somebody", "comfyui_run_workflow", json!({"workflow": sleeping_workflow(5)})).await;
     bounded(held.reached()).await;
-    let queue = call(&first, "the only one", "comfyui_get_queue", json!({})).await;
+    let queue = operator("comfyui_get_queue", json!({})).await;
     assert_eq!(queue["queue_running"][0]["prompt_id"], foreign["prompt_id"]);
     assert_eq!((&queue["queue_running"][0]["ours"], queue.get("others")), (&json!(false), None));
-    let (stopped, ()) = tokio::join!(call(&first, "the only one", "comfyui_interrupt", json!({})), async {
+    let (stopped, ()) = tokio::join!(operator("comfyui_interrupt", json!({})), async {
         bounded(first.sim.wait_for_request(|seen| seen.path == "/interrupt")).await;
         held.release();
     });
