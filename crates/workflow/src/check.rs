@@ -267,7 +267,7 @@ impl<'a> Checker<'a> {
         }
         if entry.node.inputs.len() > specs.iter().filter(|s| entry.node.inputs.contains_key(s.name())).count()
         {
-            self.unknown_inputs(entry, &specs);
+            self.unknown_inputs(entry, class, &specs);
         }
     }
 
@@ -281,11 +281,19 @@ impl<'a> Checker<'a> {
         );
     }
 
-    fn unknown_inputs(&mut self, entry: NodeRef<'a>, specs: &[dynamic::Spec<'a>]) {
+    fn unknown_inputs(&mut self, entry: NodeRef<'a>, class: &NodeClass, specs: &[dynamic::Spec<'a>]) {
         let known: HashSet<&str> = specs.iter().map(dynamic::Spec::name).collect();
-        for name in entry.node.inputs.keys().filter(|name| !known.contains(name.as_str())) {
+        for (name, value) in entry.node.inputs.iter().filter(|(name, _)| !known.contains(name.as_str())) {
+            if !class.is_core() {
+                self.shape_only(entry, name, value);
+            }
             let near = self.suggest(name, || known.iter().copied());
-            let message = format!("the class has no input `{name}`{near}; ComfyUI ignores it");
+            let effect = if class.is_core() {
+                "ComfyUI ignores it"
+            } else {
+                "only a class that takes any input gets it"
+            };
+            let message = format!("the class has no input `{name}`{near}; {effect}");
             let problem = Problem::of_node(ProblemKind::UnknownInput, entry, &message);
             self.problems.push(problem.input(name).warning());
         }

@@ -199,6 +199,12 @@ impl NodeClass {
         })
     }
 
+    /// True for a class that comes with ComfyUI: the editor's own code is all there is for it.
+    pub fn is_core(&self) -> bool {
+        let starts = ["comfy_extras.", "comfy_api_nodes."];
+        self.python_module == "nodes" || starts.iter().any(|start| self.python_module.starts_with(start))
+    }
+
     /// Returns the input with this name.
     pub fn input(&self, name: &str) -> Option<&InputSpec> {
         self.inputs.iter().find(|input| input.name == name)

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use super::{
     Moment, Report,
     expand::{Expanded, FlatNode},
+    left_out,
     links::{Resolver, Source},
-    loaded::{refuse_missing, report_missing},
+    missing::Missing,
     model::{NodeKind, NodeModel},
     text::{choose, has_patterns, replace_patterns},
     widgets::{Widget, WidgetKind},
@@ -39,7 +40,7 @@ pub(super) fn workflow(
     for (at, flat) in expanded.nodes.iter().enumerate().filter(|(at, _)| is_sent(*at)) {
         let Some(model) = expanded.model(flat) else { continue };
         if matches!(model.kind, NodeKind::Missing) {
-            return Err(refuse_missing(missing, &flat.id));
+            return Err(missing.refusal().node(&flat.id));
         }
         let mut inputs = widget_inputs(expanded, flat, model, now, report)?;
         for (slot, input) in model.inputs.iter().enumerate() {
@@ -55,8 +56,11 @@ pub(super) fn workflow(
         }
         entries.push((flat, model, inputs));
     }
-    if !missing.is_empty() {
-        report_missing(missing, report);
+    report.dropped.append(&mut resolver.remarks);
+    left_out::report(expanded, report);
+    missing.report(report);
+    if entries.is_empty() {
+        refuse_idle(expanded, missing)?;
     }
     // Keys that look like array indices come first and in order, as in any JavaScript object.
     entries.sort_by_key(|(flat, _, _)| array_index(&flat.id).map_or((1, 0), |index| (0, index)));
@@ -71,6 +75,27 @@ pub(super) fn workflow(
         }
     }
     Ok(workflow)
+}
+
+/// Refuses a workflow of which nothing runs although it has nodes that could.
+fn refuse_idle(expanded: &Expanded<'_, '_>, missing: &Missing) -> Result<()> {
+    let count = |mode: i64| {
+        let models = expanded.nodes.iter().filter_map(|flat| expanded.model(flat));
+        models.filter(|model| !model.kind.is_virtual() && model.ui.mode == mode).count()
+    };
+    let states = [(count(2), "muted"), (count(4), "bypassed")];
+    let states = states.iter().filter(|(count, _)| *count > 0);
+    let states = states.map(|(count, state)| match count {
+        1 => format!("1 node is {state}"),
+        count => format!("{count} nodes are {state}"),
+    });
+    let states: Vec<String> = states.collect();
+    if states.is_empty() {
+        return missing.editor_only().map_or(Ok(()), Err);
+    }
+    Err(Error::new(format!("nothing of this workflow runs: {}", states.join(", "))).hint(
+        "open it in ComfyUI, select the nodes to run, unmute them with Ctrl+M (or Ctrl+B), and save again",
+    ))
 }
 
 fn array_index(id: &str) -> Option<u32> {
@@ -127,6 +152,9 @@ fn widget_inputs(
             _ => widget.value.clone(),
         };
         set_value(&mut inputs, &flat.id, &widget.name, value, report);
+    }
+    for (name, value) in &model.extras {
+        set_value(&mut inputs, &flat.id, name, Some(value.clone()), report);
     }
     Ok(inputs)
 }

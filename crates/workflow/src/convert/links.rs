@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::{
+    editor_nodes,
     expand::{Expanded, FlatNode},
     loaded::SUBGRAPH_INPUT,
-    model::{NodeKind, NodeModel},
+    model::{NodeKind, NodeModel, Origin},
 };
-use crate::{Error, Result};
+use crate::{Error, Remark, Result};
 
 /// The source of an input's value.
 #[derive(Debug)]
@@ -34,12 +35,21 @@ pub(super) struct Resolver<'x, 'l, 'a> {
     expanded: &'x Expanded<'l, 'a>,
     steps_left: usize,
     known: Known<'l>,
+    /// Getters without a value, each once.
+    pub(super) remarks: Vec<Remark>,
+    unresolved: HashSet<usize>,
 }
 
 impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
     /// Makes a resolver for one conversion.
     pub(super) fn new(expanded: &'x Expanded<'l, 'a>) -> Self {
-        Self { expanded, steps_left: 500_000 + 50 * expanded.nodes.len(), known: Known::default() }
+        Self {
+            expanded,
+            steps_left: 500_000 + 50 * expanded.nodes.len(),
+            known: Known::default(),
+            remarks: Vec::new(),
+            unresolved: HashSet::new(),
+        }
     }
 
     /// Finds the source of the input at `slot` of `node`.
@@ -71,6 +81,12 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
                     input.map_or(Step::End(Source::Nothing), |slot| {
                         Step::Go(SlotRef::Input { node: at, slot })
                     })
+                }
+                SlotRef::Output { .. } if matches!(model.kind, NodeKind::Getter) => {
+                    let setter = self.setter_of(at, flat, model);
+                    walk.crossed |= setter.is_some_and(|setter| setter.is_outside);
+                    let input = |setter: Setter| SlotRef::Input { node: setter.node, slot: 0 };
+                    setter.map_or(Step::End(Source::Nothing), |setter| Step::Go(input(setter)))
                 }
                 SlotRef::Output { slot, .. } => self.through_output(at, flat, model, slot)?,
             };
@@ -115,7 +131,15 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         let Some(input) = model.inputs.get(slot) else {
             return Err(broken("there is no such input", &slot.to_string()));
         };
-        let Some(link_id) = &input.link else { return Ok(Step::End(Source::Nothing)) };
+        let Some(link_id) = &input.link else {
+            return match input.broadcast {
+                Some(origin) => {
+                    wanted_type.get_or_insert(&input.ty);
+                    self.broadcast_source(flat, origin, wanted_type)
+                }
+                None => Ok(Step::End(Source::Nothing)),
+            };
+        };
         let level = self.expanded.level(flat).ok_or_else(|| Error::new("a link leads nowhere"))?;
         let Some(link) = level.ui.links.get(link_id) else {
             let hint = if level.ui.links_unread {
@@ -126,21 +150,9 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
             return Err(broken(hint, &input.name));
         };
         if let (Some(parent), SUBGRAPH_INPUT) = (flat.parent, link.origin_id.as_str()) {
-            let outer = self.expanded.nodes.get(parent);
-            let outer = outer.and_then(|flat| self.expanded.model(flat));
             let port = link.origin_slot.and_then(|slot| usize::try_from(slot).ok());
-            let Some((port, slot)) = port.and_then(|port| Some((port, outer?.inputs.get(port)?))) else {
-                return Err(broken("the subgraph has no such input", &input.name));
-            };
-            if slot.link.is_some() {
-                *wanted_type = None;
-                return Ok(Step::Go(SlotRef::Input { node: parent, slot: port }));
-            }
-            let widget = slot.widget.as_deref().and_then(|name| outer?.widget(name));
-            return Ok(Step::End(match widget {
-                Some((_, widget)) => Source::Widget(widget.value.clone()),
-                None => Source::Nothing,
-            }));
+            let step = port.and_then(|port| self.through_port(parent, port, wanted_type));
+            return step.ok_or_else(|| broken("the subgraph has no such input", &input.name));
         }
         let Some((origin, _)) = level.ui.find(&link.origin_id) else {
             return Err(broken("the node its link comes from does not exist", &input.name));
@@ -150,6 +162,65 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         };
         wanted_type.get_or_insert(&input.ty);
         Ok(Step::Go(SlotRef::Output { node: self.expanded.sibling(flat, origin), slot }))
+    }
+
+    /// Leaves a subgraph through one of its inputs; `None` when there is no such input.
+    fn through_port(&self, parent: usize, port: usize, wanted_type: &mut Option<&'l str>) -> Option<Step> {
+        let outer = self.expanded.model(self.expanded.nodes.get(parent)?)?;
+        let slot = outer.inputs.get(port)?;
+        if slot.link.is_some() || slot.broadcast.is_some() {
+            *wanted_type = None;
+            return Some(Step::Go(SlotRef::Input { node: parent, slot: port }));
+        }
+        let widget = slot.widget.as_deref().and_then(|name| outer.widget(name));
+        Some(Step::End(match widget {
+            Some((_, widget)) => Source::Widget(widget.value.clone()),
+            None => Source::Nothing,
+        }))
+    }
+
+    fn broadcast_source(
+        &self,
+        flat: &FlatNode,
+        origin: Origin,
+        wanted_type: &mut Option<&'l str>,
+    ) -> Result<Step> {
+        Ok(match origin {
+            Origin::Output { node, slot } => {
+                Step::Go(SlotRef::Output { node: self.expanded.sibling(flat, node), slot })
+            }
+            Origin::Port(port) => flat
+                .parent
+                .and_then(|parent| self.through_port(parent, port, wanted_type))
+                .unwrap_or(Step::End(Source::Nothing)),
+        })
+    }
+
+    /// Finds the setter of a getter: the first of its name in the same graph, else the only one in the graphs around.
+    fn setter_of(&mut self, at: usize, flat: &FlatNode, model: &NodeModel<'_>) -> Option<Setter> {
+        let name = editor_nodes::constant_name(model.ui).unwrap_or_default();
+        let key = (editor_nodes::pair_key(model.class_type), name);
+        let here = self.expanded.level(flat).and_then(|level| level.setters.get(&key));
+        if let Some((node, _)) = here {
+            return Some(Setter { node: self.expanded.sibling(flat, *node), is_outside: false });
+        }
+        let (mut found, mut count, mut inner) = (None, 0, flat);
+        while let Some(outer) = inner.parent.and_then(|parent| self.expanded.nodes.get(parent)) {
+            if let Some((node, many)) = self.expanded.level(outer).and_then(|level| level.setters.get(&key)) {
+                found = found.or(Some(self.expanded.sibling(outer, *node)));
+                count += many;
+            }
+            inner = outer;
+        }
+        if count != 1 && self.unresolved.insert(at) {
+            let why = if count == 0 {
+                format!("no node sets `{name}`")
+            } else {
+                format!("{count} nodes around the subgraph set `{name}`, and the editor takes none of them")
+            };
+            self.remarks.push(Remark::on(&flat.id, format!("{why}: the inputs it feeds are not connected")));
+        }
+        found.filter(|_| count == 1).map(|node| Setter { node, is_outside: true })
     }
 
     fn through_output(
@@ -162,7 +233,11 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         match model.kind {
             NodeKind::Class(_) | NodeKind::Missing => Ok(Step::End(Source::Output { node: at, slot })),
             NodeKind::Instance(level) => self.inside_instance(flat, level, slot),
-            NodeKind::Reroute | NodeKind::Primitive | NodeKind::Note => {
+            NodeKind::Reroute
+            | NodeKind::Setter
+            | NodeKind::Getter
+            | NodeKind::Primitive
+            | NodeKind::Note => {
                 let input = usize::try_from(slot).ok();
                 let link = input.and_then(|slot| model.inputs.get(slot)).and_then(|slot| slot.link.as_ref());
                 let known =
@@ -185,7 +260,13 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
                 .hint("connect the output again in the editor and save"));
         };
         let Some(link) = port.links.iter().find_map(|link| inner.ui.links.get(link)) else {
-            return Ok(Step::End(Source::Nothing));
+            let broadcast = usize::try_from(slot).ok().and_then(|port| inner.output_broadcasts.get(port));
+            return Ok(match broadcast {
+                Some(Some(Origin::Output { node, slot })) => {
+                    Step::Go(SlotRef::Output { node: flat.inside + node, slot: *slot })
+                }
+                _ => Step::End(Source::Nothing),
+            });
         };
         let origin = inner.ui.find(&link.origin_id).zip(link.origin_slot);
         let Some(((node, _), slot)) = origin else {
@@ -224,6 +305,14 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         let exact = model.inputs.iter().position(|input| input.ty == wanted);
         Ok(exact.or_else(|| model.inputs.iter().position(|input| fits(&input.ty))))
     }
+}
+
+/// The setter that a getter takes its value from.
+#[derive(Clone, Copy)]
+struct Setter {
+    node: usize,
+    /// True when it is in a graph around the getter's subgraph.
+    is_outside: bool,
 }
 
 enum Step {

@@ -6,8 +6,11 @@ use std::{
 };
 
 use super::{
-    Report, group_nodes,
-    model::{NodeKind, NodeModel},
+    Report, broadcast,
+    editor_nodes::{self, Pairs},
+    group_nodes,
+    missing::Missing,
+    model::{NodeKind, NodeModel, Origin},
     promoted, renames,
     widgets::Widget,
 };
@@ -34,6 +37,10 @@ pub(super) struct Level<'a> {
     pub(super) ends: HashMap<LinkId, End>,
     /// The widgets at the ends of the links of each input of the definition.
     pub(super) promotions: Vec<Vec<End>>,
+    /// The setters by the key of their class and their name: the first, and how many there are.
+    pub(super) setters: HashMap<(String, &'a str), (usize, usize)>,
+    /// The broadcast source of each output of the definition that has no link.
+    pub(super) output_broadcasts: Vec<Option<Origin>>,
 }
 
 /// A node and one of its input slots.
@@ -46,7 +53,7 @@ pub(super) struct Loaded<'a> {
     /// The nodes that file name patterns can name, by that name.
     pub(super) names: OnceCell<HashMap<String, End>>,
     /// Classes that the server lacks, in the order of the file.
-    pub(super) missing: Vec<String>,
+    pub(super) missing: Missing,
 }
 
 impl<'a> Loaded<'a> {
@@ -59,7 +66,9 @@ impl<'a> Loaded<'a> {
             definitions,
             indices: HashMap::new(),
             levels: vec![None],
-            missing: Vec::new(),
+            missing: Missing::default(),
+            pairs: Pairs::new(workflow.class_types()),
+            old_editor: !workflow.lists_widgets_as_inputs(),
             met: HashSet::new(),
             open: Vec::new(),
             slots: 0,
@@ -78,7 +87,10 @@ struct Loader<'a> {
     definitions: HashMap<&'a str, &'a UiSubgraph>,
     indices: HashMap<&'a str, usize>,
     levels: Vec<Option<Level<'a>>>,
-    missing: Vec<String>,
+    missing: Missing,
+    pairs: Pairs,
+    /// True when only inputs that were made from widgets are listed as inputs.
+    old_editor: bool,
     met: HashSet<&'a str>,
     slots: usize,
     /// The definitions that are being loaded, outermost first.
@@ -99,7 +111,7 @@ impl<'a> Loader<'a> {
         }
         let mut nodes = Vec::with_capacity(ui.nodes.len());
         for node in &ui.nodes {
-            nodes.push(self.node(node, report)?);
+            nodes.push(self.node(node, ui, report)?);
         }
         let mut ends = HashMap::new();
         for (at, node) in nodes.iter().enumerate() {
@@ -114,16 +126,21 @@ impl<'a> Loader<'a> {
             ends.filter(|end| widget_at(&nodes, *end).is_some()).collect()
         });
         let promotions = promotions.collect();
-        Ok(Level { ui, subgraph, nodes, ends, promotions })
+        let output_broadcasts = broadcast::apply(&mut nodes, ui, subgraph, self.old_editor, report)?;
+        let mut setters: HashMap<(String, &str), (usize, usize)> = HashMap::new();
+        for (at, node) in nodes.iter().enumerate() {
+            if let (NodeKind::Setter, Some(name)) = (node.kind, editor_nodes::constant_name(node.ui)) {
+                let key = (editor_nodes::pair_key(node.class_type), name);
+                setters.entry(key).or_insert((at, 0)).1 += 1;
+            }
+        }
+        Ok(Level { ui, subgraph, nodes, ends, promotions, setters, output_broadcasts })
     }
 
-    fn node(&mut self, node: &'a UiNode, report: &mut Report) -> Result<NodeModel<'a>> {
+    fn node(&mut self, node: &'a UiNode, graph: &UiGraph, report: &mut Report) -> Result<NodeModel<'a>> {
         let class_type = renames::current_class(&node.class_type);
-        match class_type {
-            "Reroute" => return Ok(NodeModel::plain(node, NodeKind::Reroute)),
-            "PrimitiveNode" => return Ok(NodeModel::plain(node, NodeKind::Primitive)),
-            "Note" | "MarkdownNote" => return Ok(NodeModel::plain(node, NodeKind::Note)),
-            _ => {}
+        if let Some(kind) = editor_nodes::known(class_type) {
+            return Ok(NodeModel::plain(node, kind));
         }
         if let Some(subgraph) = self.definitions.get(class_type).copied() {
             let level = self.definition(subgraph, node, report)?;
@@ -145,10 +162,11 @@ impl<'a> Loader<'a> {
         if group_nodes::is_group_node(class_type) {
             return Err(group_nodes::refusal(node));
         }
+        let kind = editor_nodes::infer(node, graph, &self.pairs);
         if self.met.insert(&node.class_type) {
-            self.missing.push(node.class_type.clone());
+            self.missing.add(node, kind.is_some());
         }
-        Ok(NodeModel::plain(node, NodeKind::Missing))
+        Ok(NodeModel::plain(node, kind.unwrap_or(NodeKind::Missing)))
     }
 
     /// Loads a definition once, whatever the number of its instances.
@@ -196,22 +214,4 @@ pub(super) fn too_many_slots(node_id: &str) -> Error {
     Error::new(format!("the nodes have more than {MAX_SLOTS} inputs once subgraphs are expanded"))
         .node(node_id)
         .hint("use the subgraph fewer times")
-}
-
-/// Names every missing class, with the nodes that cannot be sent without it.
-pub(super) fn refuse_missing(missing: &[String], node_id: &str) -> Error {
-    let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-    Error::new(format!("the server has no node class {}", names.join(", ")))
-        .node(node_id)
-        .detail("missing_types", missing.to_vec())
-        .hint("install the node pack that has it, or mute or bypass the nodes in the editor")
-}
-
-/// Reports the missing classes that only muted or bypassed nodes have: the result does without them.
-pub(super) fn report_missing(missing: &[String], report: &mut Report) {
-    for name in missing {
-        let message = format!("the server has no class `{name}`; only nodes that do not run have it");
-        report.dropped.push(Remark::general(message));
-    }
-    report.missing_types.extend_from_slice(missing);
 }

@@ -5,11 +5,15 @@
 //! writes the result (`emit`, `text`). [`to_ui`] goes the other way.
 
 mod api;
+mod broadcast;
+mod editor_nodes;
 mod emit;
 mod expand;
 mod group_nodes;
+mod left_out;
 mod links;
 mod loaded;
+mod missing;
 mod model;
 mod moment;
 mod new_node;
@@ -23,6 +27,7 @@ mod sync;
 mod tests;
 mod text;
 mod ui;
+mod values;
 mod widgets;
 
 pub use api::{file_to_api, to_api, to_api_at};

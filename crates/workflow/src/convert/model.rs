@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{
-    Report, renames,
-    widgets::{Widget, WidgetKind, companions, is_forced, is_media_upload, is_widget},
+    Report, renames, values,
+    widgets::{Widget, WidgetKind, companions, is_media_upload, is_widget},
 };
 use crate::{
     Remark,
     object_info::{Dynamic, InputSpec, NodeClass},
-    ui::{LinkId, UiNode},
+    ui::{LinkId, UiInput, UiNode},
 };
 
 /// The kinds of nodes that the converter distinguishes.
@@ -21,9 +21,13 @@ pub(super) enum NodeKind<'a> {
     Class(&'a NodeClass),
     /// A reroute: passes its input through.
     Reroute,
+    /// A setter: passes its input through, also to the getters of its name.
+    Setter,
+    /// A getter: passes on the input of the setter of its name.
+    Getter,
     /// A primitive: writes its value into widgets.
     Primitive,
-    /// A note: text for people.
+    /// A note, a label or a switch of the editor: nothing of it is sent.
     Note,
     /// A use of a subgraph; the index is among all graphs.
     Instance(usize),
@@ -34,7 +38,7 @@ pub(super) enum NodeKind<'a> {
 impl NodeKind<'_> {
     /// True for nodes that exist in the editor only.
     pub(super) fn is_virtual(self) -> bool {
-        matches!(self, Self::Reroute | Self::Primitive | Self::Note | Self::Instance(_))
+        !matches!(self, Self::Class(_) | Self::Missing)
     }
 }
 
@@ -46,6 +50,17 @@ pub(super) struct Slot {
     pub(super) link: Option<LinkId>,
     /// The widget it can replace.
     pub(super) widget: Option<String>,
+    /// The source that a broadcast gives it.
+    pub(super) broadcast: Option<Origin>,
+}
+
+/// The source of a broadcast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// An output of a node of the same level.
+    Output { node: usize, slot: i64 },
+    /// An input of the subgraph around the level.
+    Port(usize),
 }
 
 /// One node after loading.
@@ -57,6 +72,8 @@ pub(super) struct NodeModel<'a> {
     pub(super) inputs: Vec<Slot>,
     pub(super) outputs: Vec<String>,
     pub(super) widgets: Vec<Widget<'a>>,
+    /// Values that the file names and the class does not declare.
+    pub(super) extras: Vec<(String, Value)>,
 }
 
 impl<'a> NodeModel<'a> {
@@ -69,6 +86,7 @@ impl<'a> NodeModel<'a> {
             inputs: ui.inputs.iter().map(slot_of_file).collect(),
             outputs: ui.outputs.iter().map(|output| output.ty.clone()).collect(),
             widgets: Vec::new(),
+            extras: Vec::new(),
         }
     }
 
@@ -83,6 +101,7 @@ impl<'a> NodeModel<'a> {
             inputs: Vec::new(),
             outputs,
             widgets: Vec::new(),
+            extras: Vec::new(),
         };
         for spec in &class.inputs {
             model.add_socket(&spec.name, spec);
@@ -92,14 +111,20 @@ impl<'a> NodeModel<'a> {
         }
         model.add_upload_button(class);
         model.merge_slots();
-        model.assign_values(class, report);
+        values::assign(&mut model, class, report);
         model.drop_orphaned_slots(report);
         renames::sampler_names(&mut model);
         model
     }
 
+    /// True when the input has a widget. For an input of several types the file decides: it lists every socket.
+    fn has_widget(&self, name: &str, spec: &InputSpec) -> bool {
+        let saved = || self.ui.inputs.iter().find(|input| input.name == name);
+        is_widget(spec) && (!spec.ty.contains(',') || saved().is_none_or(|input| input.widget.is_some()))
+    }
+
     fn add_socket(&mut self, name: &str, spec: &'a InputSpec) {
-        if is_widget(spec) {
+        if self.has_widget(name, spec) {
             return;
         }
         match &spec.dynamic {
@@ -114,7 +139,7 @@ impl<'a> NodeModel<'a> {
     }
 
     fn add_widget(&mut self, name: &str, spec: &'a InputSpec, fresh: bool) {
-        if !is_widget(spec) {
+        if !self.has_widget(name, spec) {
             return;
         }
         let at = self.widgets.len();
@@ -145,8 +170,14 @@ impl<'a> NodeModel<'a> {
 
     /// Merges the slots: the class decides their names and types, the file their links.
     fn merge_slots(&mut self) {
-        let saved: HashMap<&str, _> =
-            self.ui.inputs.iter().map(|input| (input.name.as_str(), input)).collect();
+        let mut saved: HashMap<&str, &UiInput> = HashMap::new();
+        for input in &self.ui.inputs {
+            // Of two slots with one name the linked one counts.
+            let known = saved.entry(&input.name).or_insert(input);
+            if known.link.is_none() {
+                *known = input;
+            }
+        }
         let mut defined = std::collections::HashSet::new();
         for slot in &mut self.inputs {
             defined.insert(slot.name.clone());
@@ -156,57 +187,6 @@ impl<'a> NodeModel<'a> {
         }
         let extra = self.ui.inputs.iter().filter(|input| !defined.contains(&input.name));
         self.inputs.extend(extra.map(slot_of_file));
-    }
-
-    /// Assigns saved values by position over all widgets, the silent ones included.
-    fn assign_values(&mut self, class: &'a NodeClass, report: &mut Report) {
-        let values = match &self.ui.widgets_values {
-            Value::Array(values) => without_forced(class, &self.widgets, values),
-            Value::Object(named) => return self.assign_named(class, named, report),
-            _ => return,
-        };
-        let mut values = values.into_iter();
-        let mut at = 0;
-        while at < self.widgets.len() {
-            let Some(value) = values.next() else { break };
-            self.assign(at, value);
-            at += 1;
-        }
-        let surplus = values.flatten().filter(super::widgets::truthy).count();
-        if surplus > 0 && !is_core(class) {
-            let message = format!(
-                "the file has {surplus} more values than the class has known widgets; widgets of the pack's own \
-                 editor code may shift the values"
-            );
-            report.assumed.push(Remark::on(&self.ui.id, message));
-        }
-    }
-
-    /// Assigns values saved by name, as node packs do that read them back by name; the editor's own code does not.
-    fn assign_named(
-        &mut self,
-        class: &'a NodeClass,
-        named: &serde_json::Map<String, Value>,
-        report: &mut Report,
-    ) {
-        let core = is_core(class);
-        let message = if core {
-            "widgets_values is an object: the editor does not read it for this class and sends none of its values"
-        } else {
-            "widgets_values is an object: its values were taken by name, as the node's own editor code does"
-        };
-        let remark = Remark::on(&self.ui.id, message);
-        let list = if core { &mut report.dropped } else { &mut report.assumed };
-        list.push(remark);
-        let mut at = 0;
-        while let Some(widget) = self.widgets.get(at) {
-            match named.get(&widget.name) {
-                Some(value) if !core => self.assign(at, Some(value.clone())),
-                None if !core => {}
-                _ => self.assign(at, None),
-            }
-            at += 1;
-        }
     }
 
     /// Assigns to the widget at `at`; a dynamic combo then changes which inputs follow it.
@@ -243,7 +223,10 @@ impl<'a> NodeModel<'a> {
         let mut added = std::mem::take(&mut self.inputs);
         let links: HashMap<&str, &Slot> = old.iter().map(|slot| (slot.name.as_str(), slot)).collect();
         for slot in &mut added {
-            slot.link = links.get(slot.name.as_str()).and_then(|old| old.link.clone());
+            if let Some(old) = links.get(slot.name.as_str()) {
+                slot.link.clone_from(&old.link);
+                slot.broadcast = old.broadcast;
+            }
         }
         let place = kept.iter().position(|slot| slot.name == name).map_or(kept.len(), |at| at + 1);
         kept.splice(place..place, added);
@@ -271,44 +254,21 @@ impl<'a> NodeModel<'a> {
     }
 }
 
-/// True for classes that come with ComfyUI: the editor's own code is all there is for them.
-fn is_core(class: &NodeClass) -> bool {
-    class.python_module == "nodes"
-        || ["comfy_extras.", "comfy_api_nodes."].iter().any(|start| class.python_module.starts_with(start))
-}
-
 /// Returns the type of an output; one that follows an input starts as any.
 fn output_type(ty: &str) -> String {
     if ty == "COMFY_MATCHTYPE_V3" { "*".to_owned() } else { ty.to_owned() }
 }
 
 fn socket(name: String, ty: String) -> Slot {
-    Slot { name, ty, link: None, widget: None }
+    Slot { name, ty, link: None, widget: None, broadcast: None }
 }
 
-fn slot_of_file(input: &crate::ui::UiInput) -> Slot {
+fn slot_of_file(input: &UiInput) -> Slot {
     Slot {
         name: input.name.clone(),
         ty: input.ty.clone(),
         link: input.link.clone(),
         widget: input.widget.clone(),
+        broadcast: None,
     }
-}
-
-/// Drops the values that old files saved for forced sockets, when the count of values shows that they did.
-fn without_forced(class: &NodeClass, widgets: &[Widget<'_>], values: &[Value]) -> Vec<Option<Value>> {
-    let names: std::collections::HashSet<&str> = widgets.iter().map(|widget| widget.name.as_str()).collect();
-    let counted: Vec<&InputSpec> =
-        class.inputs.iter().filter(|spec| names.contains(spec.name.as_str()) || is_forced(spec)).collect();
-    let has_control = |spec: &InputSpec| {
-        spec.options.get("control_after_generate").is_some_and(super::widgets::truthy)
-            || ["seed", "noise_seed"].contains(&spec.name.as_str())
-    };
-    let slots: usize = counted.iter().map(|spec| if has_control(spec) { 2 } else { 1 }).sum();
-    if slots != values.len() {
-        return values.iter().cloned().map(Some).collect();
-    }
-    let length = slots.max(counted.len());
-    let forced = |at: usize| counted.get(at).is_some_and(|spec| is_forced(spec));
-    (0..length).filter(|at| !forced(*at)).map(|at| values.get(at).cloned()).collect()
 }

@@ -34,7 +34,8 @@ pub(super) fn instance<'a>(
         });
         let link = saved.get(port.name.as_str()).and_then(|slot| slot.link.clone());
         let name = widget.is_some().then(|| port.name.clone());
-        inputs.push(Slot { name: port.name.clone(), ty: port.ty.clone(), link, widget: name });
+        let (port_name, ty) = (port.name.clone(), port.ty.clone());
+        inputs.push(Slot { name: port_name, ty, link, widget: name, broadcast: None });
         widgets.extend(widget.map(|widget| Widget {
             name: port.name.clone(),
             given: false,

@@ -25,6 +25,9 @@ pub struct Report {
     pub missing_types: Vec<String>,
     /// Changes that the editor itself makes, and other notes.
     pub notes: Vec<Remark>,
+    /// True when values of nodes that run are lost, so that the result is not what the editor would run.
+    #[serde(skip)]
+    pub is_incomplete: bool,
 }
 
 impl Report {

@@ -10,6 +10,7 @@ use crate::{
     recorded::{any_json, object_info},
 };
 
+mod editor;
 mod fixtures;
 mod rules;
 mod subgraphs;

@@ -117,7 +117,10 @@ pub(super) fn is_forced(spec: &InputSpec) -> bool {
 }
 
 fn widget_type(spec: &InputSpec) -> &str {
-    spec.options.get("widgetType").and_then(Value::as_str).unwrap_or(&spec.ty)
+    let stated = spec.options.get("widgetType").and_then(Value::as_str);
+    // An input of several types has the widget of the first type that has one.
+    let first = || spec.ty.split(',').map(str::trim).find(|ty| WIDGET_TYPES.contains(ty));
+    stated.or_else(first).unwrap_or(&spec.ty)
 }
 
 fn kind_of_widget(spec: &InputSpec) -> WidgetKind<'_> {

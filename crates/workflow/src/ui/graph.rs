@@ -28,6 +28,23 @@ pub(crate) struct UiGraph {
     pub(crate) links_unread: bool,
     /// An id that two nodes have.
     pub(crate) duplicate: Option<String>,
+    /// The links that the Use Everywhere pack had made when the file was saved.
+    pub(crate) broadcast_links: Vec<BroadcastLink>,
+}
+
+/// One link that the Use Everywhere pack had made, as the file lists it.
+#[derive(Debug, Clone)]
+pub(crate) struct BroadcastLink {
+    /// The id of the broadcasting node.
+    pub(crate) controller: String,
+    /// The id of the node that the value comes from.
+    pub(crate) origin_id: String,
+    /// The output of that node.
+    pub(crate) origin_slot: i64,
+    /// The id of the receiving node.
+    pub(crate) target_id: String,
+    /// The index among the receiving node's inputs in the file.
+    pub(crate) target_slot: usize,
 }
 
 impl UiGraph {
@@ -49,6 +66,8 @@ pub(crate) struct UiNode {
     pub(crate) mode: i64,
     /// The title, when it is not empty.
     pub(crate) title: Option<String>,
+    /// The colour that the user gave the node.
+    pub(crate) color: Option<String>,
     /// The input slots.
     pub(crate) inputs: Vec<UiInput>,
     /// Types of the output slots.
@@ -57,6 +76,8 @@ pub(crate) struct UiNode {
     pub(crate) properties: JsonObject,
     /// `widgets_values`, `Null` when absent.
     pub(crate) widgets_values: Value,
+    /// `widgets_values_named`, which some editor extensions add.
+    pub(crate) named_values: Option<JsonObject>,
 }
 
 impl UiNode {
@@ -67,10 +88,12 @@ impl UiNode {
             class_type: class_type.to_owned(),
             mode: 0,
             title: None,
+            color: None,
             inputs: Vec::new(),
             outputs: Vec::new(),
             properties: JsonObject::new(),
             widgets_values: Value::Null,
+            named_values: None,
         }
     }
 }
@@ -80,6 +103,10 @@ impl UiNode {
 pub(crate) struct UiInput {
     /// The input's name.
     pub(crate) name: String,
+    /// The name that the user gave it.
+    pub(crate) label: Option<String>,
+    /// The name in the language of the user.
+    pub(crate) localized_name: Option<String>,
     /// Its type.
     pub(crate) ty: String,
     /// The link that ends here.
@@ -91,6 +118,8 @@ pub(crate) struct UiInput {
 /// One output slot.
 #[derive(Debug, Clone)]
 pub(crate) struct UiOutput {
+    /// The output's name, or the one that the user gave it.
+    pub(crate) label: String,
     /// Its type.
     pub(crate) ty: String,
     /// The links that start here.
@@ -108,6 +137,8 @@ pub(crate) struct UiLink {
     pub(crate) target_id: String,
     /// The input, as saved.
     pub(crate) target_slot: Option<i64>,
+    /// Its type, where the file has it.
+    pub(crate) ty: String,
 }
 
 /// One subgraph definition.

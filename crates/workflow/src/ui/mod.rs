@@ -5,5 +5,5 @@
 mod graph;
 mod parse;
 
-pub(crate) use graph::{LinkId, UiGraph, UiInput, UiNode, UiSubgraph};
+pub(crate) use graph::{BroadcastLink, LinkId, UiGraph, UiInput, UiNode, UiOutput, UiPort, UiSubgraph};
 pub use parse::UiWorkflow;

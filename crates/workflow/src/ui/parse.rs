@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 
 use serde_json::Value;
 
-use super::graph::{LinkId, UiGraph, UiInput, UiLink, UiNode, UiOutput, UiPort, UiSubgraph};
+use super::graph::{BroadcastLink, LinkId, UiGraph, UiInput, UiLink, UiNode, UiOutput, UiPort, UiSubgraph};
 use crate::{
     Error, Result,
     graph::{MAX_INPUTS, MAX_NODES, kind_of},
@@ -56,6 +56,17 @@ impl UiWorkflow {
         Value::Object(self.raw)
     }
 
+    /// Iterates over the class of every node, those of subgraph definitions included.
+    pub(crate) fn class_types(&self) -> impl Iterator<Item = &str> {
+        let graphs = std::iter::once(&self.root).chain(self.subgraphs.iter().map(|subgraph| &subgraph.graph));
+        graphs.flat_map(|graph| &graph.nodes).map(|node| node.class_type.as_str())
+    }
+
+    /// True when the file tells the version of the editor: from 1.16 on, it lists every widget as an input.
+    pub(crate) fn lists_widgets_as_inputs(&self) -> bool {
+        self.raw.get("extra").is_some_and(|extra| extra.get("frontendVersion").is_some())
+    }
+
     /// Counts the nodes of the file, subgraph definitions included.
     pub fn node_count(&self) -> usize {
         self.root.nodes.len() + self.subgraphs.iter().map(|s| s.graph.nodes.len()).sum::<usize>()
@@ -104,7 +115,22 @@ fn read_graph(object: &JsonObject, place: &str) -> Result<UiGraph> {
             None => graph.links_unread = true,
         }
     }
+    let broadcasts = object.get("extra").and_then(|extra| extra.get("ue_links")).and_then(Value::as_array);
+    graph.broadcast_links = broadcasts.into_iter().flatten().filter_map(read_broadcast_link).collect();
     Ok(graph)
+}
+
+fn read_broadcast_link(link: &Value) -> Option<BroadcastLink> {
+    Some(BroadcastLink {
+        controller: id_text(link.get("controller")?)?,
+        origin_id: id_text(link.get("upstream")?)?,
+        origin_slot: link.get("upstream_slot").and_then(integer)?,
+        target_id: id_text(link.get("downstream")?)?,
+        target_slot: link
+            .get("downstream_slot")
+            .and_then(integer)
+            .and_then(|slot| usize::try_from(slot).ok())?,
+    })
 }
 
 fn read_node(value: &Value, at: usize, place: &str) -> Result<UiNode> {
@@ -134,10 +160,12 @@ fn read_node(value: &Value, at: usize, place: &str) -> Result<UiNode> {
         class_type: class_type.to_owned(),
         mode: node.get("mode").and_then(integer).unwrap_or(0),
         title: title.map(str::to_owned),
+        color: node.get("color").and_then(Value::as_str).map(str::to_owned),
         inputs: inputs.iter().map(read_input).collect(),
         outputs: outputs.iter().map(read_output).collect(),
         properties: node.get("properties").and_then(Value::as_object).cloned().unwrap_or_default(),
         widgets_values: node.get("widgets_values").cloned().unwrap_or(Value::Null),
+        named_values: node.get("widgets_values_named").and_then(Value::as_object).cloned(),
         id,
     })
 }
@@ -145,6 +173,8 @@ fn read_node(value: &Value, at: usize, place: &str) -> Result<UiNode> {
 fn read_input(input: &Value) -> UiInput {
     UiInput {
         name: text(input, "name"),
+        label: some_text(input, "label"),
+        localized_name: some_text(input, "localized_name"),
         ty: type_text(input),
         link: input.get("link").and_then(link_id),
         widget: input.get("widget").filter(|w| w.is_object()).map(|widget| text(widget, "name")),
@@ -152,7 +182,8 @@ fn read_input(input: &Value) -> UiInput {
 }
 
 fn read_output(output: &Value) -> UiOutput {
-    UiOutput { ty: type_text(output), links: link_ids(output, "links") }
+    let label = some_text(output, "label").unwrap_or_else(|| text(output, "name"));
+    UiOutput { label, ty: type_text(output), links: link_ids(output, "links") }
 }
 
 fn read_subgraph(value: &Value) -> Result<UiSubgraph> {
@@ -184,14 +215,25 @@ fn read_port(port: &Value) -> UiPort {
 }
 
 fn read_listed_link(link: &Value) -> Option<(LinkId, UiLink)> {
-    let [id, origin, origin_slot, target, target_slot, ..] = link.as_array()?.as_slice() else { return None };
-    read_link(id, origin, origin_slot, target, target_slot)
+    let parts = link.as_array()?.as_slice();
+    let [id, origin, origin_slot, target, target_slot, ..] = parts else { return None };
+    let (id, mut link) = read_link(id, origin, origin_slot, target, target_slot)?;
+    link.ty = parts.get(5).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some((id, link))
 }
 
 fn read_object_link(link: &Value) -> Option<(LinkId, UiLink)> {
+    let ty = text(link, "type");
     let link = link.as_object()?;
     let field = |key: &str| link.get(key).unwrap_or(&Value::Null);
-    read_link(field("id"), field("origin_id"), field("origin_slot"), field("target_id"), field("target_slot"))
+    let (id, link) = read_link(
+        field("id"),
+        field("origin_id"),
+        field("origin_slot"),
+        field("target_id"),
+        field("target_slot"),
+    )?;
+    Some((id, UiLink { ty, ..link }))
 }
 
 fn read_link(
@@ -206,6 +248,7 @@ fn read_link(
         origin_slot: integer(origin_slot),
         target_id: id_text(target).unwrap_or_default(),
         target_slot: integer(target_slot),
+        ty: String::new(),
     };
     Some((link_id(id)?, link))
 }
@@ -233,6 +276,10 @@ fn link_ids(value: &Value, key: &str) -> Vec<LinkId> {
 
 fn text(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn some_text(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 fn type_text(slot: &Value) -> String {
