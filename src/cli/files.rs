@@ -11,7 +11,8 @@ use comfywarden_error::{Error, Result};
 use comfywarden_workflow::{
     ObjectInfo, Workflow,
     convert::{Moment, Report, file_to_api},
-    read, script,
+    read::{self, Part},
+    script,
 };
 
 /// The largest file in bytes; ComfyUI takes no larger workflow.
@@ -44,8 +45,7 @@ pub(super) fn read_workflow(file: &Path, object_info: Option<&ObjectInfo>) -> Re
 }
 
 fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<WorkflowFile> {
-    let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    let text = std::str::from_utf8(bytes).ok().filter(|_| start.is_none_or(|byte| !b"{[\"".contains(byte)));
+    let text = std::str::from_utf8(bytes).ok().filter(|_| !read::starts_as_json(bytes));
     if let Some(text) = text {
         let parsed = match object_info {
             Some(catalogue) => script::parse_checked(text, catalogue),
@@ -63,7 +63,7 @@ fn read_bytes(bytes: &[u8], object_info: Option<&ObjectInfo>) -> Result<Workflow
         .hint("start ComfyUI, or name a saved /object_info with --object-info FILE"));
     }
     let now = Moment::of(&chrono::Local::now());
-    let converted = file_to_api(&found, object_info, Some(&now))?;
+    let converted = file_to_api(&found, Part::Prompt, object_info, Some(&now))?;
     Ok(WorkflowFile { workflow: converted.workflow, format: found.format.as_str(), report: converted.report })
 }
 

@@ -156,6 +156,7 @@ async fn name_packs(call: &Call, problems: &mut [Problem]) {
 async fn validate_workflow(call: Call, params: OneWorkflow) -> Handled<Validation> {
     let readable = reading::read(&call, params.workflow).await?;
     let mut warnings = readable.warnings();
+    let is_incomplete = readable.report.is_incomplete;
     let workflow = readable.workflow;
     let object_info = match call.backend().object_info().await {
         Ok(object_info) => Some(object_info),
@@ -167,6 +168,12 @@ async fn validate_workflow(call: Call, params: OneWorkflow) -> Handled<Validatio
     let mut report = check::examine(&workflow, object_info.as_deref());
     name_packs(&call, &mut report.problems).await;
     let mut errors: Vec<String> = report.errors().map(|problem| problem.message.clone()).collect();
+    if is_incomplete {
+        errors.push(
+            "values of the file are lost in the conversion, as the warnings say; export the API format in ComfyUI"
+                .into(),
+        );
+    }
     warnings.extend(report.warnings().map(|problem| problem.message.clone()));
     let class_types: Vec<String> = workflow.iter().map(|(_, node)| node.class_type.clone()).collect();
     let (node_count, pipeline) = (workflow.len(), analyze::pipeline(&class_types));

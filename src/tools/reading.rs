@@ -9,7 +9,7 @@ use comfywarden_policy::strip_credentials;
 use comfywarden_workflow::{
     Remark, Workflow,
     convert::{Moment, Report, file_to_api},
-    read::{self, WorkflowFile},
+    read::{self, Part, WorkflowFile},
     script,
 };
 
@@ -43,8 +43,17 @@ pub(super) fn said(what: &str, remark: &Remark) -> String {
 /// The same for an answer that shows the workflow: what a file on the server holds is not the caller's own, so its
 /// credentials stay behind, and the report says so.
 pub(crate) async fn read_to_show(call: &Call, argument: WorkflowArg) -> Result<Readable, Stop> {
+    read_part_to_show(call, argument, Part::Prompt).await
+}
+
+/// Reads like [`read_to_show`], and takes `part` of a file that holds both a prompt and a workflow.
+pub(crate) async fn read_part_to_show(
+    call: &Call,
+    argument: WorkflowArg,
+    part: Part,
+) -> Result<Readable, Stop> {
     let from_server = argument.is_reference();
-    let mut readable = read(call, argument).await?;
+    let mut readable = read_part(call, argument, part).await?;
     if from_server
         && let Some(sentence) =
             strip_credentials::sentence(&strip_credentials::strip_workflow(&mut readable.workflow))
@@ -56,10 +65,14 @@ pub(crate) async fn read_to_show(call: &Call, argument: WorkflowArg) -> Result<R
 
 /// Reads the argument. Only the editor's format and a file on the server need ComfyUI to answer.
 pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable, Stop> {
+    read_part(call, argument, Part::Prompt).await
+}
+
+async fn read_part(call: &Call, argument: WorkflowArg, part: Part) -> Result<Readable, Stop> {
     let reference = argument.is_reference();
     let text = match argument.into_value() {
         Value::String(text) => text,
-        value => return api_of(call, read::read_value(value)?).await,
+        value => return api_of(call, read::read_value(value)?, part).await,
     };
     let start = text.trim_start();
     if reference {
@@ -67,10 +80,10 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
         call.must_read(&file).await?;
         let pieces = Pieces::read(call.backend(), &file).await?;
         let container = pieces.container(call.backend(), &file).await?;
-        return api_of(call, read::read(&container)?).await;
+        return api_of(call, read::read(&container)?, part).await;
     }
-    if start.starts_with(['{', '[', '"']) {
-        return api_of(call, read::read(text.as_bytes())?).await;
+    if read::starts_as_json(start.as_bytes()) {
+        return api_of(call, read::read(text.as_bytes())?, part).await;
     }
     let object_info = call.backend().object_info().await.ok();
     let parsed = match &object_info {
@@ -82,14 +95,15 @@ pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable,
 }
 
 /// The API format of what was found; what the conversion from the editor's format lost is in the report.
-pub(crate) async fn api_of(call: &Call, found: WorkflowFile) -> Result<Readable, Stop> {
+pub(crate) async fn api_of(call: &Call, found: WorkflowFile, part: Part) -> Result<Readable, Stop> {
     // Only the editor's format needs the catalogue.
     let object_info = match (&found.prompt, &found.workflow) {
+        (Some(_), Some(_)) if part == Part::Workflow => Some(call.backend().object_info().await?),
         (None, Some(_)) => Some(call.backend().object_info().await?),
         _ => None,
     };
     // The editor puts the date into file names when the user runs the workflow.
     let now = Moment::of(&chrono::Local::now());
-    let converted = file_to_api(&found, object_info.as_deref(), Some(&now))?;
+    let converted = file_to_api(&found, part, object_info.as_deref(), Some(&now))?;
     Ok(Readable { workflow: converted.workflow, format: found.format.as_str(), report: converted.report })
 }

@@ -10,6 +10,10 @@ use serde_json::{Map, Number, Value};
 
 use super::{Error, Result};
 
+mod dialect;
+
+pub use dialect::{Dialect, parse_relaxed};
+
 /// The most bytes of one workflow text.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;
 /// The deepest nesting of lists and objects.

@@ -6,7 +6,10 @@ use crate::{
     tools::{Call, Stop, media::Pieces, ownership, reading},
 };
 use comfywarden_error::{Error, Kind};
-use comfywarden_workflow::{Workflow, read};
+use comfywarden_workflow::{
+    Workflow,
+    read::{self, Part},
+};
 
 /// The workflow that made an asset.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ pub(super) async fn from_file(call: &Call, file: &OutputRef, pieces: &Pieces) ->
     };
     let container = pieces.container(call.backend(), file).await?;
     let found = read::read(&container).map_err(|error| nowhere(error.into()))?;
-    let readable = reading::api_of(call, found).await?;
+    let readable = reading::api_of(call, found, Part::Prompt).await?;
     let notes = readable.warnings();
     Ok(Origin { workflow: readable.workflow, entry: None, notes })
 }

@@ -142,7 +142,7 @@ type Read = (&'static str, Graph, Vec<String>);
 fn read_file(folder: &Path, file: &FileSeen) -> Result<Option<Read>, Unusable> {
     let bytes = folder::read(folder, file).map_err(|reason| Unusable::new(&file.name, reason))?;
     let is_json = file.name.to_ascii_lowercase().ends_with(".json");
-    let script = file.role == Role::Text && !is_json && !starts_as_json(&bytes);
+    let script = file.role == Role::Text && !is_json && !read::starts_as_json(&bytes);
     if file.role == Role::Media && FileFormat::detect(&bytes).is_none() {
         return Err(Unusable::new(
             &file.name,
@@ -162,7 +162,7 @@ fn read_file(folder: &Path, file: &FileSeen) -> Result<Option<Read>, Unusable> {
         }
         Err(error) => return Err(Unusable::of(&file.name, &error)),
     };
-    let WorkflowFile { format, prompt, workflow, notes } = found;
+    let WorkflowFile { format, prompt, workflow, notes, .. } = found;
     let notes = notes.into_iter().map(|remark| remark.message).collect();
     // Marks are typed in the editor as values, and titles stand in both formats; what ran is the better source.
     let graph = match (prompt, workflow) {
@@ -174,11 +174,6 @@ fn read_file(folder: &Path, file: &FileSeen) -> Result<Option<Read>, Unusable> {
         (None, None) => return Ok(None),
     };
     Ok(Some((format.as_str(), graph, notes)))
-}
-
-fn starts_as_json(bytes: &[u8]) -> bool {
-    let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
-    start.is_none_or(|byte| b"{[\"".contains(byte))
 }
 
 /// The sidecar and the file it came from. Ours wins over another program's.

@@ -1,7 +1,10 @@
 //! Converts the editor's format to the API format.
 
 use super::{Converted, Moment, Report, emit, expand::Expanded, loaded::Loaded, sync};
-use crate::{Error, ObjectInfo, Result, UiWorkflow, read::WorkflowFile};
+use crate::{
+    Error, ObjectInfo, Remark, Result, UiWorkflow,
+    read::{Part, WorkflowFile},
+};
 
 /// Converts a workflow to the prompt that the editor's Run button would submit, with a fidelity report.
 ///
@@ -16,27 +19,40 @@ pub fn to_api_at(workflow: &UiWorkflow, info: &ObjectInfo, now: &Moment) -> Resu
     convert(workflow, info, Some(now))
 }
 
-/// Returns the API format of a document: the prompt that ran, if the file has it, else the converted workflow.
+/// Returns the API format of a file: the prompt that ran, or the converted workflow when `part` asks for it or the file
+/// has no prompt.
 pub fn file_to_api(
-    found: &WorkflowFile,
+    file: &WorkflowFile,
+    part: Part,
     info: Option<&ObjectInfo>,
     now: Option<&Moment>,
 ) -> Result<Converted> {
-    if let Some(prompt) = &found.prompt {
-        let report = Report { notes: found.notes.clone(), ..Report::default() };
-        return Ok(Converted { workflow: prompt.clone(), report });
+    let from_prompt = file.prompt.as_ref().filter(|_| part == Part::Prompt || file.workflow.is_none());
+    let mut converted = match (from_prompt, &file.workflow) {
+        (Some(prompt), _) => Converted { workflow: prompt.clone(), report: Report::default() },
+        (None, None) => return Err(Error::new(format!("the {} holds no workflow", file.format))),
+        (None, Some(workflow)) => {
+            let info = info.ok_or_else(|| {
+                Error::new("this is the editor's format, and converting it needs the server's node catalogue")
+                    .hint("connect to a ComfyUI, or give the API format (“Export (API)” in ComfyUI)")
+            })?;
+            convert(workflow, info, now)?
+        }
+    };
+    let report = &mut converted.report;
+    report.notes.extend(file.notes.iter().cloned());
+    if !file.differences.is_empty() {
+        let (taken, other) = match from_prompt {
+            Some(_) => ("the prompt that ran", "`part: workflow` gives the graph that the editor shows"),
+            None => ("the graph that the editor shows", "`part: prompt` gives the prompt that ran"),
+        };
+        let differences = file.differences.join(", ");
+        let message = format!(
+            "the file holds two workflows that differ ({differences}); {taken} was taken, and comfyui_convert_workflow \
+             with {other}"
+        );
+        report.assumed.push(Remark::general(message));
     }
-    let Some(workflow) = &found.workflow else {
-        return Err(Error::new(format!("the {} holds no workflow", found.format)));
-    };
-    let Some(info) = info else {
-        return Err(Error::new(
-            "this is the editor's format, and converting it needs the server's node catalogue",
-        )
-        .hint("connect to a ComfyUI, or give the API format (“Export (API)” in ComfyUI)"));
-    };
-    let mut converted = convert(workflow, info, now)?;
-    converted.report.notes.extend(found.notes.iter().cloned());
     Ok(converted)
 }
 

@@ -97,7 +97,7 @@ fn assign_object<'a>(
     assign_by_name(model, class, named);
 }
 
-/// Assigns by name; values that the class does not declare are kept under their names.
+/// Assigns by name; values that the class of a pack does not declare are kept under their names.
 fn assign_by_name<'a>(model: &mut NodeModel<'a>, class: &'a NodeClass, named: &Map<String, Value>) {
     let mut at = 0;
     while let Some(widget) = model.widgets.get(at) {
@@ -105,6 +105,9 @@ fn assign_by_name<'a>(model: &mut NodeModel<'a>, class: &'a NodeClass, named: &M
             model.assign(at, Some(value.clone()));
         }
         at += 1;
+    }
+    if class.is_core() {
+        return;
     }
     let known: HashSet<&str> = model.widgets.iter().map(|widget| widget.name.as_str()).collect();
     let is_extra = |name: &str, value: &Value| {

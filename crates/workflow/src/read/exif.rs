@@ -1,9 +1,6 @@
 //! EXIF in WebP and JPEG: ComfyUI writes `prompt:{…}` and `workflow:{…}` into text tags of the first directory.
 
-use super::{
-    bytes::Bytes,
-    texts::{Texts, damaged},
-};
+use super::{bytes::Bytes, texts::Texts};
 use crate::Result;
 
 /// The most entries that are looked at in one directory.
@@ -16,7 +13,7 @@ pub(super) fn webp_texts(file: &[u8]) -> Result<Texts<'_>> {
     while !bytes.is_empty() {
         let (Some(kind), Some(length)) = (bytes.take(4), bytes.le32()) else { break };
         let Some(data) = bytes.take(length) else {
-            return Err(damaged("WebP has a chunk that is longer than the file"));
+            return texts.cut_off("WebP has a chunk that is longer than the file");
         };
         if kind == b"EXIF" {
             add_tags(data, &mut texts)?;
@@ -41,7 +38,7 @@ pub(super) fn jpeg_texts(file: &[u8]) -> Result<Texts<'_>> {
         }
         let length = bytes.be16().and_then(|length| usize::from(length).checked_sub(2));
         let Some(data) = length.and_then(|length| bytes.take(length)) else {
-            return Err(damaged("JPEG has a segment that is longer than the file"));
+            return texts.cut_off("JPEG has a segment that is longer than the file");
         };
         if marker == 0xE1 && data.starts_with(b"Exif\0") {
             add_tags(data, &mut texts)?;
@@ -85,7 +82,8 @@ fn add_directory<'b>(order: &Order<'b>, start: usize, texts: &mut Texts<'b>) -> 
         };
         let at = if length <= 4 { entry + 8 } else { value };
         let Some(text) = at.checked_add(length).and_then(|end| order.tiff.get(at..end)) else {
-            return Err(damaged("EXIF block has a text outside of itself"));
+            texts.fault("the EXIF block names a text outside of itself");
+            continue;
         };
         texts.count()?;
         let text = text.get(skip..).unwrap_or_default();

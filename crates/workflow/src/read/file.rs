@@ -4,8 +4,12 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{exif, mp4, png, sound, texts::Texts, webm};
-use crate::{Error, Remark, Result, UiWorkflow, Workflow, graph::kind_of, json};
+use super::{compare::differences, exif, locate, mp4, png, sound, texts::Texts, webm};
+use crate::{
+    Error, Remark, Result, UiWorkflow, Workflow,
+    graph::kind_of,
+    json::{self, Dialect},
+};
 
 /// The format of a document that holds a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,6 +79,16 @@ impl fmt::Display for FileFormat {
     }
 }
 
+/// The workflow of a file that is taken when it holds two.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The prompt, which ran.
+    #[default]
+    Prompt,
+    /// The workflow, which the editor shows.
+    Workflow,
+}
+
 /// The workflows in a text or file: at least one of the two.
 #[derive(Debug, Clone)]
 pub struct WorkflowFile {
@@ -84,11 +98,24 @@ pub struct WorkflowFile {
     pub prompt: Option<Workflow>,
     /// The editor's format, if it is there.
     pub workflow: Option<UiWorkflow>,
-    /// Notes on parts that could not be read.
+    /// Where the prompt and the workflow differ; empty when they agree or one is missing.
+    pub differences: Vec<String>,
+    /// Notes on the file and on parts that could not be read.
     pub notes: Vec<Remark>,
 }
 
 impl WorkflowFile {
+    fn new(
+        format: FileFormat,
+        prompt: Option<Workflow>,
+        workflow: Option<UiWorkflow>,
+        notes: Vec<Remark>,
+    ) -> Self {
+        let both = prompt.as_ref().zip(workflow.as_ref());
+        let differences = both.map_or_else(Vec::new, |(prompt, workflow)| differences(prompt, workflow));
+        Self { format, prompt, workflow, differences, notes }
+    }
+
     /// Lists the formats that were found: `prompt`, `workflow`, or both.
     pub fn formats(&self) -> Vec<&'static str> {
         let prompt = self.prompt.as_ref().map(|_| "prompt");
@@ -100,16 +127,12 @@ impl WorkflowFile {
 /// Reads a workflow from text or from a file's bytes. The content decides what it is.
 pub fn read(bytes: &[u8]) -> Result<WorkflowFile> {
     let Some(source) = FileFormat::detect(bytes) else {
-        let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
-        if bytes.len() > 4
-            && !matches!(start, Some(b'{' | b'[' | b'"'))
-            && std::str::from_utf8(bytes).is_err()
-        {
+        if bytes.len() > 4 && !starts_as_json(bytes) && std::str::from_utf8(bytes).is_err() {
             return Err(Error::new("the content is no text and no file type that holds workflows").hint(
                 "give JSON, or a PNG, WebP, JPEG, MP4, WebM, FLAC, Ogg or MP3 file that ComfyUI saved",
             ));
         }
-        return read_value(json::parse(bytes)?);
+        return read_text(bytes);
     };
     let texts = match source {
         FileFormat::Png => png::texts(bytes)?,
@@ -125,41 +148,65 @@ pub fn read(bytes: &[u8]) -> Result<WorkflowFile> {
     from_texts(source, &texts)
 }
 
+/// True for text that begins like JSON, comments before it included; anything else may be a script.
+pub fn starts_as_json(text: &[u8]) -> bool {
+    if matches!(text, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]) {
+        return true;
+    }
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    matches!(text, [b'{' | b'[' | b'"', ..] | [b'/', b'/' | b'*', ..])
+}
+
+fn read_text(bytes: &[u8]) -> Result<WorkflowFile> {
+    let (value, dialect) = json::parse_relaxed(bytes)?;
+    let mut file = read_value(value)?;
+    file.notes.extend(dialect.describe().map(Remark::general));
+    Ok(file)
+}
+
 fn from_texts(format: FileFormat, texts: &Texts<'_>) -> Result<WorkflowFile> {
     if texts.is_empty() {
         return Err(Error::new(format!("the {format} file holds no workflow"))
             .hint("use the original file: messengers, editors and web sites remove the metadata"));
     }
-    let prompt = texts.prompt.as_deref().map(|text| Workflow::from_owned(embedded(text)?));
-    let workflow = texts.workflow.as_deref().map(|text| UiWorkflow::from_value(embedded(text)?));
-    let mut found = WorkflowFile { format, prompt: None, workflow: None, notes: Vec::new() };
+    let faults =
+        texts.faults.iter().map(|fault| Remark::general(format!("the file is not quite sound: {fault}")));
+    let mut notes: Vec<Remark> = faults.collect();
     let mut failed = None;
-    let mut note = |name: &str, error: Error| {
-        found.notes.push(Remark::general(format!("`{name}` of the file cannot be read: {error}")));
+    let mut read = |name: &str, text: Option<&[u8]>| {
+        let (value, dialect) = match embedded(text?) {
+            Ok(read) => read,
+            Err(error) => {
+                notes.push(Remark::general(format!("`{name}` of the file cannot be read: {error}")));
+                failed = failed.take().or(Some(error));
+                return None;
+            }
+        };
+        notes.extend(dialect.describe().map(Remark::general));
+        Some(value)
+    };
+    let (prompt, workflow) =
+        (read("prompt", texts.prompt.as_deref()), read("workflow", texts.workflow.as_deref()));
+    let mut half = |name: &str, error: Error| {
+        notes.push(Remark::general(format!("`{name}` of the file cannot be read: {error}")));
         failed = failed.take().or(Some(error));
     };
-    match prompt {
-        Some(Ok(prompt)) => found.prompt = Some(prompt),
-        Some(Err(error)) => note("prompt", error),
-        None => {}
-    }
-    match workflow {
-        Some(Ok(workflow)) => found.workflow = Some(workflow),
-        Some(Err(error)) => note("workflow", error),
-        None => {}
-    }
+    let prompt =
+        prompt.and_then(|value| Workflow::from_owned(value).map_err(|error| half("prompt", error)).ok());
+    let workflow = workflow
+        .and_then(|value| UiWorkflow::from_value(value).map_err(|error| half("workflow", error)).ok());
     match failed {
-        Some(error) if found.prompt.is_none() && found.workflow.is_none() => Err(error),
-        _ => Ok(found),
+        Some(error) if prompt.is_none() && workflow.is_none() => Err(error),
+        _ => Ok(WorkflowFile::new(format, prompt, workflow, notes)),
     }
 }
 
 /// Parses JSON of a file; some programs write it as the text of a JSON string.
-fn embedded(text: &[u8]) -> Result<Value> {
+fn embedded(text: &[u8]) -> Result<(Value, Dialect)> {
     let text = text.strip_suffix(b"\0").unwrap_or(text);
-    match json::parse(text)? {
-        Value::String(inner) => json::parse(inner.as_bytes()),
-        value => Ok(value),
+    match json::parse_relaxed(text)? {
+        (Value::String(inner), _) => json::parse_relaxed(inner.as_bytes()),
+        read => Ok(read),
     }
 }
 
@@ -167,31 +214,66 @@ fn embedded(text: &[u8]) -> Result<Value> {
 ///
 /// The text's own rules (duplicate keys, depth) are those of [`json::parse`] and were checked there or not at all.
 pub fn read_value(value: Value) -> Result<WorkflowFile> {
-    let found = |format, prompt, workflow| WorkflowFile { format, prompt, workflow, notes: Vec::new() };
-    if UiWorkflow::looks_like(&value) {
-        return Ok(found(FileFormat::Ui, None, Some(UiWorkflow::from_value(value)?)));
+    let found = |format, prompt, workflow| Ok(WorkflowFile::new(format, prompt, workflow, Vec::new()));
+    if locate::is_ui_graph(&value) {
+        return found(FileFormat::Ui, None, Some(UiWorkflow::from_value(value)?));
     }
     let Value::Object(mut map) = value else {
-        return Err(Error::new(format!("the text is {}, not a workflow", kind_of(&value)))
-            .hint("give the API format, or what the editor saves"));
+        return located(&value)?.ok_or_else(|| {
+            Error::new(format!("the text is {}, not a workflow", kind_of(&value)))
+                .hint("give the API format, or what the editor saves")
+        });
     };
-    if map.get("workflow").is_some_and(UiWorkflow::looks_like) && !map.contains_key("prompt") {
+    if map.get("workflow").is_some_and(locate::is_ui_graph) && !map.contains_key("prompt") {
         let workflow = map.shift_remove("workflow").unwrap_or_default();
-        return Ok(found(FileFormat::Envelope, None, Some(UiWorkflow::from_value(workflow)?)));
+        return found(FileFormat::Envelope, None, Some(UiWorkflow::from_value(workflow)?));
     }
     if !map.get("prompt").is_some_and(is_graph) {
-        return Ok(found(FileFormat::Api, Some(Workflow::from_owned(Value::Object(map))?), None));
+        let value = Value::Object(map);
+        if !has_node(&value)
+            && let Some(file) = located(&value)?
+        {
+            return Ok(file);
+        }
+        return found(FileFormat::Api, Some(Workflow::from_owned(value)?), None);
     }
     let prompt = map.shift_remove("prompt").unwrap_or_default();
-    if UiWorkflow::looks_like(&prompt) {
-        return Ok(found(FileFormat::Envelope, None, Some(UiWorkflow::from_value(prompt)?)));
+    if locate::is_ui_graph(&prompt) {
+        return found(FileFormat::Envelope, None, Some(UiWorkflow::from_value(prompt)?));
+    }
+    if !has_node(&prompt)
+        && let Some(file) = located(&prompt)?
+    {
+        return Ok(file);
     }
     let embedded = map
         .shift_remove("extra_data")
         .and_then(|mut extra| extra.get_mut("extra_pnginfo")?.get_mut("workflow").map(Value::take))
         .filter(UiWorkflow::looks_like);
     let workflow = embedded.map(UiWorkflow::from_value).transpose()?;
-    Ok(found(FileFormat::Envelope, Some(Workflow::from_owned(prompt)?), workflow))
+    found(FileFormat::Envelope, Some(Workflow::from_owned(prompt)?), workflow)
+}
+
+/// Reads the workflow inside other JSON; `None` when there is none.
+fn located(value: &Value) -> Result<Option<WorkflowFile>> {
+    let located = locate::locate(value)?;
+    let paths: Vec<String> = located.paths().map(|path| format!("`{path}`")).collect();
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let mut note = format!("the workflow was found at {}", paths.join(" and "));
+    if !located.beside.is_empty() {
+        note = format!("{note}; what stands beside it was not used: {}", located.beside.join(", "));
+    }
+    let prompt = located.prompt.map(|(value, _)| Workflow::from_owned(value)).transpose()?;
+    let workflow = located.workflow.map(|(value, _)| UiWorkflow::from_value(value)).transpose()?;
+    let notes = vec![Remark::general(note)];
+    Ok(Some(WorkflowFile::new(FileFormat::Envelope, prompt, workflow, notes)))
+}
+
+/// True when at least one entry is a node of the API format.
+fn has_node(value: &Value) -> bool {
+    value.as_object().is_some_and(|map| map.values().any(|node| node.get("class_type").is_some()))
 }
 
 /// True for an object that is not itself a node: a node may well have the id `prompt`.

@@ -3,8 +3,10 @@
 //! Containers are walked by their own structure with hard bounds; nothing is decoded but text.
 
 mod bytes;
+mod compare;
 mod exif;
 mod file;
+mod locate;
 mod mp4;
 mod png;
 mod sound;
@@ -13,4 +15,4 @@ mod tests;
 mod texts;
 mod webm;
 
-pub use file::{FileFormat, WorkflowFile, read, read_value};
+pub use file::{FileFormat, Part, WorkflowFile, read, read_value, starts_as_json};

@@ -3,12 +3,19 @@ use std::io::Write as _;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{FileFormat, png, read, texts::MAX_ENTRIES};
+use super::{FileFormat, Part, WorkflowFile, png, read, texts::MAX_ENTRIES};
+use crate::convert::file_to_api;
 
 macro_rules! fixture {
     ($name:literal) => {
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/embedded/", $name))
             .as_slice()
+    };
+}
+
+macro_rules! editor_file {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/editor/", $name)).as_slice()
     };
 }
 
@@ -83,12 +90,9 @@ fn reads_packed_and_international_text_chunks() {
 }
 
 #[test]
-fn refuses_a_png_with_two_prompts_or_a_wrong_checksum_or_too_many_texts() {
+fn refuses_a_png_with_two_prompts_or_too_many_texts() {
     let twice = png_of(&[text_chunk("prompt", b"{}"), text_chunk("prompt", b"{}")]);
     assert!(read(&twice).unwrap_err().to_string().contains("two `prompt` entries"));
-    let mut damaged = text_chunk("prompt", PROMPT.as_bytes());
-    *damaged.last_mut().unwrap() ^= 1;
-    assert!(read(&png_of(&[damaged])).unwrap_err().to_string().contains("checksum"));
     let many = vec![text_chunk("note", b"x"); MAX_ENTRIES + 1];
     assert!(read(&png_of(&many)).unwrap_err().to_string().contains("text entries"));
 }
@@ -103,8 +107,10 @@ fn stops_inflating_a_bomb() {
 
 #[test]
 fn a_broken_half_becomes_a_note_and_two_broken_halves_an_error() {
-    let half =
-        png_of(&[text_chunk("prompt", PROMPT.as_bytes()), text_chunk("workflow", b"{\"nodes\": NaN}")]);
+    let half = png_of(&[
+        text_chunk("prompt", PROMPT.as_bytes()),
+        text_chunk("workflow", b"{\"nodes\": 1, \"nodes\": 2}"),
+    ]);
     let found = read(&half).unwrap();
     assert_eq!((found.formats(), found.notes.len()), (vec!["prompt"], 1));
     assert!(read(&png_of(&[text_chunk("prompt", b"{\"a\": 1, \"a\": 2}")])).is_err());
@@ -156,6 +162,117 @@ fn says_what_a_file_without_a_workflow_is() {
     assert_eq!(message(&png_of(&[])), "the png file holds no workflow");
     assert!(message(b"GIF89a\x01\x00\xff\xfe").contains("no file type that holds workflows"));
     assert!(message(b"hello").contains("not valid JSON"));
+}
+
+fn notes(file: &WorkflowFile) -> Vec<&str> {
+    file.notes.iter().map(|remark| remark.message.as_str()).collect()
+}
+
+#[test]
+fn a_wrong_checksum_is_a_note() {
+    let found = read(editor_file!("p_badcrc.png")).unwrap();
+    assert_eq!(found.formats(), ["prompt", "workflow"]);
+    assert_eq!(notes(&found), ["the file is not quite sound: a text chunk has a wrong checksum"]);
+}
+
+#[test]
+fn a_file_that_is_cut_off_behind_its_texts_is_read_with_a_note() {
+    let whole = png_of(&[text_chunk("prompt", PROMPT.as_bytes()), chunk(*b"IDAT", &[0; 40])]);
+    let found = read(&whole[..whole.len() - 30]).unwrap();
+    assert_eq!((found.formats(), found.notes.len()), (vec!["prompt"], 1));
+    assert!(read(&png_of(&[chunk(*b"IDAT", &[0; 40])])[..40]).is_err());
+}
+
+#[test]
+fn a_tag_that_points_past_the_end_is_a_note() {
+    let text = format!("prompt:{PROMPT}\0");
+    let length = u32::try_from(text.len()).unwrap().to_le_bytes();
+    let tiff = [
+        b"II*\0\x08\0\0\0\x02\0\x0f\x01\x02\0\x99\0\0\0\xff\xff\0\0\x10\x01\x02\0".as_slice(),
+        &length,
+        &38_u32.to_le_bytes(),
+        &[0; 4],
+        text.as_bytes(),
+    ]
+    .concat();
+    let size = u32::try_from(tiff.len()).unwrap().to_le_bytes();
+    let found = read(&[b"RIFF\0\0\0\0WEBPEXIF".as_slice(), &size, &tiff].concat()).unwrap();
+    assert_eq!((found.format, found.prompt.as_ref().unwrap().len()), (FileFormat::Webp, 1));
+    assert_eq!(notes(&found), ["the file is not quite sound: the EXIF block names a text outside of itself"]);
+}
+
+#[test]
+fn a_prompt_and_a_workflow_that_differ_are_told_apart() {
+    let found = read(editor_file!("p_stale.png")).unwrap();
+    assert!(
+        found.differences.iter().any(|what| what.ends_with("of node 5")) && !found.differences.is_empty(),
+        "{:?}",
+        found.differences
+    );
+    for (source, bytes) in saved_files() {
+        assert!(read(bytes).unwrap().differences.is_empty(), "{source}");
+    }
+    let info = crate::recorded::object_info();
+    let seed = |part| {
+        let converted = file_to_api(&found, part, Some(info), None).unwrap();
+        assert!(
+            converted
+                .report
+                .assumed
+                .iter()
+                .any(|remark| remark.message.contains("two workflows that differ"))
+        );
+        converted.workflow.get("5").unwrap().inputs["seed"].clone()
+    };
+    assert_eq!((seed(Part::Prompt), seed(Part::Workflow)), (json!(1), json!(777)));
+}
+
+#[test]
+fn dialects_of_json_are_read_with_a_note() {
+    let cases: [(&[u8], usize); 3] = [
+        (editor_file!("a_bom.json"), 0),
+        (editor_file!("a_comment.json"), 1),
+        (editor_file!("a_nan.json"), 1),
+    ];
+    for (bytes, count) in cases {
+        let found = read(bytes).unwrap();
+        assert_eq!((found.prompt.as_ref().unwrap().len(), found.notes.len()), (7, count), "{found:?}");
+        let text = found.prompt.unwrap().get("2").unwrap().inputs["text"].clone();
+        assert_eq!(text, "a \"quoted\" cat\nsecond line\t{red|blue} // no comment");
+    }
+}
+
+#[test]
+fn a_request_to_a_worker_is_unwrapped_and_the_rest_is_named() {
+    let found = read(editor_file!("a_wrap_input.json")).unwrap();
+    assert_eq!((found.format, found.prompt.as_ref().unwrap().len()), (FileFormat::Envelope, 7));
+    let expected = "the workflow was found at `input.workflow`; what stands beside it was not used: images";
+    assert_eq!(notes(&found), [expected]);
+}
+
+#[test]
+fn workflows_kept_as_text_are_found() {
+    let api = json!({"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}});
+    let body = json!({ "prompt": api.to_string(), "client_id": "x" }).to_string();
+    let automation = json!({ "name": "flow", "nodes": [
+        { "parameters": { "jsonBody": format!("={body}"), "url": "http://x" }, "type": "n8n-nodes-base.httpRequest",
+          "typeVersion": 4.2, "position": [0, 0], "id": "a", "name": "HTTP Request" },
+    ], "connections": {} });
+    let cases = [
+        json!(api.to_string()),
+        json!({ "prompt": api.to_string() }),
+        json!({ "workflow": api.to_string() }),
+        json!({ "data": { "workflow_api": api } }),
+        json!([{ "json": { "prompt": api } }]),
+        automation,
+    ];
+    for value in cases {
+        let found = read(value.to_string().as_bytes()).unwrap_or_else(|error| panic!("{value}: {error}"));
+        assert_eq!(found.prompt.unwrap().to_value(), api, "{value}");
+    }
+    let other = json!({"1": {"class_type": "EmptyImage", "inputs": {"width": 65}}});
+    let error = read(json!({ "a": api, "b": other }).to_string().as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "the text holds several workflows, at `a` and at `b`");
 }
 
 proptest! {

@@ -18,6 +18,8 @@ pub(super) struct Texts<'b> {
     pub(super) prompt: Option<Cow<'b, [u8]>>,
     /// The editor's format, as text.
     pub(super) workflow: Option<Cow<'b, [u8]>>,
+    /// Faults of the container that did not keep the texts from being read.
+    pub(super) faults: Vec<String>,
     entries: usize,
     total: usize,
 }
@@ -35,6 +37,22 @@ impl<'b> Texts<'b> {
     /// Returns the most bytes that one more text may have.
     pub(super) fn room(&self) -> usize {
         MAX_TEXT.min(MAX_TOTAL - self.total.min(MAX_TOTAL))
+    }
+
+    /// Notes a fault of the container; the first few are kept.
+    pub(super) fn fault(&mut self, fault: &str) {
+        if self.faults.len() < 4 && !self.faults.iter().any(|known| known == fault) {
+            self.faults.push(fault.to_owned());
+        }
+    }
+
+    /// Ends the reading of a damaged file: with the texts that were found before, or with an error.
+    pub(super) fn cut_off(mut self, what: &str) -> Result<Self> {
+        if self.is_empty() {
+            return Err(damaged(what));
+        }
+        self.fault(&format!("the {what}"));
+        Ok(self)
     }
 
     /// Adds a text of any key; only `prompt` and `workflow` are kept.
@@ -75,6 +93,7 @@ impl<'b> Texts<'b> {
         Texts {
             prompt: owned(self.prompt),
             workflow: owned(self.workflow),
+            faults: self.faults,
             entries: self.entries,
             total: self.total,
         }
