@@ -135,7 +135,7 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
             return match input.broadcast {
                 Some(origin) => {
                     wanted_type.get_or_insert(&input.ty);
-                    self.broadcast_source(flat, origin, wanted_type)
+                    Ok(self.broadcast_source(flat, origin, wanted_type))
                 }
                 None => Ok(Step::End(Source::Nothing)),
             };
@@ -179,13 +179,8 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
         }))
     }
 
-    fn broadcast_source(
-        &self,
-        flat: &FlatNode,
-        origin: Origin,
-        wanted_type: &mut Option<&'l str>,
-    ) -> Result<Step> {
-        Ok(match origin {
+    fn broadcast_source(&self, flat: &FlatNode, origin: Origin, wanted_type: &mut Option<&'l str>) -> Step {
+        match origin {
             Origin::Output { node, slot } => {
                 Step::Go(SlotRef::Output { node: self.expanded.sibling(flat, node), slot })
             }
@@ -193,7 +188,7 @@ impl<'x, 'l, 'a> Resolver<'x, 'l, 'a> {
                 .parent
                 .and_then(|parent| self.through_port(parent, port, wanted_type))
                 .unwrap_or(Step::End(Source::Nothing)),
-        })
+        }
     }
 
     /// Finds the setter of a getter: the first of its name in the same graph, else the only one in the graphs around.

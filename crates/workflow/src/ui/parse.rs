@@ -218,7 +218,7 @@ fn read_listed_link(link: &Value) -> Option<(LinkId, UiLink)> {
     let parts = link.as_array()?.as_slice();
     let [id, origin, origin_slot, target, target_slot, ..] = parts else { return None };
     let (id, mut link) = read_link(id, origin, origin_slot, target, target_slot)?;
-    link.ty = parts.get(5).and_then(Value::as_str).unwrap_or_default().to_owned();
+    parts.get(5).and_then(Value::as_str).unwrap_or_default().clone_into(&mut link.ty);
     Some((id, link))
 }
 
