@@ -43,7 +43,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         && !(first == 0x3fff && second < 0x1000)
 }
 
-/// The IPv4 address inside a mapped, compatible or NAT64 address.
+/// Returns the IPv4 address inside a mapped, compatible, NAT64 or ISATAP address.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let from = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
@@ -54,12 +54,14 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
         | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => from(high, low),
         [0x64, 0xff9b, 1, ..] => Some(Ipv4Addr::LOCALHOST),
+        // ISATAP carries its address behind a fixed mark, below any prefix.
+        [.., 0 | 0x200, 0x5efe, high, low] => from(high, low),
         _ => None,
     }
 }
 
 /// Endings of names that never lead to the public Internet.
-const INTERNAL_ENDINGS: [&str; 16] = [
+const INTERNAL_ENDINGS: [&str; 24] = [
     "localhost",
     "local",
     "internal",
@@ -76,10 +78,36 @@ const INTERNAL_ENDINGS: [&str; 16] = [
     "consul",
     "svc",
     "cluster",
+    "localnet",
+    "intra",
+    "workgroup",
+    "docker",
+    "alt",
+    "i2p",
+    // Routers and desktops give these out to the machines behind them.
+    "fritz.box",
+    "mshome.net",
 ];
 /// Services that answer with the address that the name spells out.
-const ADDRESS_IN_NAME: [&str; 7] =
-    ["nip.io", "sslip.io", "xip.io", "lvh.me", "localtest.me", "vcap.me", "lacolhost.com"];
+const ADDRESS_IN_NAME: [&str; 17] = [
+    "nip.io",
+    "sslip.io",
+    "xip.io",
+    "lvh.me",
+    "localtest.me",
+    "vcap.me",
+    "lacolhost.com",
+    "traefik.me",
+    "localho.st",
+    "local.gd",
+    "backname.io",
+    "fuf.me",
+    "ulh.us",
+    "smackaho.st",
+    "1u.ms",
+    "rbndr.us",
+    "127-0-0-1.org.uk",
+];
 
 /// True for a host name that leads inside: `localhost`, `metadata.google.internal`, names without a dot.
 pub fn is_internal_name(host: &str) -> bool {
@@ -124,6 +152,8 @@ mod tests {
             "2001:db8::1",
             "ff02::1",
             "::127.0.0.1",
+            "2001:470:1f0b:1::5efe:10.0.0.1",
+            "2a00:1450:4001:81b:200:5efe:7f00:1",
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
@@ -148,10 +178,22 @@ mod tests {
             "printer",
             "nas.local",
             "127.0.0.1.nip.io",
+            "nas.fritz.box",
+            "PC.mshome.net",
+            "a.127-0-0-1.org.uk",
+            "app.traefik.me.",
+            "7f000001.c0a80001.rbndr.us",
+            "gateway.docker",
         ] {
             assert!(is_internal_name(name), "{name}");
         }
-        for name in ["huggingface.co", "local.example.com", "internal-tools.example"] {
+        for name in [
+            "huggingface.co",
+            "local.example.com",
+            "internal-tools.example",
+            "box.example.net",
+            "notfritz.box.example.com",
+        ] {
             assert!(!is_internal_name(name), "{name}");
         }
     }

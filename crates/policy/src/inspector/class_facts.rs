@@ -29,6 +29,9 @@ const MAX_FOLLOWED: usize = 16 << 20;
 /// A map with a hash that is fast on short keys, seeded at random for each process.
 pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
+/// Types of links: by node, then by input.
+pub(super) type LinkTypes = std::collections::HashMap<String, std::collections::HashMap<String, String>>;
+
 /// The facts that a class name tells by itself.
 #[derive(Debug, Clone, Copy)]
 struct ClassNameFacts {
@@ -116,6 +119,8 @@ pub(super) struct Facts<'a> {
     learned: RefCell<Remembered>,
     classes: RefCell<Map<Box<str>, ClassFacts>>,
     followed: Cell<usize>,
+    /// Types of links by node and input, where a file of the editor tells them.
+    link_types: Option<&'a LinkTypes>,
 }
 
 impl<'a> Facts<'a> {
@@ -134,7 +139,25 @@ impl<'a> Facts<'a> {
             learned: RefCell::default(),
             classes: RefCell::default(),
             followed: Cell::default(),
+            link_types: None,
         }
+    }
+
+    /// Adds the types of links that a file of the editor tells.
+    pub(super) fn with_link_types(mut self, link_types: &'a LinkTypes) -> Self {
+        self.link_types = Some(link_types);
+        self
+    }
+
+    /// Returns the type of the link to an input, where a file of the editor tells it.
+    pub(super) fn link_type(&self, node: &str, input: &str) -> Option<&'a str> {
+        self.link_types?.get(node)?.get(input).map(String::as_str)
+    }
+
+    /// Returns the type of an output, where the catalogue tells it.
+    pub(super) fn output_type(&self, class: &str, slot: usize) -> Option<&'a str> {
+        let output = self.knowledge.object_info?.get(class)?.outputs.get(slot)?;
+        Some(output.ty.as_str())
     }
 
     /// Counts text that is followed over links. False when the graph has used up its share.

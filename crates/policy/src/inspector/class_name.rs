@@ -34,6 +34,12 @@ pub(super) fn skeleton(name: &str) -> String {
 
 /// True for a name with hidden characters, folded letters, or letters of another script among Latin ones.
 pub(crate) fn is_disguised(name: &str) -> bool {
+    // Authors of packs leave a blank at the end; one behind the name of a core class pretends to be that class.
+    let name = match name.strip_suffix(' ') {
+        Some(trimmed) if is_core(trimmed) && !is_core(name) => return true,
+        Some(trimmed) => trimmed,
+        None => name,
+    };
     if name.len() > MAX || name.trim() != name {
         return true;
     }
@@ -119,7 +125,7 @@ mod tests {
             "Ter\u{200b}minal",
             "\u{ff34}erminal",
             "Save\nTerminal",
-            "Terminal ",
+            "KSampler ",
             "Terminal\u{a0}",
             "T\u{335}erminal",
             "Save\u{202e}egamI",

@@ -78,7 +78,9 @@ impl Lists {
         match &self.allowed {
             Some(allowed) => allowed.contains(class),
             // An extension may register a class under a core name; the server says where it lives.
-            None => CORE_CLASSES.get(class) == Some(&true) && origin(class, info) != Origin::Custom,
+            None => {
+                CORE_CLASSES.get(core_name(class)) == Some(&true) && origin(class, info) != Origin::Custom
+            }
         }
     }
 }
@@ -105,7 +107,12 @@ pub(super) fn is_upload(input: &InputSpec) -> bool {
 
 /// True for the name of a class that ComfyUI brings.
 pub(super) fn is_core(class: &str) -> bool {
-    CORE_CLASSES.contains_key(class)
+    CORE_CLASSES.contains_key(core_name(class))
+}
+
+/// Returns the name as the list has it. ComfyUI itself registers one class with a blank at the end.
+fn core_name(class: &str) -> &str {
+    if class == "ConditioningAverage " { "ConditioningAverage" } else { class }
 }
 
 /// True for a core class that is kept off the built-in allow-list.
@@ -120,7 +127,7 @@ pub(crate) fn origin(class: &str, info: Option<&ObjectInfo>) -> Origin {
     }
     let module = info.and_then(|info| info.get(class)).map_or("", |known| known.python_module.as_str());
     let core = match module {
-        "" => CORE_CLASSES.contains_key(class) || CLOUD.contains(class),
+        "" => is_core(class) || CLOUD.contains(class),
         "nodes" => true,
         module => module.starts_with("comfy_extras") || module.starts_with("comfy_api_nodes"),
     };

@@ -15,10 +15,14 @@ static CERTAIN: WordList = WordList::new(include_str!("lists/patterns/certain_co
 
 /// Words that are code where code is meant, and prose elsewhere.
 static LIKELY: WordList = WordList::new(include_str!("lists/patterns/likely_code.txt"));
+/// Words that are code where code is meant, and words of prose or names of wildcards elsewhere.
+static POSSIBLE: WordList = WordList::new(include_str!("lists/patterns/possible_code.txt"));
 
 patterns! {
     static CERTAIN_CODE: BytePattern = any_of(CERTAIN.entries());
     static LIKELY_CODE: BytePattern = any_of(CERTAIN.entries().chain(LIKELY.entries()).chain(OTHER_LANGUAGES.entries()));
+    static POSSIBLE_CODE: BytePattern =
+        any_of(CERTAIN.entries().chain(LIKELY.entries()).chain(POSSIBLE.entries()).chain(OTHER_LANGUAGES.entries()));
 }
 
 /// Words that are code by themselves in a text that had to be decoded.
@@ -29,8 +33,10 @@ static HIDDEN_WORDS: WordList = WordList::new(include_str!("lists/hidden_words.t
 pub(super) enum Confidence {
     /// It can be nothing else: required where the input is meant for prose.
     Certain,
-    /// It is code more often than not.
+    /// It is code more often than not: enough where nothing tells what the input is for.
     Likely,
+    /// It may be code: enough where code is meant.
+    Possible,
 }
 
 /// Code that was found.
@@ -55,13 +61,16 @@ pub(super) fn find_code(
         // What cannot be read is not let through.
         return Some(CodeMatch { excerpt: excerpt::start(&text), decoded: true });
     }
+    let patterns = if confidence == Confidence::Possible { &POSSIBLE_CODE } else { &LIKELY_CODE };
     readings.iter().find_map(|reading| {
         let end = match confidence {
             Confidence::Certain => CERTAIN_CODE.end_of_match(reading.text.as_bytes())?,
-            Confidence::Likely => LIKELY_CODE.end_of_match(reading.text.as_bytes()).or_else(|| {
-                let says_it = |line: &str| HIDDEN_WORDS.contains(line.trim());
-                (reading.decoded && reading.text.lines().any(says_it)).then_some(0)
-            })?,
+            Confidence::Likely | Confidence::Possible => {
+                patterns.end_of_match(reading.text.as_bytes()).or_else(|| {
+                    let says_it = |line: &str| HIDDEN_WORDS.contains(line.trim());
+                    (reading.decoded && reading.text.lines().any(says_it)).then_some(0)
+                })?
+            }
         };
         // Where nothing was moved, the text itself is shown, as somebody wrote it.
         let as_written = !reading.decoded && text.is_plain() && reading.text.len() == text.len();
@@ -124,7 +133,7 @@ mod tests {
             "ev\u{200b}al(x)",
             "\u{1d41e}\u{1d42f}\u{1d41a}\u{1d425}(1)",
         ] {
-            assert!(is_code(Text::new(text), Confidence::Likely), "{text}");
+            assert!(is_code(Text::new(text), Confidence::Possible), "{text}");
         }
     }
 
@@ -132,7 +141,7 @@ mod tests {
     fn a_sight_shows_what_gave_the_code_away() {
         let of = |text: &str| {
             let text = Text::new(text);
-            find_code(text, &readings(text), Confidence::Likely).map(|code| (code.excerpt, code.decoded))
+            find_code(text, &readings(text), Confidence::Possible).map(|code| (code.excerpt, code.decoded))
         };
         let written = of("X = 1; Import OS; os.system('Id')").unwrap();
         assert_eq!(written, ("X = 1; Import OS; os.system('Id')".into(), false));
@@ -162,14 +171,14 @@ mod tests {
             "{a} and {b}",
             "0.5,0.5,1.0,1.0",
         ] {
-            assert!(!is_code(Text::new(text), Confidence::Likely), "{text}");
+            assert!(!is_code(Text::new(text), Confidence::Possible), "{text}");
         }
     }
 
     #[test]
     fn a_megabyte_of_openings_takes_no_time() {
         let start = std::time::Instant::now();
-        assert!(is_code(Text::new(&"open(a,".repeat(150_000)), Confidence::Likely));
+        assert!(is_code(Text::new(&"open(a,".repeat(150_000)), Confidence::Possible));
         assert!(!is_code(Text::new(&"open(".repeat(200_000)), Confidence::Certain));
         // Linear: a debug build needs a fraction of this; a quadratic search would need minutes.
         assert!(start.elapsed().as_secs() < 20);

@@ -22,6 +22,9 @@ use comfywarden_error::JsonObject;
 /// The most nodes that words and numbers are followed through.
 pub(super) const MAX_HOPS: usize = 12;
 
+/// Stands between pieces of text that a node may join in any order or not at all; nobody writes this noncharacter.
+pub(super) const SEAM: char = '\u{fdd0}';
+
 /// The inputs that take each node's output, by node: node and input.
 type Takers<'a> = Map<&'a str, Vec<(&'a str, &'a str)>>;
 
@@ -109,6 +112,27 @@ impl<'a> DataFlow<'a> {
         }
     }
 
+    /// Returns the node that a link names, if text may come over the link to this input.
+    fn text_source(&self, taker: &str, input: &str, link: &'a Value) -> Option<&'a str> {
+        let source = source_of(link)?;
+        self.carries_text(taker, input, link).then_some(source)
+    }
+
+    /// True for a link of a text type, by the file, by the catalogue, or else by the name of the input.
+    pub(super) fn carries_text(&self, taker: &str, input: &str, link: &Value) -> bool {
+        let class_of = |id: &str| self.node(id).map_or("", |(_, class, _)| class);
+        let from_catalogue = || {
+            let slot = usize::try_from(link.get(1)?.as_u64()?).ok()?;
+            self.facts.output_type(class_of(source_of(link)?), slot)
+        };
+        match self.facts.link_type(taker, input).or_else(from_catalogue) {
+            Some(ty) => is_text_type(ty),
+            None => {
+                !self.facts.name(input).carries_objects && !self.facts.takes_objects(class_of(taker), input)
+            }
+        }
+    }
+
     /// Returns the node that a link names and the text that it brings, as far as that is a constant of the graph.
     pub(super) fn text(&self, link: &Value) -> Option<(&'a str, Rc<str>)> {
         let (id, class, _) = self.node(source_of(link)?)?;
@@ -149,7 +173,7 @@ impl<'a> DataFlow<'a> {
                     self.constants.borrow_mut().insert(id, None);
                     let before = pending.len();
                     let constants = self.constants.borrow();
-                    let sources = inputs.values().filter_map(source_of);
+                    let sources = inputs.iter().filter_map(|(name, value)| self.text_source(id, name, value));
                     // One that is being worked on is in a circle, which ComfyUI refuses.
                     pending.extend(sources.filter(|source| !constants.contains_key(source)));
                     if pending.len() > before {
@@ -173,13 +197,24 @@ impl<'a> DataFlow<'a> {
 
     /// Joins the constant pieces of a node's text, in the order in which the node does.
     fn put_together(&self, id: &str) -> Rc<str> {
-        let Some((_, class, inputs)) = self.node(id) else { return Rc::from("") };
-        let text = |value: &Value| match value {
-            Value::String(text) => Rc::from(text.as_str()),
-            link => source_of(link).map_or_else(|| Rc::from(""), |source| self.piece(source)),
+        let Some((id, class, inputs)) = self.node(id) else { return Rc::from("") };
+        let text = |name: &str, value: &'a Value| match value {
+            Value::String(text) => Rc::from(text.replace(SEAM, "")),
+            link => {
+                self.text_source(id, name, link).map_or_else(|| Rc::from(""), |source| self.piece(source))
+            }
         };
-        let one = |name: &str| inputs.get(name).map_or_else(|| Rc::from(""), text);
-        let all = || inputs.values().map(text).collect();
+        let one = |name: &str| inputs.get(name).map_or_else(|| Rc::from(""), |value| text(name, value));
+        let seam: Rc<str> = Rc::from(SEAM.to_string());
+        let all = || {
+            let pieces =
+                inputs.iter().map(|(name, value)| text(name, value)).filter(|piece| !piece.is_empty());
+            let mut pieces: Vec<Rc<str>> = pieces.flat_map(|piece| [Rc::clone(&seam), piece]).collect();
+            if !pieces.is_empty() {
+                pieces.remove(0);
+            }
+            pieces
+        };
         let pieces = match class {
             "StringConcatenate" => vec![one("string_a"), one("delimiter"), one("string_b")],
             "StringReplace" => vec![self.replaced(&one("string"), &one("find"), &one("replace"))],
@@ -251,6 +286,14 @@ impl<'a> DataFlow<'a> {
 /// True for classes that may hand on text: of ComfyUI's own, only those that are made for it.
 fn hands_on_text(class: ClassFacts) -> bool {
     class.origin != Origin::Core || class.passes
+}
+
+/// True for types whose values are text, or may be anything.
+fn is_text_type(ty: &str) -> bool {
+    const TEXT: [&str; 12] =
+        ["STRING", "TEXT", "COMBO", "*", "ANY", "JSON", "DICT", "PROMPT", "PATH", "FILE", "URL", "SCRIPT"];
+    let ty = ty.to_ascii_uppercase();
+    ty.is_empty() || TEXT.iter().any(|text| ty.contains(text))
 }
 
 /// Returns the node that a link names.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     class_facts::{FactCache, Facts},
     classes::Lists,
-    finding::{Finding, Flag},
+    finding::{Finding, Flag, Severity},
     knowledge::Knowledge,
     ui_graph,
     verdict::{Asking, Rules, Verdict, judge},
@@ -52,7 +52,17 @@ impl Inspector {
     /// Inspects a file of the editor: all its nodes, also those in subgraphs.
     pub fn inspect_ui_graph(&self, value: &Value, knowledge: &Knowledge<'_>) -> Vec<Finding> {
         let ui = ui_graph::read(value);
-        let mut findings = self.inspect_value(&ui.graph, knowledge);
+        let facts = Facts::new(&self.cache, &self.lists, *knowledge, self.rules.mode == Mode::Enforce)
+            .with_link_types(&ui.link_types);
+        let mut visitor = Visitor::new(&facts);
+        visitor.top(&ui.graph);
+        let mut findings = visitor.into_findings();
+        // A number whose name is guessed may count something else.
+        for finding in findings.iter_mut().filter(|_| ui.has_guesses) {
+            if finding.flag == Flag::ResourceAbuse {
+                finding.severity = Severity::Warning;
+            }
+        }
         // A subgraph of the file is no class, and what is in it has been looked at.
         findings.retain(|finding| {
             !matches!(finding.flag, Flag::SubgraphUnresolved | Flag::ClassNotAllowed)

@@ -18,6 +18,8 @@ use crate::{
 pub(super) const LEAVES: &str = "the path leaves ComfyUI's folders";
 /// The reason that every text is refused for while addresses in it cannot be found.
 const UNREADABLE: &str = "an address that cannot be read";
+/// The beginning of the reason against an internal address.
+const INTERNAL: &str = "the internal address";
 /// The most bytes of a path.
 const MAX_PATH: usize = 4_096;
 patterns! {
@@ -161,7 +163,12 @@ pub(super) fn bad_url(text: Text<'_>, is_url_input: bool) -> Option<(Flag, Strin
     let visible = seen(|_| false);
     let lines = text.has(kind::BREAK).then(|| seen(char::is_whitespace));
     let mut external = None;
-    let joined = urls(&visible, lines.is_none());
+    // Where no address is asked for, two lines make none: `// a comment` may follow a line that ends in `c:`.
+    let is_whole = |found: &&str| {
+        let scheme = found.find(':').and_then(|at| found.get(..at + 3)).unwrap_or_default();
+        is_url_input || lines.as_ref().is_none_or(|lines| lines.contains(scheme))
+    };
+    let joined = urls(&visible, lines.is_none()).filter(is_whole);
     for found in joined.chain(lines.iter().flat_map(|lines| urls(lines, true))) {
         match judge_url(found) {
             Some((Flag::SsrfUrl, why)) => return Some((Flag::SsrfUrl, why)),
@@ -203,6 +210,10 @@ fn urls(text: &str, nested: bool) -> impl Iterator<Item = &str> {
 
 fn judge_url(text: &str) -> Option<(Flag, String)> {
     let scheme = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    if text.trim_end_matches(['/', '\\']).len() == scheme.len() + 1 {
+        // The beginning of an address leads nowhere.
+        return None;
+    }
     if !matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "s3" | "gs" | "hf") {
         return Some((Flag::SsrfUrl, format!("a URL of scheme `{scheme}`")));
     }
@@ -239,7 +250,7 @@ fn judge_host(host: &Host<&str>) -> (Flag, String) {
     let why = if without_domain {
         format!("the host `{shown}`: a name without a domain is looked up in the local network")
     } else {
-        format!("the internal address `{shown}`")
+        format!("{INTERNAL} `{shown}`")
     };
     (Flag::SsrfUrl, why)
 }
@@ -257,17 +268,29 @@ pub(super) fn internal_url(text: &str) -> Option<String> {
     judged.into_iter().find(|(flag, _)| *flag == Flag::SsrfUrl).map(|(_, why)| why)
 }
 
+/// Finds an internal address in a text that may be put together: one that is written as an address, not as a name.
+pub(super) fn internal_address(text: &str) -> Option<String> {
+    internal_url(text).filter(|why| why.starts_with(INTERNAL))
+}
+
 /// True for `/view?filename=x.png`, `./x` and `?x`, which lead to the server itself.
 fn is_relative(text: &str) -> bool {
     let rooted = text.strip_prefix('/').is_some_and(|rest| !rest.starts_with(['/', '\\']));
     rooted || text.starts_with(['?', '#']) || text.starts_with("./")
 }
 
+/// True for `16:9`, which programs would read as a host and a port. The host 0 is the machine itself.
+fn is_ratio(text: &str) -> bool {
+    let is_short = |part: &str| matches!(part.len(), 1 | 2) && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once(':')
+        .is_some_and(|(first, second)| !first.starts_with('0') && is_short(first) && is_short(second))
+}
+
 /// Judges `10.0.0.5:11434/v1` and `localhost` in an input for URLs. Plain words are no hosts.
 fn judge_bare_host(text: &str) -> Option<(Flag, String)> {
     // `http:10.0.0.1` and `http:/10.0.0.1` are what browsers and curl make of them.
     let scheme = ["http:", "https:"].iter().find_map(|scheme| text.strip_prefix(scheme));
-    if scheme.is_none() && is_relative(text) {
+    if scheme.is_none() && (is_relative(text) || is_ratio(text)) {
         return None;
     }
     let host = scheme.unwrap_or(text).trim_start_matches(['/', '\\']);
@@ -382,6 +405,11 @@ mod tests {
         }
         assert_eq!(flag("10.0.0.5:11434", true), Some(Flag::SsrfUrl));
         assert_eq!(flag("http:/10.0.0.5/x", true), Some(Flag::SsrfUrl));
+        assert_eq!(flag("0:80", true), Some(Flag::SsrfUrl));
+        assert_eq!(flag("16:9", true), None);
+        assert_eq!(flag("https://", true), None);
+        assert_eq!(flag("// from gimpcurve-map.c:\n//   index = value", false), None);
+        assert_eq!(flag("http:\n//10.0.0.1/", true), Some(Flag::SsrfUrl));
         assert_eq!(flag("10.0.0.5", false), None);
         assert_eq!(flag("model.safetensors", true), None);
         assert_eq!(flag("plain words", true), None);

@@ -23,7 +23,8 @@ const ADDRESSED: &str = r"
         \b(?:instruction|instructions|prompt|prompts|rules?|guidelines?|guardrails|context|directives?|restrictions|policy|policies)\b
   | \b(?:ignore|disregard|forget)\b .{0,20} \byou(?:\x20were|\x20have\x20been|'ve\x20been)\x20(?:told|taught|given|asked)\b
   | \bfrom\x20now\x20on\b,? .{0,20} \b(?:obey|comply|ignore|follow|answer)\b
-  | \byou\x20are\x20now\b | \bnew\x20(?:system\x20)?instructions?\x20?: | \bsystem\x20prompt\b
+  | \byou\x20are\x20now\b | \bnew\x20(?:system\x20)?instructions?\x20?:
+  | \b(?:print|show|repeat|output|leak|tell|dump|send|quote)\b .{0,30} \b(?:your|the\x20full|the\x20whole|the\x20hidden)\x20system\x20prompt\b
   | \b(?:system|developer)\x20(?:message|override)\s*:
   | \b(?:allow|approve|trust|enable)\x20all\x20(?:custom\x20nodes|tools|tool\x20calls|requests|workflows|commands)\b
   | \b(?:call|invoke|run|use|execute|trigger)\b .{0,30} \b(?:tool\b|function\x20call)

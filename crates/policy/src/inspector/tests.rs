@@ -7,6 +7,7 @@ use super::*;
 use crate::settings::Security;
 use comfywarden_workflow::ObjectInfo;
 
+mod alarms;
 mod rules;
 
 fn flags_with(workflow: &Value, knowledge: &Knowledge<'_>) -> Vec<Flag> {

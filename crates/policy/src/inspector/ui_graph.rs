@@ -8,10 +8,13 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Map, Value, json};
 
-use super::inputs::loads;
+use super::{class_facts::LinkTypes, inputs::loads, word_list::WordList};
 
 /// Words that the editor writes behind a seed. They belong to no input.
 const AFTER_GENERATE: [&str; 4] = ["fixed", "increment", "decrement", "randomize"];
+
+/// The widgets of some classes.
+static WIDGETS: WordList = WordList::new(include_str!("lists/inputs/widgets.txt"));
 
 /// The most bytes of a prefix.
 const MAX_PREFIX: usize = 100;
@@ -24,11 +27,14 @@ pub(super) struct UiGraph {
     pub(super) subgraphs: Vec<String>,
     /// The keys and indexes that lead to each node in the file.
     pub(super) ways: HashMap<String, Vec<String>>,
+    /// Types of links.
+    pub(super) link_types: LinkTypes,
+    /// True when the names of some numbers are guessed.
+    pub(super) has_guesses: bool,
 }
 
 /// Reads a file of the editor. Entries that are no nodes are passed over.
 pub(super) fn read(saved: &Value) -> UiGraph {
-    let mut read = UiGraph { graph: Map::new().into(), subgraphs: Vec::new(), ways: HashMap::new() };
     let definitions = saved.pointer("/definitions/subgraphs").and_then(Value::as_array);
     let definitions: Vec<(String, &Value)> = definitions
         .into_iter()
@@ -36,20 +42,29 @@ pub(super) fn read(saved: &Value) -> UiGraph {
         .map(|definition| (definition.get("id").map(plain).unwrap_or_default(), definition))
         .collect();
     let prefixes = prefixes(saved, &definitions);
-    let mut graph = Map::new();
-    add(&mut graph, &mut read.ways, saved, "", &[]);
-    for (at, (id, definition)) in definitions.into_iter().enumerate() {
+    let mut reader = Reader {
+        graph: Map::new(),
+        ways: HashMap::new(),
+        link_types: LinkTypes::new(),
+        has_guesses: false,
+        definitions: definitions.iter().map(|(id, definition)| (id.clone(), *definition)).collect(),
+    };
+    reader.add(saved, "", &[]);
+    for (at, (id, definition)) in definitions.iter().enumerate() {
         // One that no node stands for is read as well, under its own id.
-        let prefix = prefixes.get(&id).cloned().unwrap_or_else(|| {
+        let prefix = prefixes.get(id).cloned().unwrap_or_else(|| {
             let start: String = id.chars().take(MAX_PREFIX).collect();
             format!("{start}:")
         });
-        let way = ["definitions".to_owned(), "subgraphs".to_owned(), at.to_string()];
-        add(&mut graph, &mut read.ways, definition, &prefix, &way);
-        read.subgraphs.push(id);
+        reader.add(definition, &prefix, &["definitions".to_owned(), "subgraphs".to_owned(), at.to_string()]);
     }
-    read.graph = graph.into();
-    read
+    UiGraph {
+        graph: reader.graph.into(),
+        subgraphs: definitions.into_iter().map(|(id, _)| id).collect(),
+        ways: reader.ways,
+        link_types: reader.link_types,
+        has_guesses: reader.has_guesses,
+    }
 }
 
 /// Returns the prefix of the ids of each subgraph's nodes: the first way to it, and the shortest.
@@ -76,75 +91,125 @@ fn prefixes(saved: &Value, definitions: &[(String, &Value)]) -> HashMap<String, 
     prefixes
 }
 
-fn add(
-    graph: &mut Map<String, Value>,
-    ways: &mut HashMap<String, Vec<String>>,
-    saved: &Value,
-    prefix: &str,
-    way: &[String],
-) {
-    let list = |key: &str| saved.get(key).and_then(Value::as_array).into_iter().flatten();
-    let links: HashMap<String, Value> = list("links").filter_map(|link| source(link, prefix)).collect();
-    for (at, node) in list("nodes").enumerate() {
-        let id = node.get("id").map_or_else(|| format!("#{at}"), plain);
-        let class = node.get("type").cloned().unwrap_or_default();
-        let mut read = json!({ "inputs": inputs(node, &links), "class_type": class });
-        if let (Some(title), Some(read)) = (node.get("title"), read.as_object_mut()) {
-            read.insert("_meta".into(), json!({ "title": title }));
+/// A link of the file: where it comes from, and its type.
+struct Link {
+    source: Value,
+    ty: String,
+}
+
+/// The parts of a file that were read so far.
+struct Reader<'s> {
+    graph: Map<String, Value>,
+    ways: HashMap<String, Vec<String>>,
+    link_types: LinkTypes,
+    has_guesses: bool,
+    definitions: HashMap<String, &'s Value>,
+}
+
+impl Reader<'_> {
+    fn add(&mut self, saved: &Value, prefix: &str, way: &[String]) {
+        let list = |key: &str| saved.get(key).and_then(Value::as_array).into_iter().flatten();
+        let links: HashMap<String, Link> = list("links").filter_map(|link| source(link, prefix)).collect();
+        for (at, node) in list("nodes").enumerate() {
+            let id = node.get("id").map_or_else(|| format!("#{at}"), plain);
+            let class = node.get("type").cloned().unwrap_or_default();
+            // Two nodes of one id are both there to be seen.
+            let id = unused(&self.graph, format!("{prefix}{id}"));
+            let inputs = self.inputs(&id, node, &links);
+            let mut read = json!({ "inputs": inputs, "class_type": class });
+            if let (Some(title), Some(read)) = (node.get("title"), read.as_object_mut()) {
+                read.insert("_meta".into(), json!({ "title": title }));
+            }
+            self.ways.insert(id.clone(), [way, &["nodes".to_owned(), at.to_string()]].concat());
+            self.graph.insert(id, read);
         }
-        // Two nodes of one id are both there to be seen.
-        let id = unused(graph, format!("{prefix}{id}"));
-        ways.insert(id.clone(), [way, &["nodes".to_owned(), at.to_string()]].concat());
-        graph.insert(id, read);
+    }
+
+    fn inputs(&mut self, id: &str, node: &Value, links: &HashMap<String, Link>) -> Map<String, Value> {
+        let mut inputs = Map::new();
+        let mut names = Vec::new();
+        for socket in node.get("inputs").and_then(Value::as_array).into_iter().flatten() {
+            if let Some(name) = socket.pointer("/widget/name").and_then(Value::as_str) {
+                names.push(name);
+            }
+            let name = socket.get("name").and_then(Value::as_str);
+            let link = socket.get("link").and_then(|link| links.get(&plain(link)));
+            if let (Some(name), Some(link)) = (name, link) {
+                inputs.insert(name.to_owned(), link.source.clone());
+                let types = self.link_types.entry(id.to_owned()).or_default();
+                types.insert(name.to_owned(), link.ty.clone());
+            }
+        }
+        match node.get("widgets_values") {
+            Some(Value::Object(values)) => {
+                for (name, value) in values {
+                    put(&mut inputs, name.clone(), value);
+                }
+            }
+            Some(Value::Array(values)) => self.widgets(node, values, names, &mut inputs),
+            _ => {}
+        }
+        inputs
+    }
+
+    /// Adds the values of widgets that the file lists without names.
+    fn widgets(&mut self, node: &Value, values: &[Value], own: Vec<&str>, inputs: &mut Map<String, Value>) {
+        let class = node.get("type").and_then(Value::as_str).unwrap_or_default();
+        let promoted = self.definitions.get(class).map(|definition| promoted(node, definition));
+        let names = match promoted {
+            Some(names) if names.len() == values.len() => names,
+            _ if own.is_empty() => widgets_of(class),
+            _ => own.into_iter().map(str::to_owned).collect(),
+        };
+        let (mut named, mut count) = (names.iter(), 0);
+        let mut before = "";
+        for (at, value) in values.iter().enumerate() {
+            let after_seed = before.ends_with("seed") || before.is_empty();
+            if after_seed && value.as_str().is_some_and(|text| AFTER_GENERATE.contains(&text)) {
+                continue;
+            }
+            before = named.next().map(String::as_str).unwrap_or_default();
+            let name = if before.is_empty() { likely_name(class, at) } else { before.to_owned() };
+            put(inputs, name, value);
+            count += usize::from(value.as_str().is_none_or(|text| !AFTER_GENERATE.contains(&text)));
+        }
+        self.has_guesses |= count != names.len() && values.iter().any(Value::is_number);
     }
 }
 
-/// Returns a link's id and its source. Links are spelled in two ways.
-fn source(link: &Value, prefix: &str) -> Option<(String, Value)> {
-    let (id, node, slot) = match link {
-        Value::Array(parts) => (parts.first()?, parts.get(1)?, parts.get(2)?),
-        Value::Object(map) => (map.get("id")?, map.get("origin_id")?, map.get("origin_slot")?),
+/// Names the widgets that a subgraph shows on its node: by the list of the node, else by the inputs of the subgraph.
+fn promoted(node: &Value, definition: &Value) -> Vec<String> {
+    let shown = node.pointer("/properties/proxyWidgets").and_then(Value::as_array);
+    if let Some(shown) = shown.filter(|shown| !shown.is_empty()) {
+        return shown.iter().map(|pair| pair.get(1).map(plain).unwrap_or_default()).collect();
+    }
+    let is_widget = |input: &&Value| {
+        let ty = input.get("type").and_then(Value::as_str).unwrap_or_default();
+        ty.split(',').all(|ty| matches!(ty, "INT" | "FLOAT" | "STRING" | "BOOLEAN" | "COMBO"))
+    };
+    let inputs = definition.get("inputs").and_then(Value::as_array).into_iter().flatten();
+    inputs.filter(is_widget).map(|input| input.get("name").map(plain).unwrap_or_default()).collect()
+}
+
+/// Names the widgets of a class of ComfyUI whose numbers matter.
+fn widgets_of(class: &str) -> Vec<String> {
+    let of = |line: &'static str| line.split_once(' ').filter(|(known, _)| *known == class);
+    let names = WIDGETS.entries().find_map(of).map_or("", |(_, names)| names);
+    names.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Returns a link's id, its source and its type. Links are spelled in two ways.
+fn source(link: &Value, prefix: &str) -> Option<(String, Link)> {
+    let (id, node, slot, ty) = match link {
+        Value::Array(parts) => (parts.first()?, parts.get(1)?, parts.get(2)?, parts.get(5)),
+        Value::Object(map) => {
+            (map.get("id")?, map.get("origin_id")?, map.get("origin_slot")?, map.get("type"))
+        }
         _ => return None,
     };
-    Some((plain(id), json!([format!("{prefix}{}", plain(node)), slot])))
-}
-
-fn inputs(node: &Value, links: &HashMap<String, Value>) -> Map<String, Value> {
-    let mut inputs = Map::new();
-    let mut names = Vec::new();
-    for socket in node.get("inputs").and_then(Value::as_array).into_iter().flatten() {
-        if let Some(name) = socket.pointer("/widget/name").and_then(Value::as_str) {
-            names.push(name);
-        }
-        let name = socket.get("name").and_then(Value::as_str);
-        let link = socket.get("link").and_then(|link| links.get(&plain(link)));
-        if let (Some(name), Some(link)) = (name, link) {
-            inputs.insert(name.to_owned(), link.clone());
-        }
-    }
-    let class = node.get("type").and_then(Value::as_str).unwrap_or_default();
-    match node.get("widgets_values") {
-        Some(Value::Object(values)) => {
-            for (name, value) in values {
-                put(&mut inputs, name.clone(), value);
-            }
-        }
-        Some(Value::Array(values)) => {
-            let mut names = names.into_iter();
-            let mut before = "";
-            for (at, value) in values.iter().enumerate() {
-                let after_seed = before.ends_with("seed") || before.is_empty();
-                if after_seed && value.as_str().is_some_and(|text| AFTER_GENERATE.contains(&text)) {
-                    continue;
-                }
-                before = names.next().unwrap_or_default();
-                let name = if before.is_empty() { likely_name(class, at) } else { before.to_owned() };
-                put(&mut inputs, name, value);
-            }
-        }
-        _ => {}
-    }
-    inputs
+    let source = json!([format!("{prefix}{}", plain(node)), slot]);
+    let ty = ty.and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some((plain(id), Link { source, ty }))
 }
 
 /// Adds a value under this name. A widget that has become a socket keeps its old value, which counts as well.

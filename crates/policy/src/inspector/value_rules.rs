@@ -7,7 +7,7 @@ use super::{
     code::{Confidence, find_code},
     code_heuristics,
     credential::{is_credential, is_reference},
-    dataflow::DataFlow,
+    dataflow::{DataFlow, SEAM},
     deobfuscate::{Reading, readings},
     encoded::{Runs, hidden_in},
     excerpt,
@@ -47,8 +47,27 @@ pub(super) fn judge(text: &str, secret: bool, usage: Usage) -> Found {
 }
 
 /// Judges a text that a link brings; by itself it was judged where it is written.
+///
+/// Pieces that a node may or may not join are judged one by one; together they count only for what no piece shows.
 pub(super) fn judge_linked(text: &str, usage: Usage) -> Found {
-    judge_text(text, None, usage)
+    let pieces: Vec<&str> = text.split(SEAM).filter(|piece| !piece.is_empty()).collect();
+    let mut found: Found = pieces.iter().flat_map(|piece| judge_text(piece, None, usage)).collect();
+    if pieces.len() < 2 {
+        return found;
+    }
+    let whole = pieces.concat();
+    let leads_inside = || path_url_rules::internal_address(&whole).is_some();
+    for fault in judge_text(&whole, None, usage) {
+        let counts = match fault.flag {
+            Flag::SsrfUrl => leads_inside(),
+            Flag::ExternalUrl => false,
+            _ => true,
+        };
+        if counts && !found.iter().any(|known| known.flag == fault.flag) {
+            found.push(fault);
+        }
+    }
+    found
 }
 
 fn judge_text(text: &str, own: Option<bool>, usage: Usage) -> Found {
@@ -65,10 +84,10 @@ fn judge_text(text: &str, own: Option<bool>, usage: Usage) -> Found {
         if !reference {
             found.extend(runs(text, &readings, purpose));
         }
-        judge_place(text, origin, purpose, &mut found);
+        judge_place(text, own.is_none(), (origin, purpose), &mut found);
         judge_hidden_place(text, &readings, &mut found);
     } else {
-        judge_place(text, origin, purpose, &mut found);
+        judge_place(text, own.is_none(), (origin, purpose), &mut found);
     }
     if let Some(secret) = own {
         judge_words(text, secret, (origin, purpose), &mut found);
@@ -195,13 +214,24 @@ fn is_condition(input: &str) -> bool {
 }
 
 fn required_confidence(purpose: Purpose) -> Confidence {
-    if purpose.prose { Confidence::Certain } else { Confidence::Likely }
+    if purpose.prose {
+        Confidence::Certain
+    } else if (purpose.code && !purpose.chat) || purpose.language || purpose.command || purpose.arguments {
+        Confidence::Possible
+    } else {
+        Confidence::Likely
+    }
 }
 
 /// Judges paths and URLs.
-fn judge_place(text: Text<'_>, origin: Origin, purpose: Purpose, found: &mut Found) {
+fn judge_place(text: Text<'_>, linked: bool, (origin, purpose): (Origin, Purpose), found: &mut Found) {
     let custom = origin == Origin::Custom;
-    let leaves = purpose.path.then(|| path_url_rules::escapes(text)).flatten().or_else(|| {
+    // Text nodes hand on lists of names, a line each.
+    let escapes = || match linked {
+        true => text.lines().find_map(|line| path_url_rules::escapes(Text::new(line))),
+        false => path_url_rules::escapes(text),
+    };
+    let leaves = purpose.path.then(escapes).flatten().or_else(|| {
         let found =
             if purpose.prose { path_url_rules::names_model_outside } else { path_url_rules::clearly_escapes };
         (custom && found(text)).then_some(path_url_rules::LEAVES)
@@ -267,7 +297,7 @@ fn judge_words(text: Text<'_>, secret: bool, (origin, purpose): (Origin, Purpose
 pub(super) fn judge_key(name: &str, origin: Origin) -> Found {
     let mut found = Found::new();
     let name = Text::new(name);
-    let confidence = if origin == Origin::Custom { Confidence::Likely } else { Confidence::Certain };
+    let confidence = if origin == Origin::Custom { Confidence::Possible } else { Confidence::Certain };
     // The name itself is told by every finding.
     if find_code(name, &readings(name), confidence).is_some() {
         found.push(Fault::new(Flag::CodeInInput, "a name that is code", None));

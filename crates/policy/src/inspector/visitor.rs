@@ -2,6 +2,8 @@
 
 mod report;
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{
@@ -15,6 +17,7 @@ use super::{
     structure::{self, Parts},
     text::Text,
     value_rules,
+    word_list::WordList,
     workload::{Volume, Volumes, Work, enlargement, number},
 };
 use comfywarden_error::JsonObject;
@@ -26,6 +29,9 @@ const MAX_DEPTH: usize = 64;
 /// The most entries that are reported as no nodes.
 const MAX_FAULTS: usize = 50;
 
+/// Parameters of a preview.
+static PREVIEW: WordList = WordList::new(include_str!("lists/inputs/preview.txt"));
+
 /// One pass over a workflow.
 pub(super) struct Visitor<'a> {
     pub(super) facts: &'a Facts<'a>,
@@ -33,6 +39,8 @@ pub(super) struct Visitor<'a> {
     findings: Vec<Finding>,
     /// The number of findings of each severity.
     counts: [usize; Severity::ALL.len()],
+    /// The findings about text that came over a link, by index.
+    over_links: HashSet<usize>,
 }
 
 /// The graph that a node lies in: the flow of its text, and the pictures it makes.
@@ -49,12 +57,18 @@ impl<'a> Graph<'a> {
 
 impl<'a> Visitor<'a> {
     pub(super) fn new(facts: &'a Facts<'a>) -> Self {
-        Self { facts, faults: Vec::new(), findings: Vec::new(), counts: Default::default() }
+        Self {
+            facts,
+            faults: Vec::new(),
+            findings: Vec::new(),
+            counts: Default::default(),
+            over_links: HashSet::new(),
+        }
     }
 
     pub(super) fn into_findings(self) -> Vec<Finding> {
         let mut all = self.faults;
-        all.extend(self.findings);
+        all.extend(report::without_repetition(self.findings, &self.over_links));
         all
     }
 
@@ -182,10 +196,17 @@ impl<'a> Visitor<'a> {
         let mut inner = 0;
         for (name, value) in inputs {
             let path = ValuePath::Root(name, self.facts.input(location.class, location.class_facts, name));
-            if let Some(why) = work.add(&path.inner().amount, || number(&graph.flow, value)) {
-                self.suspicious(location, Flag::ResourceAbuse, name, &why, None);
+            let amount = &path.inner().amount;
+            if let Some(why) = work.add(amount, || number(&graph.flow, value)) {
+                // The limits are those of ComfyUI's inputs; another pack may mean something else by such a name.
+                let is_known = location.origin != Origin::Custom || amount.is_usual;
+                self.excessive(location, name, &why, is_known);
             }
             self.key(location, path);
+            if is_preview(name, value) {
+                self.preview(value, location);
+                continue;
+            }
             if location.origin == Origin::Custom
                 && let Value::String(text) = value
                 && path.inner().purpose(location.class_facts.loads, location.origin).code
@@ -203,7 +224,7 @@ impl<'a> Visitor<'a> {
                 .flatten()
         };
         if let Some(why) = work.together().or_else(grown) {
-            self.suspicious(location, Flag::ResourceAbuse, "width", &why, None);
+            self.excessive(location, "width", &why, true);
         }
         if let [(path, _), _, ..] = pieces.as_slice() {
             let joined: String = pieces.iter().map(|(_, text)| *text).collect();
@@ -220,6 +241,14 @@ impl<'a> Visitor<'a> {
         }
         if prompt_injection::speaks_to_model(text) {
             self.suspicious(location, Flag::LlmInjection, what, value_rules::SPEAKS, None);
+        }
+    }
+
+    /// Judges the state of a preview, which the editor keeps beside the inputs and no node reads.
+    fn preview(&mut self, value: &Value, location: Location<'_>) {
+        let params = value.get("params").and_then(Value::as_object);
+        for text in params.into_iter().flat_map(JsonObject::values).filter_map(Value::as_str) {
+            self.label(location, "preview", text);
         }
     }
 
@@ -322,12 +351,14 @@ impl<'a> Visitor<'a> {
         if source_of(value).is_some() {
             if matches!(path, ValuePath::Root(..) | ValuePath::Index(ValuePath::Root(..), _))
                 && self.takes_text(path, location)
+                && (path.inner().purpose(location.class_facts.loads, location.origin).path
+                    || graph.flow.carries_text(location.id, path.input(), value))
                 && let Some((id, text)) = graph.flow.text(value)
             {
                 let usage = value_rules::usage(path, location, &graph.flow);
                 let found =
                     graph.flow.judged((id, &text), usage, |text| value_rules::judge_linked(text, usage));
-                self.found(&found, path, location);
+                self.found_over_link(&found, path, location);
             }
             if source_of(value).is_some_and(is_plain_id) {
                 return 0;
@@ -394,6 +425,19 @@ impl<'a> Visitor<'a> {
             && !path.inner().carries_objects
             && !self.facts.takes_objects(location.class, path.name())
     }
+}
+
+/// True for the state of a preview: the file that is played, as the server's `/view` takes it, and whether it plays.
+fn is_preview(name: &str, value: &Value) -> bool {
+    let (Some(state), Some(params)) = (value.as_object(), value.get("params").and_then(Value::as_object))
+    else {
+        return false;
+    };
+    let is_named = name.contains("preview") || name.starts_with("widget_") || name.starts_with("file_");
+    is_named
+        && state.keys().all(|key| matches!(key.as_str(), "hidden" | "paused" | "params" | "muted" | "value"))
+        && state.iter().all(|(key, value)| key == "params" || value.is_boolean() || value.is_null())
+        && params.iter().all(|(key, value)| PREVIEW.contains(key) && !value.is_object() && !value.is_array())
 }
 
 /// True for the ids that editors give: nothing can hide in them.

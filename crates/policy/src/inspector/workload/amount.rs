@@ -1,5 +1,9 @@
 //! Tells what a number counts by the name of its input, and the most that it may be.
 
+use crate::inspector::word_list::WordList;
+
+/// Names that mean the same in every pack.
+static USUAL: WordList = WordList::new(include_str!("../lists/inputs/amounts.txt"));
 /// The largest side of a picture; ComfyUI's own limit.
 const MAX_SIDE: f64 = 16_384.0;
 /// The most sampling steps; ComfyUI allows 10000, pictures need a hundredth of that.
@@ -32,6 +36,8 @@ pub(in crate::inspector) struct Amount {
     pub(in crate::inspector) megapixels: bool,
     /// True for a factor by which a picture grows.
     pub(in crate::inspector) factor: bool,
+    /// True for a name that means the same in every pack.
+    pub(in crate::inspector) is_usual: bool,
     /// True where a number below zero makes no sense.
     pub(in crate::inspector) counts: bool,
 }
@@ -76,6 +82,7 @@ impl Amount {
             megapixels: whole && last == "megapixels",
             factor: matches!(last, "by" | "factor" | "multiplier" | "scale")
                 && words.iter().any(|w| w.contains("scale") || w == "resize"),
+            is_usual: USUAL.contains(&words.join("_")),
             counts: matches!(last, "width" | "height" | "steps" | "length" | "frames" | "size" | "amount"),
         }
     }
