@@ -10,6 +10,7 @@ use super::{
     ui_graph,
     verdict::{Asking, Rules, Verdict, judge},
     visitor::Visitor,
+    workload::TOO_MANY,
 };
 use crate::settings::{self, Mode};
 use comfywarden_workflow::Workflow;
@@ -58,8 +59,12 @@ impl Inspector {
         visitor.top(&ui.graph);
         let mut findings = visitor.into_findings();
         // A number whose name is guessed may count something else.
-        for finding in findings.iter_mut().filter(|_| ui.has_guesses) {
-            if finding.flag == Flag::ResourceAbuse {
+        let is_guess = |finding: &Finding| {
+            let by_node = finding.way().first().is_some_and(|id| ui.guessed.contains(id));
+            by_node || (finding.message.contains(TOO_MANY) && !ui.guessed.is_empty())
+        };
+        for finding in &mut findings {
+            if finding.flag == Flag::ResourceAbuse && is_guess(finding) {
                 finding.severity = Severity::Warning;
             }
         }

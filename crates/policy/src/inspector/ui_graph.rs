@@ -4,7 +4,7 @@
 //! are likely to be for. Nodes that are switched off are read like all others. Nodes of a subgraph are named as ComfyUI
 //! names them when it runs them: `9:6` is node 6 of the subgraph that node 9 stands for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde_json::{Map, Value, json};
 
@@ -29,8 +29,8 @@ pub(super) struct UiGraph {
     pub(super) ways: HashMap<String, Vec<String>>,
     /// Types of links.
     pub(super) link_types: LinkTypes,
-    /// True when the names of some numbers are guessed.
-    pub(super) has_guesses: bool,
+    /// Nodes some of whose numbers have a guessed name.
+    pub(super) guessed: HashSet<String>,
 }
 
 /// Reads a file of the editor. Entries that are no nodes are passed over.
@@ -46,7 +46,7 @@ pub(super) fn read(saved: &Value) -> UiGraph {
         graph: Map::new(),
         ways: HashMap::new(),
         link_types: LinkTypes::new(),
-        has_guesses: false,
+        guessed: HashSet::new(),
         definitions: definitions.iter().map(|(id, definition)| (id.clone(), *definition)).collect(),
     };
     reader.add(saved, "", &[]);
@@ -63,7 +63,7 @@ pub(super) fn read(saved: &Value) -> UiGraph {
         subgraphs: definitions.into_iter().map(|(id, _)| id).collect(),
         ways: reader.ways,
         link_types: reader.link_types,
-        has_guesses: reader.has_guesses,
+        guessed: reader.guessed,
     }
 }
 
@@ -102,7 +102,7 @@ struct Reader<'s> {
     graph: Map<String, Value>,
     ways: HashMap<String, Vec<String>>,
     link_types: LinkTypes,
-    has_guesses: bool,
+    guessed: HashSet<String>,
     definitions: HashMap<String, &'s Value>,
 }
 
@@ -146,14 +146,24 @@ impl Reader<'_> {
                     put(&mut inputs, name.clone(), value);
                 }
             }
-            Some(Value::Array(values)) => self.widgets(node, values, names, &mut inputs),
+            Some(Value::Array(values)) => {
+                if self.widgets(node, values, names, &mut inputs) {
+                    self.guessed.insert(id.to_owned());
+                }
+            }
             _ => {}
         }
         inputs
     }
 
-    /// Adds the values of widgets that the file lists without names.
-    fn widgets(&mut self, node: &Value, values: &[Value], own: Vec<&str>, inputs: &mut Map<String, Value>) {
+    /// Adds the values of widgets that the file lists without names. True when names of numbers had to be guessed.
+    fn widgets(
+        &self,
+        node: &Value,
+        values: &[Value],
+        own: Vec<&str>,
+        inputs: &mut Map<String, Value>,
+    ) -> bool {
         let class = node.get("type").and_then(Value::as_str).unwrap_or_default();
         let promoted = self.definitions.get(class).map(|definition| promoted(node, definition));
         let names = match promoted {
@@ -173,7 +183,7 @@ impl Reader<'_> {
             put(inputs, name, value);
             count += usize::from(value.as_str().is_none_or(|text| !AFTER_GENERATE.contains(&text)));
         }
-        self.has_guesses |= count != names.len() && values.iter().any(Value::is_number);
+        count != names.len() && values.iter().any(Value::is_number)
     }
 }
 

@@ -227,9 +227,12 @@ fn required_confidence(purpose: Purpose) -> Confidence {
 fn judge_place(text: Text<'_>, linked: bool, (origin, purpose): (Origin, Purpose), found: &mut Found) {
     let custom = origin == Origin::Custom;
     // Text nodes hand on lists of names, a line each.
-    let escapes = || match linked {
-        true => text.lines().find_map(|line| path_url_rules::escapes(Text::new(line))),
-        false => path_url_rules::escapes(text),
+    let escapes = || {
+        if linked {
+            text.lines().find_map(|line| path_url_rules::escapes(Text::new(line)))
+        } else {
+            path_url_rules::escapes(text)
+        }
     };
     let leaves = purpose.path.then(escapes).flatten().or_else(|| {
         let found =

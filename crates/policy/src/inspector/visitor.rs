@@ -1,5 +1,6 @@
 //! Walks every value of a graph: every node at every depth, every key, every text.
 
+mod inputs;
 mod report;
 
 use std::collections::HashSet;
@@ -17,8 +18,7 @@ use super::{
     structure::{self, Parts},
     text::Text,
     value_rules,
-    word_list::WordList,
-    workload::{Volume, Volumes, Work, enlargement, number},
+    workload::{Volume, Volumes},
 };
 use comfywarden_error::JsonObject;
 
@@ -28,9 +28,6 @@ const MAX_GRAPHS: usize = 10;
 const MAX_DEPTH: usize = 64;
 /// The most entries that are reported as no nodes.
 const MAX_FAULTS: usize = 50;
-
-/// Parameters of a preview.
-static PREVIEW: WordList = WordList::new(include_str!("lists/inputs/preview.txt"));
 
 /// One pass over a workflow.
 pub(super) struct Visitor<'a> {
@@ -190,49 +187,6 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    fn inputs(&mut self, inputs: &JsonObject, location: Location<'_>, graph: &Graph<'_>) -> usize {
-        let mut work = Work::new(location.class_facts.repeats, location.origin);
-        let mut pieces: Vec<(ValuePath<'_>, &str)> = Vec::new();
-        let mut inner = 0;
-        for (name, value) in inputs {
-            let path = ValuePath::Root(name, self.facts.input(location.class, location.class_facts, name));
-            let amount = &path.inner().amount;
-            if let Some(why) = work.add(amount, || number(&graph.flow, value)) {
-                // The limits are those of ComfyUI's inputs; another pack may mean something else by such a name.
-                let is_known = location.origin != Origin::Custom || amount.is_usual;
-                self.excessive(location, name, &why, is_known);
-            }
-            self.key(location, path);
-            if is_preview(name, value) {
-                self.preview(value, location);
-                continue;
-            }
-            if location.origin == Origin::Custom
-                && let Value::String(text) = value
-                && path.inner().purpose(location.class_facts.loads, location.origin).code
-            {
-                pieces.push((path, text));
-            }
-            inner += self.value(value, path, location, graph, 1);
-        }
-        if let Some(factor) = enlargement(&graph.flow, inputs) {
-            work.enlarge(factor);
-        }
-        let grown = || {
-            (work.enlarges() && location.is_in_graph())
-                .then(|| graph.volumes.of(&graph.flow, location.id)?.excess())
-                .flatten()
-        };
-        if let Some(why) = work.together().or_else(grown) {
-            self.excessive(location, "width", &why, true);
-        }
-        if let [(path, _), _, ..] = pieces.as_slice() {
-            let joined: String = pieces.iter().map(|(_, text)| *text).collect();
-            self.joined(&joined, *path, location, graph);
-        }
-        inner
-    }
-
     /// Judges a name or a title, which people and the assistant read.
     fn label(&mut self, location: Location<'_>, what: &str, text: &str) {
         let text = Text::new(text);
@@ -241,14 +195,6 @@ impl<'a> Visitor<'a> {
         }
         if prompt_injection::speaks_to_model(text) {
             self.suspicious(location, Flag::LlmInjection, what, value_rules::SPEAKS, None);
-        }
-    }
-
-    /// Judges the state of a preview, which the editor keeps beside the inputs and no node reads.
-    fn preview(&mut self, value: &Value, location: Location<'_>) {
-        let params = value.get("params").and_then(Value::as_object);
-        for text in params.into_iter().flat_map(JsonObject::values).filter_map(Value::as_str) {
-            self.label(location, "preview", text);
         }
     }
 
@@ -425,19 +371,6 @@ impl<'a> Visitor<'a> {
             && !path.inner().carries_objects
             && !self.facts.takes_objects(location.class, path.name())
     }
-}
-
-/// True for the state of a preview: the file that is played, as the server's `/view` takes it, and whether it plays.
-fn is_preview(name: &str, value: &Value) -> bool {
-    let (Some(state), Some(params)) = (value.as_object(), value.get("params").and_then(Value::as_object))
-    else {
-        return false;
-    };
-    let is_named = name.contains("preview") || name.starts_with("widget_") || name.starts_with("file_");
-    is_named
-        && state.keys().all(|key| matches!(key.as_str(), "hidden" | "paused" | "params" | "muted" | "value"))
-        && state.iter().all(|(key, value)| key == "params" || value.is_boolean() || value.is_null())
-        && params.iter().all(|(key, value)| PREVIEW.contains(key) && !value.is_object() && !value.is_array())
 }
 
 /// True for the ids that editors give: nothing can hide in them.

@@ -13,5 +13,5 @@ mod node;
 mod volumes;
 
 pub(super) use amount::Amount;
-pub(super) use node::{Volume, Work};
+pub(super) use node::{TOO_MANY, Volume, Work};
 pub(super) use volumes::{Volumes, enlargement, number};

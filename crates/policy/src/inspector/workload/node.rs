@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::amount::Amount;
 use crate::inspector::classes::Origin;
 
+/// The reason against too many pixels, between their number and the most.
+pub(in crate::inspector) const TOO_MANY: &str = "pixels over all pictures and frames are more than";
 /// The most pixels of one latent, over batch and frames.
 const MAX_PIXELS: f64 = 8e9;
 /// Pixels from which on it matters how many pictures are made that large.
@@ -146,8 +148,7 @@ impl Volume {
 }
 
 fn too_many(pixels: f64) -> Option<String> {
-    (pixels > MAX_PIXELS)
-        .then(|| format!("{pixels:.0} pixels over all pictures and frames are more than {MAX_PIXELS:.0}"))
+    (pixels > MAX_PIXELS).then(|| format!("{pixels:.0} {TOO_MANY} {MAX_PIXELS:.0}"))
 }
 
 /// Reads a model's factor from the name of its file: `4x-sharp`, `RealESRGAN_x2`. Most enlarge by four.
