@@ -147,7 +147,8 @@ impl Reader<'_> {
                 }
             }
             Some(Value::Array(values)) => {
-                if self.widgets(node, values, names, &mut inputs) {
+                let has_guesses = self.widgets(node, values, names, &mut inputs);
+                if has_guesses {
                     self.guessed.insert(id.to_owned());
                 }
             }
