@@ -6,9 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{
-    Client, Error, HistoryState, PromptId, Result, backoff::Backoff, endpoint::Endpoint, lookup::Look,
-};
+use super::{Client, Error, JobState, PromptId, Result, backoff::Backoff, endpoint::Endpoint, lookup::Look};
 
 /// How many prompts are looked at together.
 const AT_ONCE: usize = 8;
@@ -62,30 +60,18 @@ pub struct CancelOutcome {
     pub verified: bool,
     /// How it ended, where it did so by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended: Option<HistoryState>,
+    pub ended: Option<JobState>,
 }
 
 impl CancelOutcome {
-    fn verified(state: CancelState, ended: Option<HistoryState>) -> Self {
+    fn verified(state: CancelState, ended: Option<JobState>) -> Self {
         Self { state, verified: true, ended }
     }
 }
 
-/// Where the prompt stood when we came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Pending,
-    Running,
-}
-
-impl Before {
-    /// The state of a prompt that is still there as far as anybody knows.
-    fn still(self) -> CancelState {
-        match self {
-            Self::Pending => CancelState::StillPending,
-            Self::Running => CancelState::StillRunning,
-        }
-    }
+/// State of the answer about a prompt that is still there as far as anybody knows.
+fn still(before: JobState) -> CancelState {
+    if before == JobState::Queued { CancelState::StillPending } else { CancelState::StillRunning }
 }
 
 impl Client {
@@ -121,7 +107,7 @@ impl Client {
         let settled = alive.into_iter().map(|(id, before)| {
             let client = self.clone();
             async move {
-                let unverified = |_| CancelOutcome { state: before.still(), verified: false, ended: None };
+                let unverified = |_| CancelOutcome { state: still(before), verified: false, ended: None };
                 let outcome = client.settle(&id, before).await.unwrap_or_else(unverified);
                 (id, outcome)
             }
@@ -131,19 +117,19 @@ impl Client {
     }
 
     /// Where a prompt stands that is to be stopped, or the answer where there is nothing to stop.
-    async fn stand(&self, id: &PromptId) -> Result<std::result::Result<Before, CancelOutcome>> {
+    async fn stand(&self, id: &PromptId) -> Result<std::result::Result<JobState, CancelOutcome>> {
         Ok(match self.look(id, false).await? {
             Look::Over(entry) => {
                 Err(CancelOutcome::verified(CancelState::AlreadyFinished, Some(entry.state)))
             }
             Look::Absent => Err(CancelOutcome::verified(CancelState::Unknown, None)),
-            Look::Pending(_) => Ok(Before::Pending),
-            Look::Running => Ok(Before::Running),
+            Look::Pending(_) => Ok(JobState::Queued),
+            Look::Running => Ok(JobState::Running),
         })
     }
 
     /// Looks at a prompt that was told to stop until it is really gone or time is up.
-    async fn settle(&self, id: &PromptId, mut before: Before) -> Result<CancelOutcome> {
+    async fn settle(&self, id: &PromptId, mut before: JobState) -> Result<CancelOutcome> {
         let deadline = Instant::now() + self.inner.config.pace.verify_cancel;
         let pace = &self.inner.config.pace;
         let mut backoff = Backoff::new(pace.history_lag, pace.first_poll);
@@ -153,13 +139,13 @@ impl Client {
                     self.inner.board.seen_over(id);
                     return Ok(after(entry.state));
                 }
-                Ok(Look::Absent) if before == Before::Pending => {
+                Ok(Look::Absent) if before == JobState::Queued => {
                     self.inner.board.taken_out(id);
                     return Ok(CancelOutcome::verified(CancelState::RemovedFromQueue, None));
                 }
                 // It started between our look and our act, so the act has to be the other one.
-                Ok(Look::Running) if before == Before::Pending => {
-                    before = Before::Running;
+                Ok(Look::Running) if before == JobState::Queued => {
+                    before = JobState::Running;
                     self.stop(id, before).await?;
                 }
                 // A failed look leaves the question open; so does an absence of what ran a moment ago.
@@ -173,18 +159,18 @@ impl Client {
     }
 
     /// Time is up: says truthfully where the prompt stands.
-    async fn give_up(&self, id: &PromptId, before: Before) -> Result<CancelOutcome> {
+    async fn give_up(&self, id: &PromptId, before: JobState) -> Result<CancelOutcome> {
         Ok(match self.look(id, true).await {
             Ok(Look::Over(entry)) => after(entry.state),
             Ok(Look::Running) => CancelOutcome::verified(CancelState::StillRunning, None),
             Ok(Look::Pending(_)) => CancelOutcome::verified(CancelState::StillPending, None),
             Ok(Look::Absent) => CancelOutcome::verified(CancelState::Unknown, None),
-            Err(_) => CancelOutcome { state: before.still(), verified: false, ended: None },
+            Err(_) => CancelOutcome { state: still(before), verified: false, ended: None },
         })
     }
 
     /// Newer servers have a route for it; others delete what waits and interrupt what runs.
-    async fn stop(&self, id: &PromptId, before: Before) -> Result<()> {
+    async fn stop(&self, id: &PromptId, before: JobState) -> Result<()> {
         let endpoint = Endpoint::CancelJob(id);
         if self.inner.jobs_route.may_cancel() {
             let answer = self.inner.transport.post(&endpoint, Bytes::from_static(b"{}")).await?;
@@ -196,13 +182,13 @@ impl Client {
             }
         }
         match before {
-            Before::Pending => self.delete_pending(std::slice::from_ref(id)).await,
-            Before::Running => self.interrupt(Some(id)).await,
+            JobState::Queued => self.delete_pending(std::slice::from_ref(id)).await,
+            _ => self.interrupt(Some(id)).await,
         }
     }
 
     /// Newer servers take a whole list, and refuse it whole when they do not know one of the ids.
-    async fn stop_many(&self, alive: &[(PromptId, Before)]) -> Result<()> {
+    async fn stop_many(&self, alive: &[(PromptId, JobState)]) -> Result<()> {
         if let [(id, before)] = alive {
             return self.stop(id, *before).await;
         }
@@ -221,12 +207,12 @@ impl Client {
             }
         }
         // What waits goes first: otherwise it starts when what runs is stopped.
-        let waiting = alive.iter().filter(|(_, before)| *before == Before::Pending);
+        let waiting = alive.iter().filter(|(_, before)| *before == JobState::Queued);
         let waiting: Vec<PromptId> = waiting.map(|(id, _)| id.clone()).collect();
         if !waiting.is_empty() {
             self.delete_pending(&waiting).await?;
         }
-        for (id, _) in alive.iter().filter(|(_, before)| *before == Before::Running) {
+        for (id, _) in alive.iter().filter(|(_, before)| *before == JobState::Running) {
             self.interrupt(Some(id)).await?;
         }
         Ok(())
@@ -243,11 +229,8 @@ impl Client {
     }
 }
 
-fn after(state: HistoryState) -> CancelOutcome {
-    match state {
-        HistoryState::Cancelled => CancelOutcome::verified(CancelState::Interrupted, Some(state)),
-        HistoryState::Succeeded | HistoryState::Failed => {
-            CancelOutcome::verified(CancelState::FinishedAnyway, Some(state))
-        }
-    }
+fn after(state: JobState) -> CancelOutcome {
+    let stopped = state == JobState::Cancelled;
+    let outcome = if stopped { CancelState::Interrupted } else { CancelState::FinishedAnyway };
+    CancelOutcome::verified(outcome, Some(state))
 }

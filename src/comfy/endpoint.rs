@@ -1,6 +1,8 @@
 //! The routes of ComfyUI that this program uses. There is no way to name another one.
 
-use super::{Error, FileType, JobQuery, PromptId, Result, SortBy, SortOrder, manager::ManagerRoute};
+use super::{
+    Error, FileType, JobQuery, PromptId, Result, SortBy, SortOrder, comfyui_words, manager::ManagerRoute,
+};
 use comfywarden_policy::path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder};
 
 /// One allowed request. Values become percent-encoded segments or query values here and nowhere else.
@@ -198,7 +200,7 @@ impl Endpoint<'_> {
 }
 
 fn jobs_query(jobs: &JobQuery) -> String {
-    let status: Vec<&str> = jobs.status.iter().map(|status| status.as_str()).collect();
+    let status: Vec<&str> = jobs.status.iter().map(|state| comfyui_words::word(Some(*state))).collect();
     let (status, limit, offset) =
         (status.join(","), jobs.limit.map(|n| n.to_string()), jobs.offset.to_string());
     let mut pairs = Vec::new();
@@ -292,7 +294,7 @@ mod tests {
     #[test]
     fn writes_the_filter_of_jobs() {
         let jobs = JobQuery {
-            status: vec![super::super::JobStatus::Pending, super::super::JobStatus::InProgress],
+            status: vec![crate::comfy::JobState::Queued, crate::comfy::JobState::Running],
             workflow_id: Some("wf&1".into()),
             sort_by: Some(SortBy::ExecutionDuration),
             sort_order: Some(SortOrder::Asc),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{OutputFile, PromptId};
+use super::{JobState, OutputFile, PromptId};
 
 /// One thing that happened to a prompt.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,8 +105,8 @@ pub struct Preview {
 /// How a prompt ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
-    /// Which of the five.
-    pub outcome: EndState,
+    /// Terminal state.
+    pub outcome: JobState,
     /// Everything the run left behind, from history.
     pub outputs: Vec<OutputFile>,
     /// True when every node came from ComfyUI's cache.
@@ -119,35 +119,6 @@ pub struct Ending {
     pub elapsed: Duration,
     /// The time ComfyUI itself measured between start and end.
     pub execution: Option<Duration>,
-}
-
-/// The five ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EndState {
-    /// History says success.
-    Succeeded,
-    /// A node raised.
-    Failed,
-    /// Interrupted while running, or taken out of the queue by us.
-    Cancelled,
-    /// Not ended within `comfyui.job_timeout`; ComfyUI may still run it.
-    TimedOut,
-    /// ComfyUI knows nothing of it any more, as after a restart.
-    Lost,
-}
-
-impl EndState {
-    /// The spelling of the core state machine.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::TimedOut => "timed_out",
-            Self::Lost => "lost",
-        }
-    }
 }
 
 /// Why a node failed, without paths and input values.

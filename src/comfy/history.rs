@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Blocked, Client, Error, HistoryEntry, HistoryState, NodeFailure, PromptId, Result, endpoint::Endpoint,
+    Blocked, Client, Error, HistoryEntry, JobState, NodeFailure, PromptId, Result, endpoint::Endpoint,
     outputs, prompt::MARK, trim,
 };
 use comfywarden_error::JsonObject;
@@ -88,13 +88,13 @@ impl RawStatus {
         nodes.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    fn state(&self) -> HistoryState {
+    fn state(&self) -> JobState {
         if self.last("execution_interrupted").is_some() {
-            HistoryState::Cancelled
+            JobState::Cancelled
         } else if self.status_str == "success" || (self.status_str.is_empty() && self.completed) {
-            HistoryState::Succeeded
+            JobState::Succeeded
         } else {
-            HistoryState::Failed
+            JobState::Failed
         }
     }
 }
@@ -120,8 +120,8 @@ impl RawEntry {
         let state = match &self.status {
             Some(status) => status.state(),
             // Servers of 2023 say nothing of how it ended.
-            None if outputs.is_empty() => HistoryState::Failed,
-            None => HistoryState::Succeeded,
+            None if outputs.is_empty() => JobState::Failed,
+            None => JobState::Succeeded,
         };
         let status = self.status.unwrap_or_default();
         let graph = self.prompt.get(2).and_then(Value::as_object);
@@ -141,7 +141,7 @@ impl RawEntry {
             // ComfyUI does not look behind a cached node, so the output nodes tell for all.
             targets.iter().all(|node| cached.contains(node))
         };
-        let succeeded = state == HistoryState::Succeeded;
+        let succeeded = state == JobState::Succeeded;
         let blocked = if succeeded && self.outputs.is_empty() && !all_cached {
             missing_output(&targets, graph)
         } else {
@@ -153,7 +153,7 @@ impl RawEntry {
             state,
             cached: succeeded && all_cached,
             node_count: graph.map_or(0, serde_json::Map::len),
-            failure: (state == HistoryState::Failed).then(|| failure_of(&status)),
+            failure: (state == JobState::Failed).then(|| failure_of(&status)),
             blocked,
             create_time: extra.and_then(|extra| extra.get("create_time")).and_then(Value::as_u64),
             start_time: status.time("execution_start"),

@@ -5,7 +5,7 @@ use std::{cmp::Ordering as Order, sync::atomic::Ordering};
 use serde::Deserialize;
 
 use super::{
-    Client, Job, JobPage, JobQuery, JobStatus, PromptId, Result, SortBy, SortOrder,
+    Client, Job, JobPage, JobQuery, JobState, PromptId, Result, SortBy, SortOrder,
     endpoint::Endpoint,
     queue::{RawItem, RawJob},
 };
@@ -33,8 +33,8 @@ impl Client {
         }
         let (queue, history) = tokio::join!(self.queue(), self.history_list(MAX_FINISHED));
         let (queue, history) = (queue?, history?);
-        let running = queue.running.into_iter().map(|item| Job::from_queue(item, JobStatus::InProgress));
-        let pending = queue.pending.into_iter().rev().map(|item| Job::from_queue(item, JobStatus::Pending));
+        let running = queue.running.into_iter().map(|item| Job::from_queue(item, JobState::Running));
+        let pending = queue.pending.into_iter().rev().map(|item| Job::from_queue(item, JobState::Queued));
         // Oldest last: the order that the sort keeps among equals.
         let all = pending.chain(running).chain(history.into_iter().map(Job::from_history));
         Ok(page_of(all.collect(), query))
@@ -82,7 +82,7 @@ struct Marked {
 /// Filters, sorts and cuts as ComfyUI does. Equals keep their order in either direction.
 fn page_of(mut jobs: Vec<Job>, query: &JobQuery) -> JobPage {
     jobs.retain(|job| {
-        (query.status.is_empty() || query.status.contains(&job.status))
+        (query.status.is_empty() || job.status.is_some_and(|state| query.status.contains(&state)))
             && query.workflow_id.as_ref().is_none_or(|id| job.workflow_id.as_ref() == Some(id))
     });
     let duration = |job: &Job| {

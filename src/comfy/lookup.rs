@@ -1,6 +1,6 @@
 //! One look at a prompt: where does it stand, as ComfyUI answers now?
 
-use super::{Client, HistoryEntry, JobStatus, PromptId, Result, queue::JobAnswer};
+use super::{Client, HistoryEntry, JobState, PromptId, Result, queue::JobAnswer};
 
 /// Where a prompt stands.
 #[derive(Debug)]
@@ -25,15 +25,15 @@ impl Client {
             return self.look_everywhere(id).await;
         };
         match job.status {
-            JobStatus::Pending => {
+            Some(JobState::Queued) => {
                 let queue = self.queue().await?;
                 if queue.is_running(id) {
                     return Ok(Look::Running);
                 }
                 Ok(Look::Pending(queue.position(id)))
             }
-            JobStatus::InProgress | JobStatus::Unknown => Ok(Look::Running),
-            JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => {
+            Some(JobState::Running) | None => Ok(Look::Running),
+            Some(_) => {
                 // History says more than the job: which nodes were the outputs.
                 if let Some(entry) = self.history(id).await? {
                     return Ok(Look::Over(Box::new(entry)));

@@ -6,7 +6,7 @@
 //! | `endpoint`, `http`, `tls`, `auth`, `backoff` | which requests there are, and sending them |
 //! | `prompt`, `cancel`, `queue`, `history`, `produced`, `outputs` | submit, stop, list, results |
 //! | `feed`, `socket`, `frames`, `board`, `meter`, `subscription` | the WebSocket, and what it tells about each prompt |
-//! | `lookup`, `watch`, `event` | following a prompt to its one ending |
+//! | `job_state`, `lookup`, `watch`, `event` | the states of a job, and following a prompt to its one ending |
 //! | `images`, `parts`, `models`, `nodes`, `library`, `settings`, `system` | everything else the server is asked |
 //! | `manager`, `model_manager`, `downloads` | node packs, model downloads, restarts: what the two extensions offer |
 //! | `error`, `rejection`, `trim` | what the caller hears when it goes wrong, without paths |
@@ -28,6 +28,7 @@ mod history;
 mod http;
 mod ids;
 mod images;
+mod job_state;
 mod library;
 mod listing;
 mod lookup;
@@ -57,12 +58,13 @@ pub use cancel::{CancelOutcome, CancelState};
 pub use client::{Client, ClientConfig, Limits, Pace};
 pub use downloads::{Courier, Hash, NotedDownload};
 pub use error::{Error, Result};
-pub use event::{Blocked, EndState, Ending, Event, EventKind, NodeFailure, Preview, Progress, Source};
+pub use event::{Blocked, Ending, Event, EventKind, NodeFailure, Preview, Progress, Source};
 pub use feed::FeedStats;
 pub use frames::read_frame;
 pub use ids::{ClientId, PromptId};
 pub use images::{PreviewFormat, UploadRequest, Uploaded, ViewOptions, Viewed};
 pub(crate) use images::{missing as missing_file, missing_name};
+pub use job_state::{JobState, comfyui_words};
 pub use library::{Subgraph, SubgraphInfo};
 pub use manager::{
     Dialect, InstalledPack, Manager, ManagerTask, Pack, PackIndex, QueueCounts, QueuedTask, Restarted,
@@ -76,7 +78,7 @@ pub use produced::{Newest, Produced, Record};
 pub use rejection::{Problem, Rejection};
 pub use system::{Device, SystemStats};
 pub use types::{
-    FileType, HistoryEntry, HistoryState, Job, JobPage, JobQuery, JobStatus, OutputFile, OutputKind,
-    OutputRef, QueueItem, QueueSnapshot, SortBy, SortOrder, SubmitOptions, Submitted,
+    FileType, HistoryEntry, Job, JobPage, JobQuery, OutputFile, OutputKind, OutputRef, QueueItem,
+    QueueSnapshot, SortBy, SortOrder, SubmitOptions, Submitted,
 };
 pub use watch::WatchOptions;

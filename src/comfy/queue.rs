@@ -13,8 +13,8 @@ use serde::{
 use serde_json::{Value, json};
 
 use super::{
-    Client, Error, HistoryEntry, HistoryState, Job, JobStatus, NodeFailure, PromptId, QueueItem,
-    QueueSnapshot, Result,
+    Client, Error, HistoryEntry, Job, JobState, NodeFailure, PromptId, QueueItem, QueueSnapshot, Result,
+    comfyui_words,
     endpoint::Endpoint,
     history::{RawEntry, RawStatus, read_failure},
     outputs,
@@ -111,8 +111,8 @@ impl Client {
             return Ok(Some(Job::from_history(entry)));
         }
         let queue = self.queue().await?;
-        let waiting = queue.pending.into_iter().map(|item| (item, JobStatus::Pending));
-        let mut all = queue.running.into_iter().map(|item| (item, JobStatus::InProgress)).chain(waiting);
+        let waiting = queue.pending.into_iter().map(|item| (item, JobState::Queued));
+        let mut all = queue.running.into_iter().map(|item| (item, JobState::Running)).chain(waiting);
         let found = all.find(|(item, _)| item.prompt_id == id.as_str());
         if let Some((item, status)) = found {
             return Ok(Some(Job::from_queue(item, status)));
@@ -174,14 +174,9 @@ impl Client {
 
 impl Job {
     pub(super) fn from_history(entry: HistoryEntry) -> Self {
-        let status = match entry.state {
-            HistoryState::Succeeded => JobStatus::Completed,
-            HistoryState::Failed => JobStatus::Failed,
-            HistoryState::Cancelled => JobStatus::Cancelled,
-        };
         Self {
             id: entry.prompt_id,
-            status,
+            status: Some(entry.state),
             priority: entry.number,
             create_time: entry.create_time,
             execution_start_time: entry.start_time,
@@ -194,10 +189,10 @@ impl Job {
         }
     }
 
-    pub(super) fn from_queue(item: QueueItem, status: JobStatus) -> Self {
+    pub(super) fn from_queue(item: QueueItem, state: JobState) -> Self {
         Self {
             id: item.prompt_id,
-            status,
+            status: Some(state),
             priority: Some(item.number),
             create_time: item.create_time,
             execution_start_time: None,
@@ -290,7 +285,8 @@ impl<'de> Deserialize<'de> for NodeCount {
 #[derive(Debug, Deserialize)]
 pub(super) struct RawJob {
     id: String,
-    status: JobStatus,
+    #[serde(deserialize_with = "comfyui_words::deserialize")]
+    status: Option<JobState>,
     priority: Option<f64>,
     create_time: Option<u64>,
     execution_start_time: Option<u64>,
@@ -324,7 +320,7 @@ impl RawJob {
             id: self.id,
         };
         let entry = match (self.outputs, self.execution_status) {
-            (Some(outputs), Some(status)) if job.status.is_terminal() => {
+            (Some(outputs), Some(status)) if job.status.is_some_and(JobState::is_terminal) => {
                 Some(RawEntry::from_job(outputs, status).entry(&job.id))
             }
             _ => None,

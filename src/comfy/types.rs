@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Blocked, NodeFailure, PromptId};
+use super::{Blocked, JobState, NodeFailure, PromptId, comfyui_words};
 use comfywarden_error::JsonObject;
 use comfywarden_policy::path::{OutputName, Subfolder};
 
@@ -71,51 +71,15 @@ pub struct QueueItem {
     pub mark: Option<String>,
 }
 
-/// ComfyUI's word for a job's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum JobStatus {
-    /// It waits.
-    Pending,
-    /// It runs.
-    InProgress,
-    /// It succeeded.
-    Completed,
-    /// A node raised.
-    Failed,
-    /// It was interrupted.
-    Cancelled,
-    /// A word this client does not know.
-    #[serde(other)]
-    Unknown,
-}
-
-impl JobStatus {
-    /// The spelling of ComfyUI.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::InProgress => "in_progress",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// True when nothing will change any more.
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
-    }
-}
-
 /// One job of `/api/jobs`, or the same put together from queue and history.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Job {
     /// The prompt's id.
     pub id: String,
-    /// Its state.
-    pub status: JobStatus,
+    /// State; `None` for one that this client cannot read.
+    #[serde(serialize_with = "comfyui_words::serialize")]
+    #[schemars(schema_with = "comfyui_words::schema")]
+    pub status: Option<JobState>,
     /// Its place in the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<f64>,
@@ -148,7 +112,7 @@ pub struct Job {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JobQuery {
     /// Only these states; empty means all.
-    pub status: Vec<JobStatus>,
+    pub status: Vec<JobState>,
     /// Only runs of this workflow.
     pub workflow_id: Option<String>,
     /// The order.
@@ -197,18 +161,6 @@ pub struct JobPage {
     pub has_more: bool,
 }
 
-/// What history says of how a prompt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HistoryState {
-    /// It ran to its end.
-    Succeeded,
-    /// A node raised.
-    Failed,
-    /// It was interrupted.
-    Cancelled,
-}
-
 /// One finished prompt, without its graph.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HistoryEntry {
@@ -218,7 +170,7 @@ pub struct HistoryEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<f64>,
     /// How it ended.
-    pub state: HistoryState,
+    pub state: JobState,
     /// What it left behind.
     pub outputs: Vec<OutputFile>,
     /// True when every node came from the cache.

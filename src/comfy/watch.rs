@@ -6,7 +6,7 @@ use futures::Stream;
 use tokio::time::Instant;
 
 use super::{
-    Client, EndState, Ending, Error, Event, EventKind, HistoryEntry, HistoryState, PromptId, Result, Source,
+    Client, Ending, Error, Event, EventKind, HistoryEntry, JobState, PromptId, Result, Source,
     lookup::Look,
     subscription::{Hint, Subscription},
 };
@@ -241,7 +241,7 @@ impl Watcher {
             Err(_) => self.note_failure("no answer in time"),
         }
         if !self.ended && self.held.is_none() && now >= self.deadline() {
-            self.end(EndState::TimedOut, None, Source::Client);
+            self.end(JobState::TimedOut, None, Source::Client);
             return;
         }
         self.plan(now);
@@ -298,7 +298,7 @@ impl Watcher {
     /// Unknown to ComfyUI: taken out by us, or lost, if it stays so.
     fn judge_absence(&mut self, now: Instant) {
         if self.client.inner.board.known(&self.id).taken_out {
-            return self.end(EndState::Cancelled, None, Source::Poll);
+            return self.end(JobState::Cancelled, None, Source::Poll);
         }
         let (since, looks) = match self.stand {
             Stand::Absent { since, looks } => (since, looks + 1),
@@ -306,7 +306,7 @@ impl Watcher {
         };
         self.stand = Stand::Absent { since, looks };
         if looks >= 3 && now >= since + self.client.inner.config.pace.lost_after {
-            self.end(EndState::Lost, None, Source::Poll);
+            self.end(JobState::Lost, None, Source::Poll);
         }
     }
 
@@ -342,15 +342,10 @@ impl Watcher {
     }
 
     fn end_as(&mut self, entry: HistoryEntry) {
-        let state = match entry.state {
-            HistoryState::Succeeded => EndState::Succeeded,
-            HistoryState::Failed => EndState::Failed,
-            HistoryState::Cancelled => EndState::Cancelled,
-        };
-        self.end(state, Some(entry), Source::Poll);
+        self.end(entry.state, Some(entry), Source::Poll);
     }
 
-    fn end(&mut self, outcome: EndState, entry: Option<HistoryEntry>, source: Source) {
+    fn end(&mut self, outcome: JobState, entry: Option<HistoryEntry>, source: Source) {
         self.take_events();
         let known = self.client.inner.board.known(&self.id);
         let execution = entry.as_ref().and_then(|e| Some(e.end_time?.saturating_sub(e.start_time?)));
@@ -371,8 +366,8 @@ impl Watcher {
             let guessed = entry.blocked.filter(|_| !known.saw_all);
             ending.blocked = ending.blocked.or(guessed);
         }
-        if outcome != EndState::TimedOut {
-            self.client.inner.board.settled(&self.id, outcome == EndState::Succeeded);
+        if outcome != JobState::TimedOut {
+            self.client.inner.board.settled(&self.id, outcome == JobState::Succeeded);
         }
         self.emit(source, EventKind::Ended(ending));
         self.ended = true;

@@ -4,43 +4,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::assets::Made;
-use crate::comfy::{EndState, Ending, NodeFailure, PromptId};
+use super::{assets::Made, job_words};
+use crate::comfy::{Ending, JobState, NodeFailure, PromptId};
 use comfywarden_error::JsonObject;
 
-/// The state of a job as the results of tools spell it; docs/troubleshooting.md explains them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Status {
-    /// ComfyUI has it; nobody waited.
-    Submitted,
-    /// Not finished when the wait ended.
-    Running,
-    /// It succeeded.
-    Completed,
-    /// It was cancelled.
-    Interrupted,
-    /// A node failed.
-    Error,
-    /// It passed `comfyui.job_timeout`.
-    Timeout,
-    /// ComfyUI knows nothing of it any more.
-    Lost,
-}
-
-impl Status {
-    pub(crate) fn of(state: EndState) -> Self {
-        match state {
-            EndState::Succeeded => Self::Completed,
-            EndState::Failed => Self::Error,
-            EndState::Cancelled => Self::Interrupted,
-            EndState::TimedOut => Self::Timeout,
-            EndState::Lost => Self::Lost,
-        }
-    }
-}
-
-/// Reason for a job's failure.
+/// Why a job failed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobError {
     /// `node_error`, `out_of_memory`, `blocked`, …
@@ -70,7 +38,9 @@ pub(crate) struct StreamEvent {
 /// The answer of everything that submits a workflow.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Envelope {
-    pub(crate) status: Status,
+    #[serde(serialize_with = "job_words::envelope::serialize")]
+    #[schemars(schema_with = "job_words::envelope::schema")]
+    pub(crate) status: JobState,
     pub(crate) prompt_id: String,
     /// True when ComfyUI lists the job as running but its worker shows no sign of life.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -126,17 +96,17 @@ impl JobError {
                     "a node chose not to pass its output on; change its inputs, or the switch before it",
                 )
             }),
-            (None, None, EndState::Lost) => Some(Self::plain(
+            (None, None, JobState::Lost) => Some(Self::plain(
                 "lost",
                 "ComfyUI does not know this job any more: it restarted, or its history was cleared".into(),
                 "submit the job again; look at comfyui_get_history first if its files matter",
             )),
-            (None, None, EndState::TimedOut) => Some(Self::plain(
+            (None, None, JobState::TimedOut) => Some(Self::plain(
                 "timeout",
                 "the job did not end within comfyui.job_timeout; ComfyUI may still be running it".into(),
                 "ask comfyui_get_progress, or stop it with comfyui_cancel_job",
             )),
-            (None, None, EndState::Failed) => Some(Self::plain(
+            (None, None, JobState::Failed) => Some(Self::plain(
                 "failed",
                 "ComfyUI reports a failure without saying which node".into(),
                 "look at ComfyUI's own log",
@@ -182,7 +152,7 @@ impl JobError {
 }
 
 impl Envelope {
-    pub(crate) fn new(status: Status, id: &PromptId) -> Self {
+    pub(crate) fn new(status: JobState, id: &PromptId) -> Self {
         Self {
             status,
             prompt_id: id.as_str().to_owned(),
@@ -206,16 +176,16 @@ impl Envelope {
 
     pub(crate) fn next_step(&self) -> Option<String> {
         match self.status {
-            Status::Submitted | Status::Running if self.stalled => Some(
+            JobState::Queued | JobState::Running if self.stalled => Some(
                 "the worker looks dead: restart ComfyUI if comfyui_get_progress shows no change".to_owned(),
             ),
-            Status::Submitted | Status::Running => {
+            JobState::Queued | JobState::Running => {
                 Some("call comfyui_get_progress with this prompt_id and wait_seconds".to_owned())
             }
-            Status::Completed if self.outputs.as_ref().is_some_and(|outputs| !outputs.is_empty()) => Some(
+            JobState::Succeeded if self.outputs.as_ref().is_some_and(|outputs| !outputs.is_empty()) => Some(
                 "call comfyui_get_image with filename, subfolder and type of an output to see it".to_owned(),
             ),
-            Status::Error => Some("call comfyui_diagnose_job for what to try".to_owned()),
+            JobState::Failed => Some("call comfyui_diagnose_job for what to try".to_owned()),
             _ => None,
         }
     }

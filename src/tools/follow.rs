@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use super::{
     Call,
     assets::Made,
-    envelope::{Envelope, JobError, Status, StreamEvent},
+    envelope::{Envelope, JobError, StreamEvent},
     reply::{Block, Stop},
     resources,
 };
-use crate::comfy::{Ending, Event, EventKind, OutputFile, Progress, PromptId};
+use crate::comfy::{Ending, Event, EventKind, JobState, OutputFile, Progress, PromptId};
 use comfywarden_error::JsonObject;
 
 /// Maximum number of events that a stream keeps; more of a kind replace the last of that kind.
@@ -164,13 +164,13 @@ impl Followed {
         envelope.elapsed_seconds = Some((self.elapsed.as_secs_f64() * 1000.0).round() / 1000.0);
         envelope.events = self.events;
         if let Some(ending) = self.ending {
-            envelope.status = Status::of(ending.outcome);
+            envelope.status = ending.outcome;
             envelope.cached = ending.cached;
             envelope.error = JobError::of(&ending);
             envelope.outputs = Some(Made::all(ending.outputs, id));
             return;
         }
-        envelope.status = Status::Running;
+        envelope.status = JobState::Running;
         envelope.stalled = self.stalled;
         envelope.queue_position = self.queue_position;
         if let Some(progress) = self.progress {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     comfy::{
-        Blocked, FileType, HistoryEntry, HistoryState, JobQuery, JobStatus, OutputFile, OutputKind, PromptId,
+        Blocked, FileType, HistoryEntry, JobQuery, JobState, OutputFile, OutputKind, PromptId, comfyui_words,
     },
     gate::Class,
 };
@@ -69,7 +69,9 @@ struct History {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Finished {
     prompt_id: String,
-    status: JobStatus,
+    #[serde(serialize_with = "comfyui_words::serialize")]
+    #[schemars(schema_with = "comfyui_words::schema")]
+    status: Option<JobState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     create_time: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,11 +129,7 @@ impl From<HistoryEntry> for Finished {
         let output = |file| Output::of(file, job.as_ref());
         Self {
             prompt_id: entry.prompt_id,
-            status: match entry.state {
-                HistoryState::Succeeded => JobStatus::Completed,
-                HistoryState::Failed => JobStatus::Failed,
-                HistoryState::Cancelled => JobStatus::Cancelled,
-            },
+            status: Some(entry.state),
             create_time: entry.create_time,
             start_time: entry.start_time,
             end_time: entry.end_time,
@@ -196,7 +194,7 @@ fn leave_room(items: &mut [Finished]) {
 /// The ids of the finished jobs that this caller may see, newest first.
 async fn finished(call: &Call) -> Result<Arc<[PromptId]>, Stop> {
     let query = JobQuery {
-        status: vec![JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled],
+        status: vec![JobState::Succeeded, JobState::Failed, JobState::Cancelled],
         ..JobQuery::default()
     };
     let mut jobs = call.backend().jobs(&query).await?.jobs;

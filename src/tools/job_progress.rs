@@ -9,10 +9,11 @@ use super::{
     Answer, Call, Handled, Hints, Tool,
     assets::Made,
     envelope::JobError,
-    follow::{FollowMode, follow, output_link},
+    follow::{Manner, follow, output_link},
+    job_words,
 };
 use crate::{
-    comfy::{Job, JobStatus, PromptId},
+    comfy::{JobState, PromptId},
     gate::Class,
 };
 
@@ -42,22 +43,12 @@ struct ProgressParams {
     wait_seconds: u32,
 }
 
-/// State of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Standing {
-    Queued,
-    Running,
-    Completed,
-    Error,
-    Interrupted,
-    Unknown,
-}
-
-/// Progress of a job.
+/// How far a job is.
 #[derive(Debug, Serialize, JsonSchema)]
 struct JobProgress {
-    status: Standing,
+    #[serde(serialize_with = "job_words::progress::serialize")]
+    #[schemars(schema_with = "job_words::progress::schema")]
+    status: Option<JobState>,
     prompt_id: String,
     /// From 1
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,12 +76,13 @@ struct JobProgress {
 async fn get_progress(call: Call, params: ProgressParams) -> Handled<JobProgress> {
     let id = params.prompt_id;
     if !call.may_see(&id).await? {
-        let mut progress = JobProgress::bare(Standing::Unknown, &id);
+        let mut progress = JobProgress::bare(None, &id);
         progress.next = Some(unknown_next(&id));
         return Ok(Answer::from(progress).prompt(id.as_str()));
     }
     let mut stalled = false;
-    if params.wait_seconds > 0 && call.backend().job(&id).await?.is_some_and(|job| !job.status.is_terminal())
+    if params.wait_seconds > 0
+        && call.backend().job(&id).await?.is_some_and(|job| !job.status.is_some_and(JobState::is_terminal))
     {
         let wait = Duration::from_secs(params.wait_seconds.into());
         let _slot = call.wait_slot()?;
@@ -98,18 +90,18 @@ async fn get_progress(call: Call, params: ProgressParams) -> Handled<JobProgress
     }
     let (job, queue) = tokio::join!(call.backend().job(&id), call.backend().queue());
     let (job, queue) = (job?, queue?);
-    let mut progress = JobProgress::bare(standing(job.as_ref()), &id);
+    let mut progress = JobProgress::bare(job.as_ref().and_then(|job| job.status), &id);
     progress.stalled = stalled;
     match progress.status {
-        Standing::Queued => progress.queue_position = queue.position(&id),
-        Standing::Running => progress.fill_live(call.backend().progress(&id)),
-        Standing::Unknown => progress.next = Some(unknown_next(&id)),
-        Standing::Completed | Standing::Error | Standing::Interrupted => {}
+        Some(JobState::Queued) => progress.queue_position = queue.position(&id),
+        Some(JobState::Running) => progress.fill_live(call.backend().progress(&id)),
+        None => progress.next = Some(unknown_next(&id)),
+        Some(_) => {}
     }
     let Some(job) = job else { return Ok(Answer::from(progress).prompt(id.as_str())) };
     progress.error = job.error.as_ref().map(JobError::of_failure);
     let links: Vec<_> = job.outputs.iter().filter(|o| !o.filename.is_empty()).map(output_link).collect();
-    if progress.status == Standing::Completed {
+    if progress.status == Some(JobState::Succeeded) {
         progress.outputs = Some(Made::all(job.outputs, &id));
     }
     Ok(links.into_iter().fold(Answer::from(progress).prompt(id.as_str()), Answer::block))
@@ -119,19 +111,8 @@ fn unknown_next(id: &PromptId) -> String {
     format!("ComfyUI knows no job {id}: it was deleted from the queue, or ComfyUI restarted since")
 }
 
-fn standing(job: Option<&Job>) -> Standing {
-    match job.map(|job| job.status) {
-        Some(JobStatus::Pending) => Standing::Queued,
-        Some(JobStatus::InProgress) => Standing::Running,
-        Some(JobStatus::Completed) => Standing::Completed,
-        Some(JobStatus::Failed) => Standing::Error,
-        Some(JobStatus::Cancelled) => Standing::Interrupted,
-        Some(JobStatus::Unknown) | None => Standing::Unknown,
-    }
-}
-
 impl JobProgress {
-    fn bare(status: Standing, id: &PromptId) -> Self {
+    fn bare(status: Option<JobState>, id: &PromptId) -> Self {
         Self {
             status,
             prompt_id: id.as_str().to_owned(),

@@ -1,11 +1,13 @@
 //! Jobs: all of them a page at a time, and one of them.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{Answer, Call, Handled, Hints, Stop, Tool, fitting::fitting, ownership::unknown};
 use crate::{
-    comfy::{FileType, Job, JobPage, JobQuery, JobStatus, NodeFailure, PromptId, SortBy, SortOrder},
+    comfy::{
+        FileType, Job, JobPage, JobQuery, JobState, NodeFailure, PromptId, SortBy, SortOrder, comfyui_words,
+    },
     gate::Class,
 };
 
@@ -37,36 +39,13 @@ pub(super) fn tools() -> Vec<Tool> {
     ]
 }
 
-// The states that can be asked for; a doc comment here would reach every client.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    Pending,
-    InProgress,
-    Completed,
-    Failed,
-    Cancelled,
-}
-
-impl From<Status> for JobStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Pending => Self::Pending,
-            Status::InProgress => Self::InProgress,
-            Status::Completed => Self::Completed,
-            Status::Failed => Self::Failed,
-            Status::Cancelled => Self::Cancelled,
-        }
-    }
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ListJobs {
     /// Only these states
-    #[serde(default)]
-    #[schemars(length(max = 5))]
-    status: Vec<Status>,
+    #[serde(default, deserialize_with = "states")]
+    #[schemars(schema_with = "states_schema", length(max = 5))]
+    status: Vec<JobState>,
     /// Only runs of this saved workflow
     #[serde(default)]
     #[schemars(length(min = 1, max = 200))]
@@ -85,6 +64,20 @@ struct ListJobs {
     #[serde(default)]
     #[schemars(range(max = 1_000_000))]
     offset: u32,
+}
+
+fn states<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JobState>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer)?;
+    let state = |word: String| {
+        let unknown = || D::Error::custom(format!("`{word}` is no state of a job"));
+        comfyui_words::state(&word).ok_or_else(unknown)
+    };
+    words.into_iter().map(state).collect()
+}
+
+fn states_schema(_: &mut SchemaGenerator) -> Schema {
+    let words: Vec<&str> = comfyui_words::ALL.iter().map(|(word, _)| *word).collect();
+    json_schema!({ "type": "array", "items": { "type": "string", "enum": words } })
 }
 
 fn by_time() -> SortBy {
@@ -114,7 +107,9 @@ struct Pagination {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
     id: String,
-    status: JobStatus,
+    #[serde(serialize_with = "comfyui_words::serialize")]
+    #[schemars(schema_with = "comfyui_words::schema")]
+    status: Option<JobState>,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,7 +183,7 @@ impl From<Job> for Listed {
 
 async fn list_jobs(call: Call, params: ListJobs) -> Handled<Jobs> {
     let query = JobQuery {
-        status: params.status.into_iter().map(JobStatus::from).collect(),
+        status: params.status,
         workflow_id: params.workflow_id,
         sort_by: Some(params.sort_by),
         sort_order: Some(params.sort_order),

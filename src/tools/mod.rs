@@ -38,6 +38,7 @@ mod img2img;
 mod input_picture;
 mod job_owners;
 mod job_progress;
+mod job_words;
 mod jobs;
 mod library;
 mod media;

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::{
     Call,
-    envelope::{Envelope, Status},
+    envelope::Envelope,
     findings::{self, Finding},
     follow::{FollowMode, follow, prompt_field},
     job_owners::RefusedWorkflow,
     reply::{Answer, Stop},
 };
-use crate::comfy::{self, SubmitOptions, Submitted};
+use crate::comfy::{self, JobState, SubmitOptions, Submitted};
 use comfywarden_error::Error;
 use comfywarden_policy::strip_credentials;
 use comfywarden_workflow::{
@@ -91,7 +91,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
     call.trail.event("submitted", prompt_field(&id)).await?;
     warnings.extend(dropped_branches(&submitted));
 
-    let mut envelope = Envelope::new(Status::Submitted, &id);
+    let mut envelope = Envelope::new(JobState::Queued, &id);
     let mut links = Vec::new();
     if let Some(wait) = how.wait {
         let mode = if how.keep_events { FollowMode::StreamEvents } else { FollowMode::CancelOnDisconnect };
@@ -101,7 +101,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
         let action = if how.keep_events { "stream_completed" } else { "completed" };
         call.trail.event(action, prompt_field(&id)).await?;
     }
-    if envelope.status == Status::Running && !answers(call).await {
+    if envelope.status == JobState::Running && !answers(call).await {
         warnings.push(
             "ComfyUI does not answer now, so `running` is the last that is known; ask comfyui_get_progress later".into(),
         );

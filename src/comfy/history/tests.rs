@@ -11,7 +11,7 @@ fn recorded(name: &str) -> HistoryEntry {
 #[test]
 fn a_success_has_its_outputs_and_times() {
     let entry = recorded("success_sd");
-    assert_eq!((entry.state, entry.cached, entry.node_count), (HistoryState::Succeeded, false, 7));
+    assert_eq!((entry.state, entry.cached, entry.node_count), (JobState::Succeeded, false, 7));
     let file = &entry.outputs[0];
     assert_eq!(
         (file.filename.as_str(), file.file_type, file.kind),
@@ -24,7 +24,7 @@ fn a_success_has_its_outputs_and_times() {
 #[test]
 fn a_cached_run_says_so_and_keeps_its_outputs() {
     let entry = recorded("cached_rerun");
-    assert_eq!((entry.state, entry.cached, entry.outputs.len()), (HistoryState::Succeeded, true, 1));
+    assert_eq!((entry.state, entry.cached, entry.outputs.len()), (JobState::Succeeded, true, 1));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_node_error_names_node_class_and_exception_without_paths() {
 #[test]
 fn an_interrupted_run_is_cancelled_although_history_calls_it_an_error() {
     let entry = recorded("interrupt_with_prompt_id");
-    assert_eq!((entry.state, entry.failure), (HistoryState::Cancelled, None));
+    assert_eq!((entry.state, entry.failure), (JobState::Cancelled, None));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn entries_of_any_shape_are_read() {
         serde_json::json!({"status": {"messages": [1, ["execution_error"], ["execution_error", null]], "status_str": "error"}}),
     ] {
         let entry = serde_json::from_value::<RawEntry>(odd).unwrap().entry("x");
-        assert_eq!(entry.state, HistoryState::Failed);
+        assert_eq!(entry.state, JobState::Failed);
     }
 }
 
@@ -108,7 +108,7 @@ fn an_older_server_without_a_status_is_believed_by_its_outputs() {
         serde_json::from_str::<RawEntry>(&text).unwrap().entry("x")
     };
     let done = bare(r#"{"1": {"images": [{"filename": "a.png"}]}}"#);
-    assert_eq!((done.state, done.outputs.len(), done.end_time), (HistoryState::Succeeded, 1, None));
+    assert_eq!((done.state, done.outputs.len(), done.end_time), (JobState::Succeeded, 1, None));
     assert_eq!((done.failure, done.outputs[0].subfolder.as_str()), (None, ""));
-    assert_eq!(bare("{}").state, HistoryState::Failed);
+    assert_eq!(bare("{}").state, JobState::Failed);
 }

@@ -41,18 +41,18 @@ fn entries_of_older_servers_and_of_odd_clients_are_read() {
 
 #[test]
 fn jobs_in_every_state_are_read() {
-    assert_eq!(job("api_job_pending").0.status, JobStatus::Pending);
-    assert_eq!(job("api_job_running").0.status, JobStatus::InProgress);
+    assert_eq!(job("api_job_pending").0.status, Some(JobState::Queued));
+    assert_eq!(job("api_job_running").0.status, Some(JobState::Running));
     let (done, entry) = job("api_job_success");
-    assert_eq!((done.status, done.outputs.len()), (JobStatus::Completed, 1));
+    assert_eq!((done.status, done.outputs.len()), (Some(JobState::Succeeded), 1));
     assert_eq!(done.preview_output.unwrap().kind, OutputKind::Image);
-    assert_eq!(entry.unwrap().state, HistoryState::Succeeded);
+    assert_eq!(entry.unwrap().state, JobState::Succeeded);
     let (failed, entry) = job("api_job_node_error_ValueError");
     assert_eq!(failed.error.unwrap().exception_type, "ValueError");
     assert_eq!(entry.unwrap().failure.unwrap().node_id, "2");
     let (cancelled, entry) = job("api_job_interrupt_with_prompt_id");
-    assert_eq!(cancelled.status, JobStatus::Cancelled);
-    assert_eq!(entry.unwrap().state, HistoryState::Cancelled);
+    assert_eq!(cancelled.status, Some(JobState::Cancelled));
+    assert_eq!(entry.unwrap().state, JobState::Cancelled);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{
     verdict::{Diagnosis, Verdict},
 };
 use crate::{
-    comfy::{Job, JobQuery, JobStatus, PromptId},
+    comfy::{Job, JobQuery, JobState, PromptId},
     gate::Class,
 };
 
@@ -82,10 +82,10 @@ async fn last_failed(call: &Call) -> Result<Case, Stop> {
         };
         let status = call.backend().job(&id).await?.map(|job| job.status);
         match status {
-            Some(JobStatus::Failed) => return Ok(Case::Job(id)),
+            Some(Some(JobState::Failed)) => return Ok(Case::Job(id)),
             None if !call.job_owners.was_stopped(&id) => return Ok(Case::Job(id)),
-            Some(JobStatus::Completed) if is_blocked(call, &id).await? => return Ok(Case::Job(id)),
-            None | Some(JobStatus::Cancelled) => stopped = stopped.or(Some(id)),
+            Some(Some(JobState::Succeeded)) if is_blocked(call, &id).await? => return Ok(Case::Job(id)),
+            None | Some(Some(JobState::Cancelled)) => stopped = stopped.or(Some(id)),
             Some(_) => {}
         }
     }
@@ -94,7 +94,7 @@ async fn last_failed(call: &Call) -> Result<Case, Stop> {
     }
     // After a restart only the jobs themselves know whose they are.
     let limit = call.sees_all_jobs().then_some(1);
-    let query = JobQuery { status: vec![JobStatus::Failed], limit, ..JobQuery::default() };
+    let query = JobQuery { status: vec![JobState::Failed], limit, ..JobQuery::default() };
     let mut failed = call.backend().jobs(&query).await?.jobs;
     if !call.sees_all_jobs() {
         failed = call.only_own(failed).await?;
@@ -110,11 +110,11 @@ async fn is_blocked(call: &Call, id: &PromptId) -> Result<bool, Stop> {
 async fn diagnose(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
     let Some(job) = call.backend().job(id).await? else { return absent(call, id) };
     let diagnosis = match job.status {
-        JobStatus::Failed => failure::of_job(call, id, job).await?,
-        JobStatus::Completed => ended_well(call, id, &job).await?,
-        JobStatus::Cancelled => cancelled(call, &job),
-        JobStatus::Pending => waiting(call, id).await?,
-        JobStatus::InProgress | JobStatus::Unknown => running(call, id),
+        Some(JobState::Failed) => failure::of_job(call, id, job).await?,
+        Some(JobState::Succeeded) => ended_well(call, id, &job).await?,
+        Some(JobState::Cancelled) => cancelled(call, &job),
+        Some(JobState::Queued) => waiting(call, id).await?,
+        _ => running(call, id),
     };
     Ok(diagnosis.of(id))
 }

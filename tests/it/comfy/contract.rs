@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 
 use comfywarden::comfy::{
-    CancelState, Client, EndState, Error, EventKind, FileType, JobQuery, JobStatus, OutputKind, OutputRef,
+    CancelState, Client, Error, EventKind, FileType, JobQuery, JobState, OutputKind, OutputRef,
     PreviewFormat, PromptId, ViewOptions,
 };
 use comfywarden_policy::path::{ModelFolder, ModelName, OutputName, Subfolder};
@@ -44,7 +44,7 @@ async fn a_picture_is_made_and_can_be_read(client: &Client) -> TestResult {
     let submitted = submit(client, &picture(nonce())).await?;
     check(submitted.node_errors.is_empty() && !submitted.recovered, "an odd submit")?;
     let (events, ending) = watch(client, &submitted.prompt_id).await?;
-    check(ending.outcome == EndState::Succeeded && !ending.cached, "not a fresh success")?;
+    check(ending.outcome == JobState::Succeeded && !ending.cached, "not a fresh success")?;
     check(ending.execution.is_some(), "no execution time")?;
     let done: HashSet<&str> = events
         .iter()
@@ -79,7 +79,7 @@ async fn an_identical_rerun_is_cached_and_keeps_its_outputs(client: &Client) -> 
     let (_, first) = watch(client, &first.prompt_id).await?;
     let again = submit(client, &workflow).await?;
     let (events, again) = watch(client, &again.prompt_id).await?;
-    check(again.outcome == EndState::Succeeded && again.cached, "not a cached success")?;
+    check(again.outcome == JobState::Succeeded && again.cached, "not a cached success")?;
     check(again.outputs == first.outputs && !again.outputs.is_empty(), "other outputs than the first time")?;
     check(
         events.iter().any(|e| matches!(e, EventKind::Cached { nodes } if nodes.len() == 2)),
@@ -91,7 +91,7 @@ async fn a_failing_node_is_named(client: &Client) -> TestResult {
     let submitted = submit(client, &fail("ValueError")).await?;
     let (_, ending) = watch(client, &submitted.prompt_id).await?;
     let failure = ending.failure.ok_or("no failure")?;
-    check(ending.outcome == EndState::Failed, "not failed")?;
+    check(ending.outcome == JobState::Failed, "not failed")?;
     check((failure.node_id.as_str(), failure.node_type.as_str()) == ("2", "RigFail"), "another node")?;
     check(
         failure.exception_type == "ValueError" && failure.message.starts_with("boom "),
@@ -105,7 +105,7 @@ async fn running_out_of_memory_is_recognised(client: &Client) -> TestResult {
     let submitted = submit(client, &fail("OutOfMemoryError")).await?;
     let (_, ending) = watch(client, &submitted.prompt_id).await?;
     check(
-        ending.outcome == EndState::Failed && ending.failure.is_some_and(|f| f.out_of_memory),
+        ending.outcome == JobState::Failed && ending.failure.is_some_and(|f| f.out_of_memory),
         "not out of memory",
     )
 }
@@ -114,7 +114,7 @@ async fn a_blocker_says_why_although_comfyui_calls_it_a_success(client: &Client)
     let message = format!("blocked {}", nonce());
     let submitted = submit(client, &block(&message)).await?;
     let (events, ending) = watch(client, &submitted.prompt_id).await?;
-    check(ending.outcome == EndState::Succeeded && ending.outputs.is_empty(), "not an empty success")?;
+    check(ending.outcome == JobState::Succeeded && ending.outputs.is_empty(), "not an empty success")?;
     let blocked = ending.blocked.ok_or("no word of the blocker")?;
     check(blocked.message.as_deref() == Some(message.as_str()), "another message")?;
     check(blocked.node_id.as_deref() == Some("3"), "another node")?;
@@ -144,7 +144,7 @@ async fn a_running_prompt_reports_steps_and_is_cancelled(client: &Client) -> Tes
     let outcome = client.cancel(&submitted.prompt_id).await?;
     check(outcome.state == CancelState::Interrupted && outcome.verified, "not interrupted")?;
     let (_, ending) = crate::support::comfy::all_events(events).await?;
-    check(ending.outcome == EndState::Cancelled && ending.failure.is_none(), "not cancelled")?;
+    check(ending.outcome == JobState::Cancelled && ending.failure.is_none(), "not cancelled")?;
     let again = client.cancel(&submitted.prompt_id).await?;
     check(again.state == CancelState::AlreadyFinished && again.verified, "not already finished")
 }
@@ -155,11 +155,11 @@ async fn a_pending_prompt_is_taken_out_and_counts_as_cancelled(client: &Client) 
     let mut events = client.watch(&waiting.prompt_id);
     until(&mut events, |event| matches!(event, EventKind::Queued { .. })).await?;
     let job = client.job(&waiting.prompt_id).await?.ok_or("no job")?;
-    check(job.status == JobStatus::Pending, "not pending")?;
+    check(job.status == Some(JobState::Queued), "not pending")?;
     let outcome = client.cancel(&waiting.prompt_id).await?;
     check(outcome.state == CancelState::RemovedFromQueue && outcome.verified, "not removed")?;
     let (_, ending) = crate::support::comfy::all_events(events).await?;
-    check(ending.outcome == EndState::Cancelled, "not cancelled")?;
+    check(ending.outcome == JobState::Cancelled, "not cancelled")?;
     check(
         client.cancel(&runner.prompt_id).await?.state == CancelState::Interrupted,
         "the runner did not stop",
@@ -171,7 +171,7 @@ async fn unknown_ids_are_unknown(client: &Client) -> TestResult {
     check(client.cancel(&id).await?.state == CancelState::Unknown, "not unknown")?;
     check(client.job(&id).await?.is_none() && client.history(&id).await?.is_none(), "found something")?;
     let (_, ending) = watch(client, &id).await?;
-    check(ending.outcome == EndState::Lost, "not lost")
+    check(ending.outcome == JobState::Lost, "not lost")
 }
 
 async fn a_node_that_cannot_be_interrupted_finishes_anyway(client: &Client) -> TestResult {
@@ -236,7 +236,7 @@ async fn finished_jobs_are_listed_newest_first(client: &Client) -> TestResult {
         watch(client, &submitted.prompt_id).await?;
         ids.insert(0, submitted.prompt_id.to_string());
     }
-    let query = JobQuery { status: vec![JobStatus::Completed], limit: Some(50), ..JobQuery::default() };
+    let query = JobQuery { status: vec![JobState::Succeeded], limit: Some(50), ..JobQuery::default() };
     let page = client.jobs(&query).await?;
     let listed: Vec<_> = page.jobs.iter().map(|job| job.id.clone()).filter(|id| ids.contains(id)).collect();
     check(listed == ids, "another order of jobs")?;
@@ -249,7 +249,7 @@ async fn finished_jobs_are_listed_newest_first(client: &Client) -> TestResult {
         client.history_workflow(&newest).await?.is_some_and(|w| w["2"]["class_type"] == "SaveImage"),
         "no workflow",
     )?;
-    check(client.ending(&newest).await?.is_some_and(|e| e.outcome == EndState::Succeeded), "no ending")
+    check(client.ending(&newest).await?.is_some_and(|e| e.outcome == JobState::Succeeded), "no ending")
 }
 
 async fn all_events_come_over_one_socket(client: &Client) -> TestResult {
@@ -260,7 +260,7 @@ async fn all_events_come_over_one_socket(client: &Client) -> TestResult {
     }
     let endings = futures::future::join_all(waits.into_iter().map(crate::support::comfy::all_events)).await;
     for ending in endings {
-        check(ending?.1.outcome == EndState::Succeeded, "not a success")?;
+        check(ending?.1.outcome == JobState::Succeeded, "not a success")?;
     }
     let stats = client.feed_stats();
     check(stats.connections == 1 && stats.malformed == 0, &format!("{stats:?}"))

@@ -1,6 +1,7 @@
 //! Promises that the jobs' tools rely on, against the simulated ComfyUI and against a real one.
 
-use comfywarden::comfy::{CancelState, Client, EndState, JobQuery, JobStatus, PromptId, SubmitOptions};
+use comfywarden::comfy::{CancelState, Client, JobQuery, JobState, SubmitOptions};
+use comfywarden_error::JsonObject;
 
 use crate::{
     comfy::contract::{check, contract},
@@ -35,7 +36,7 @@ async fn only_the_named_are_taken_out(client: &Client) -> TestResult {
     let (_, ending) = watch(client, &gone).await?;
     client.cancel_many(&[runner, stays]).await?;
     check(left, "another one is gone, or this one is not")?;
-    check(ending.outcome == EndState::Cancelled, &format!("{:?}", ending.outcome))
+    check(ending.outcome == JobState::Cancelled, &format!("{:?}", ending.outcome))
 }
 
 async fn a_mark_comes_back_in_queue_and_history(client: &Client) -> TestResult {
@@ -77,7 +78,7 @@ async fn jobs_are_paged_in_either_direction(client: &Client) -> TestResult {
         watch(client, &submitted.prompt_id).await?;
     }
     let query = |offset, limit| JobQuery {
-        status: vec![JobStatus::Completed],
+        status: vec![JobState::Succeeded],
         limit: Some(limit),
         offset,
         ..JobQuery::default()

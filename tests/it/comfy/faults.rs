@@ -1,6 +1,6 @@
 //! Faults beside the matrix: lost answers, odd frames, older and newer servers, credentials.
 
-use comfywarden::comfy::{Auth, CancelState, EndState, Error, EventKind, JobStatus, PromptId};
+use comfywarden::comfy::{Auth, CancelState, Error, EventKind, JobState, PromptId};
 use comfywarden_error::{self, Kind};
 use comfywarden_sim::{CancelRoutes, Manager, Sim, SimHandle};
 
@@ -20,7 +20,7 @@ async fn a_lost_reply_never_leads_to_a_second_submit() -> TestResult {
     let submitted = submit(&client, &picture(nonce())).await?;
     assert!(submitted.recovered);
     assert_eq!(sim.requests("POST", "/prompt").len(), 1);
-    assert_eq!(watch(&client, &submitted.prompt_id).await?.1.outcome, EndState::Succeeded);
+    assert_eq!(watch(&client, &submitted.prompt_id).await?.1.outcome, JobState::Succeeded);
     Ok(())
 }
 
@@ -37,7 +37,7 @@ async fn a_submit_that_never_arrived_is_sent_again_once() -> TestResult {
     assert!(ids.windows(2).all(|pair| pair.first() == pair.last()), "another id the second time: {ids:?}");
     let looked = sim.requests("GET", "/queue").len();
     assert!(looked >= 2, "looked only {looked} times before sending again");
-    assert_eq!(watch(&client, &submitted.prompt_id).await?.1.outcome, EndState::Succeeded);
+    assert_eq!(watch(&client, &submitted.prompt_id).await?.1.outcome, JobState::Succeeded);
     sim.faults().fail_requests("/prompt", 9, 503);
     assert!(matches!(submit(&client, &picture(nonce())).await, Err(e) if e.to_string().contains("503")));
     assert_eq!(sim.requests("POST", "/prompt").len(), 4);
@@ -111,7 +111,7 @@ async fn history_that_is_late_is_waited_for() -> TestResult {
     sim.faults().history_misses(5);
     gate.release();
     let (_, ending) = all_events(events).await?;
-    assert_eq!((ending.outcome, ending.outputs.len()), (EndState::Succeeded, 1));
+    assert_eq!((ending.outcome, ending.outputs.len()), (JobState::Succeeded, 1));
     Ok(())
 }
 
@@ -127,7 +127,7 @@ async fn malformed_frames_are_counted_and_ignored() -> TestResult {
     sim.faults().oversize_frame(28 << 20);
     gate.release();
     let (events, ending) = all_events(events).await?;
-    assert_eq!(ending.outcome, EndState::Succeeded);
+    assert_eq!(ending.outcome, JobState::Succeeded);
     assert!(!events.contains(&EventKind::FallbackPolling));
     let stats = client.feed_stats();
     assert_eq!((stats.connections, stats.open), (1, true));
@@ -149,7 +149,7 @@ async fn a_frame_past_the_limit_ends_the_socket_and_not_the_wait() -> TestResult
     sim.faults().oversize_frame(2 << 20);
     until(&mut events, |event| *event == EventKind::FallbackPolling).await?;
     gate.release();
-    assert_eq!(all_events(events).await?.1.outcome, EndState::Succeeded);
+    assert_eq!(all_events(events).await?.1.outcome, JobState::Succeeded);
     Ok(())
 }
 
@@ -159,7 +159,7 @@ async fn a_deaf_socket_is_noticed_by_looking() -> TestResult {
     let client = client(&sim.url(), |_| ())?;
     sim.faults().silence_ws(true);
     for (workflow, outcome) in
-        [(picture(nonce()), EndState::Succeeded), (fail("ValueError"), EndState::Failed)]
+        [(picture(nonce()), JobState::Succeeded), (fail("ValueError"), JobState::Failed)]
     {
         let submitted = submit(&client, &workflow).await?;
         assert_eq!(watch(&client, &submitted.prompt_id).await?.1.outcome, outcome);
@@ -174,14 +174,14 @@ async fn an_older_server_without_the_jobs_route_serves_as_well() -> TestResult {
     sim.faults().refuse_ws(true);
     let client = client(&sim.url(), |_| ())?;
     for (workflow, outcome) in [
-        (picture(nonce()), EndState::Succeeded),
-        (fail("ValueError"), EndState::Failed),
-        (block("x"), EndState::Succeeded),
+        (picture(nonce()), JobState::Succeeded),
+        (fail("ValueError"), JobState::Failed),
+        (block("x"), JobState::Succeeded),
     ] {
         let submitted = submit(&client, &workflow).await?;
         assert_eq!(watch(&client, &submitted.prompt_id).await?.1.outcome, outcome);
         let job = client.job(&submitted.prompt_id).await?.ok_or("no job")?;
-        assert_eq!(job.status == JobStatus::Failed, outcome == EndState::Failed);
+        assert_eq!(job.status == Some(JobState::Failed), outcome == JobState::Failed);
     }
     let submitted = submit(&client, &sleep(600.0, 6000)).await?;
     assert_eq!(client.cancel(&submitted.prompt_id).await?.state, CancelState::Interrupted);
@@ -203,7 +203,7 @@ async fn a_newer_server_cancels_by_its_own_route() -> TestResult {
     gate.release();
     assert_eq!(client.cancel(&running).await?.state, CancelState::Interrupted);
     assert!(sim.requests("POST", "/interrupt").is_empty() && sim.requests("POST", "/queue").is_empty());
-    assert_eq!(watch(&client, &waiting).await?.1.outcome, EndState::Cancelled);
+    assert_eq!(watch(&client, &waiting).await?.1.outcome, JobState::Cancelled);
     Ok(())
 }
 
@@ -217,7 +217,7 @@ async fn fifty_waits_share_one_socket() -> TestResult {
         waits.push(all_events(client.watch(&submitted.prompt_id)));
     }
     for ending in futures::future::join_all(waits).await {
-        assert_eq!(ending?.1.outcome, EndState::Succeeded);
+        assert_eq!(ending?.1.outcome, JobState::Succeeded);
     }
     let opened = sim.journal().iter().filter(|request| request.opens_socket).count();
     assert_eq!((opened, sim.sockets()), (1, 1));
@@ -258,7 +258,7 @@ async fn the_credential_goes_with_every_request_and_the_socket() -> TestResult {
     let right = client(&sim.url(), |config| config.auth = Auth::Bearer("hunter2".into()))?;
     let submitted = submit(&right, &picture(nonce())).await?;
     let (events, ending) = watch(&right, &submitted.prompt_id).await?;
-    assert_eq!(ending.outcome, EndState::Succeeded);
+    assert_eq!(ending.outcome, JobState::Succeeded);
     assert!(!events.contains(&EventKind::FallbackPolling));
     assert!(!format!("{right:?}").contains("hunter2"));
     Ok(())
@@ -313,8 +313,8 @@ async fn a_second_watcher_learns_where_the_run_stands() -> TestResult {
     let EventKind::Progress(progress) = seen else { return Err("not progress".into()) };
     assert_eq!((progress.step, progress.total_steps), (Some(3), Some(10)));
     gate.release();
-    assert_eq!(all_events(first).await?.1.outcome, EndState::Succeeded);
-    assert_eq!(all_events(second).await?.1.outcome, EndState::Succeeded);
+    assert_eq!(all_events(first).await?.1.outcome, JobState::Succeeded);
+    assert_eq!(all_events(second).await?.1.outcome, JobState::Succeeded);
     Ok(())
 }
 
@@ -326,7 +326,7 @@ async fn a_result_is_there_soon_after_the_last_event() -> TestResult {
     for _ in 0..200 {
         let submitted = submit(&client, &picture(nonce())).await?;
         let (_, ending) = watch(&client, &submitted.prompt_id).await?;
-        assert_eq!((ending.outcome, ending.outputs.len()), (EndState::Succeeded, 1));
+        assert_eq!((ending.outcome, ending.outputs.len()), (JobState::Succeeded, 1));
         // A wait for the next poll would be a second at least.
         assert!(ending.elapsed < std::time::Duration::from_millis(900), "{:?}", ending.elapsed);
     }
@@ -346,7 +346,7 @@ async fn a_comfyui_that_is_gone_is_told_once_and_the_watch_goes_on() -> TestResu
     sim.faults().down(false);
     gate.release();
     let (later, ending) = all_events(events).await?;
-    assert_eq!(ending.outcome, EndState::Succeeded);
+    assert_eq!(ending.outcome, JobState::Succeeded);
     assert!(!later.contains(&EventKind::Unreachable), "{later:?}");
     Ok(())
 }

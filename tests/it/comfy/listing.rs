@@ -1,17 +1,20 @@
 //! Lists of jobs: a server without `/api/jobs` gives the same pages, put together from its queue and its history.
 
-use comfywarden::comfy::{Client, JobPage, JobQuery, JobStatus, SortBy, SortOrder};
+use comfywarden::comfy::{Client, JobPage, JobQuery, JobState, SortBy, SortOrder};
 use comfywarden_sim::Sim;
 
 use crate::support::comfy::{TestResult, client, fail, nonce, picture, sleep, submit, watch};
 
-/// The part of a page that both ways have.
-fn told(page: &JobPage) -> (Vec<(String, JobStatus)>, u64, u64, bool) {
+/// What a page says that both ways have.
+fn told(page: &JobPage) -> (Vec<(String, Option<JobState>)>, u64, u64, bool) {
     let jobs = page.jobs.iter().map(|job| (job.id.clone(), job.status)).collect();
     (jobs, page.offset, page.total, page.has_more)
 }
 
-async fn page(client: &Client, query: &JobQuery) -> TestResult<(Vec<(String, JobStatus)>, u64, u64, bool)> {
+async fn page(
+    client: &Client,
+    query: &JobQuery,
+) -> TestResult<(Vec<(String, Option<JobState>)>, u64, u64, bool)> {
     Ok(told(&client.jobs(query).await?))
 }
 
@@ -35,10 +38,10 @@ async fn pages_are_the_same_with_and_without_the_jobs_route() -> TestResult {
         JobQuery { limit: Some(2), offset: 1, ..JobQuery::default() },
         JobQuery { limit: Some(4), offset: 4, ..JobQuery::default() },
         JobQuery { offset: 50, ..JobQuery::default() },
-        JobQuery { status: vec![JobStatus::Failed], ..JobQuery::default() },
-        JobQuery { status: vec![JobStatus::Pending, JobStatus::InProgress], ..JobQuery::default() },
+        JobQuery { status: vec![JobState::Failed], ..JobQuery::default() },
+        JobQuery { status: vec![JobState::Queued, JobState::Running], ..JobQuery::default() },
         JobQuery {
-            status: vec![JobStatus::Cancelled],
+            status: vec![JobState::Cancelled],
             sort_by: Some(SortBy::CreatedAt),
             ..JobQuery::default()
         },
@@ -49,7 +52,7 @@ async fn pages_are_the_same_with_and_without_the_jobs_route() -> TestResult {
         by_route.push(page(&with, query).await?);
     }
     assert_eq!(by_route[0].0.len(), 6, "{:?}", by_route[0]);
-    assert_eq!(by_route[5].0[0].1, JobStatus::Failed);
+    assert_eq!(by_route[5].0[0].1, Some(JobState::Failed));
 
     sim.faults().answer("/jobs", 404, "");
     let without = client(&sim.url(), |_| ())?;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use comfywarden::comfy::{CancelState, Client, EndState, EventKind, Pace};
+use comfywarden::comfy::{CancelState, Client, EventKind, JobState, Pace};
 
 use crate::support::comfy::{
     TestResult, all_events, client, fail, nonce, picture, sleep, submit, until, watch,
@@ -56,16 +56,16 @@ async fn a_dead_worker_stalls_and_a_reboot_loses_what_it_had() -> TestResult {
     let waiting = submit(&client, &picture(nonce())).await?;
     let waiting_events = client.watch(&waiting.prompt_id);
     reboot(&client).await?;
-    assert_eq!(all_events(events).await?.1.outcome, EndState::Lost);
-    assert_eq!(all_events(waiting_events).await?.1.outcome, EndState::Lost);
+    assert_eq!(all_events(events).await?.1.outcome, JobState::Lost);
+    assert_eq!(all_events(waiting_events).await?.1.outcome, JobState::Lost);
 
     let running = submit(&client, &sleep(60.0, 600)).await?;
     let mut events = client.watch(&running.prompt_id);
     until(&mut events, |event| matches!(event, EventKind::Progress(p) if p.step >= Some(3))).await?;
     reboot(&client).await?;
-    assert_eq!(all_events(events).await?.1.outcome, EndState::Lost);
+    assert_eq!(all_events(events).await?.1.outcome, JobState::Lost);
 
     let fresh = submit(&client, &picture(nonce())).await?;
-    assert_eq!(watch(&client, &fresh.prompt_id).await?.1.outcome, EndState::Succeeded);
+    assert_eq!(watch(&client, &fresh.prompt_id).await?.1.outcome, JobState::Succeeded);
     Ok(())
 }

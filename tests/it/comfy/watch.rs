@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use comfywarden::comfy::{CancelState, Client, ClientConfig, EndState, Ending, Event, EventKind, PromptId};
+use comfywarden::comfy::{CancelState, Client, ClientConfig, Ending, Event, EventKind, JobState, PromptId};
 use comfywarden_sim::{Sim, SimHandle};
 use futures::Stream;
 use serde_json::Value;
@@ -89,7 +89,7 @@ async fn succeeded() -> TestResult {
         let (_, ending) = cell.run(&picture(nonce()), "SaveImage").await?;
         assert_eq!(
             (ending.outcome, ending.outputs.len(), ending.cached),
-            (EndState::Succeeded, 1, false),
+            (JobState::Succeeded, 1, false),
             "{socket:?}"
         );
         assert_eq!((ending.blocked, ending.failure), (None, None), "{socket:?}");
@@ -111,7 +111,7 @@ async fn cached() -> TestResult {
         cell.strike();
         gate.release();
         let (_, ending) = all_events(events).await?;
-        assert_eq!((ending.outcome, ending.cached), (EndState::Succeeded, true), "{socket:?}");
+        assert_eq!((ending.outcome, ending.cached), (JobState::Succeeded, true), "{socket:?}");
         assert_eq!(ending.outputs, first.outputs, "{socket:?}");
     }
     Ok(())
@@ -123,7 +123,7 @@ async fn node_error() -> TestResult {
         for (kind, out_of_memory) in [("ValueError", false), ("OutOfMemoryError", true)] {
             let cell = Cell::new(socket, |_| ()).await?;
             let (_, ending) = cell.run(&fail(kind), "RigFail").await?;
-            assert_eq!(ending.outcome, EndState::Failed, "{socket:?}");
+            assert_eq!(ending.outcome, JobState::Failed, "{socket:?}");
             let failure = ending.failure.ok_or("no failure")?;
             assert_eq!(
                 (failure.node_id.as_str(), failure.node_type.as_str()),
@@ -142,7 +142,7 @@ async fn blocked() -> TestResult {
     for socket in SOCKETS {
         let cell = Cell::new(socket, |_| ()).await?;
         let (_, ending) = cell.run(&block("no licence"), "RigBlock").await?;
-        assert_eq!((ending.outcome, ending.outputs.len()), (EndState::Succeeded, 0), "{socket:?}");
+        assert_eq!((ending.outcome, ending.outputs.len()), (JobState::Succeeded, 0), "{socket:?}");
         let blocked = ending.blocked.ok_or("no word of the blocker")?;
         assert_eq!(
             (blocked.node_id.as_deref(), blocked.node_type.as_deref()),
@@ -163,7 +163,7 @@ async fn cancelled_while_running() -> TestResult {
         let outcome = cell.client.cancel(&id).await?;
         assert_eq!((outcome.state, outcome.verified), (CancelState::Interrupted, true), "{socket:?}");
         let (_, ending) = all_events(events).await?;
-        assert_eq!((ending.outcome, ending.failure), (EndState::Cancelled, None), "{socket:?}");
+        assert_eq!((ending.outcome, ending.failure), (JobState::Cancelled, None), "{socket:?}");
     }
     Ok(())
 }
@@ -182,7 +182,7 @@ async fn cancelled_while_pending() -> TestResult {
         cell.strike();
         let outcome = cell.client.cancel(&waiting).await?;
         assert_eq!((outcome.state, outcome.verified), (CancelState::RemovedFromQueue, true), "{socket:?}");
-        assert_eq!(all_events(events).await?.1.outcome, EndState::Cancelled, "{socket:?}");
+        assert_eq!(all_events(events).await?.1.outcome, JobState::Cancelled, "{socket:?}");
     }
     Ok(())
 }
@@ -198,9 +198,9 @@ async fn cleared_from_the_queue() -> TestResult {
         let events = cell.client.watch(&waiting);
         cell.strike();
         cell.client.clear_pending().await?;
-        assert_eq!(all_events(events).await?.1.outcome, EndState::Cancelled, "{socket:?}");
+        assert_eq!(all_events(events).await?.1.outcome, JobState::Cancelled, "{socket:?}");
         gate.release();
-        assert_eq!(watch(&cell.client, &runner).await?.1.outcome, EndState::Succeeded, "{socket:?}");
+        assert_eq!(watch(&cell.client, &runner).await?.1.outcome, JobState::Succeeded, "{socket:?}");
     }
     Ok(())
 }
@@ -213,11 +213,11 @@ async fn lost_in_a_restart() -> TestResult {
         let waiting = submit(&cell.client, &picture(nonce())).await?.prompt_id;
         let waiting = cell.client.watch(&waiting);
         cell.sim.restart();
-        assert_eq!(all_events(running).await?.1.outcome, EndState::Lost, "{socket:?}");
-        assert_eq!(all_events(waiting).await?.1.outcome, EndState::Lost, "{socket:?}");
+        assert_eq!(all_events(running).await?.1.outcome, JobState::Lost, "{socket:?}");
+        assert_eq!(all_events(waiting).await?.1.outcome, JobState::Lost, "{socket:?}");
         // The next prompt is none the worse for it.
         let next = submit(&cell.client, &picture(nonce())).await?.prompt_id;
-        assert_eq!(watch(&cell.client, &next).await?.1.outcome, EndState::Succeeded, "{socket:?}");
+        assert_eq!(watch(&cell.client, &next).await?.1.outcome, JobState::Succeeded, "{socket:?}");
     }
     Ok(())
 }
@@ -242,7 +242,7 @@ async fn timed_out() -> TestResult {
         cell.sim.faults().stall("EmptyImage");
         let (id, events) = cell.started(&picture(nonce())).await?;
         let (_, ending) = all_events(events).await?;
-        assert_eq!(ending.outcome, EndState::TimedOut, "{socket:?}");
+        assert_eq!(ending.outcome, JobState::TimedOut, "{socket:?}");
         assert!(ending.elapsed >= Duration::from_millis(500), "{socket:?}");
         assert!(
             cell.sim.requests("POST", "/interrupt").is_empty(),
@@ -269,7 +269,7 @@ async fn unreachable_for_a_while() -> TestResult {
         cell.sim.faults().down(false);
         gate.release();
         let (_, ending) = all_events(events).await?;
-        assert_eq!((ending.outcome, ending.outputs.len()), (EndState::Succeeded, 1), "{socket:?}");
+        assert_eq!((ending.outcome, ending.outputs.len()), (JobState::Succeeded, 1), "{socket:?}");
     }
     Ok(())
 }
@@ -284,7 +284,7 @@ async fn unreachable_for_good() -> TestResult {
         gate.reached().await;
         cell.strike();
         cell.sim.faults().down(true);
-        assert_eq!(all_events(events).await?.1.outcome, EndState::TimedOut, "{socket:?}");
+        assert_eq!(all_events(events).await?.1.outcome, JobState::TimedOut, "{socket:?}");
     }
     Ok(())
 }

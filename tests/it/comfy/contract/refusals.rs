@@ -1,6 +1,6 @@
 //! Workflows that the server refuses, wholly or in part.
 
-use comfywarden::comfy::{Client, EndState};
+use comfywarden::comfy::{Client, JobState};
 use serde_json::json;
 
 use super::check;
@@ -43,5 +43,5 @@ pub(super) async fn a_dropped_branch_is_reported(client: &Client) -> TestResult 
         json!({"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix": "contract"}});
     let submitted = submit(client, &workflow).await?;
     check(submitted.node_errors.keys().eq(["3"]), "no word of the dropped branch")?;
-    check(watch(client, &submitted.prompt_id).await?.1.outcome == EndState::Succeeded, "the rest did not run")
+    check(watch(client, &submitted.prompt_id).await?.1.outcome == JobState::Succeeded, "the rest did not run")
 }
