@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, Result, endpoint::encode};
 
-/// How ComfyUI, or a proxy before it, knows us.
+/// Credential that ComfyUI, or a proxy before it, expects.
 #[derive(Debug, Clone, Default)]
 pub enum Auth {
     /// It does not ask.

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::{Client, Error, JobState, PromptId, Result, backoff::Backoff, endpoint::Endpoint, lookup::Look};
 
-/// How many prompts are looked at together.
+/// Limit for prompts that are looked at concurrently.
 const AT_ONCE: usize = 8;
 
-/// What became of an attempt to cancel.
+/// Outcome of a request to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelState {
@@ -54,11 +54,11 @@ impl CancelState {
 /// The answer to a cancellation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct CancelOutcome {
-    /// What became of the prompt.
+    /// Outcome for the prompt.
     pub state: CancelState,
     /// True when ComfyUI was seen to be in that state afterwards.
     pub verified: bool,
-    /// How it ended, where it did so by itself.
+    /// State in which it ended, where it ended by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<JobState>,
 }
@@ -116,7 +116,7 @@ impl Client {
         Ok(outcomes)
     }
 
-    /// Where a prompt stands that is to be stopped, or the answer where there is nothing to stop.
+    /// Looks at a prompt that is to be stopped; gives the answer where there is nothing to stop.
     async fn stand(&self, id: &PromptId) -> Result<std::result::Result<JobState, CancelOutcome>> {
         Ok(match self.look(id, false).await? {
             Look::Over(entry) => {

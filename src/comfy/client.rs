@@ -18,7 +18,7 @@ use super::{
     queue::JobsRoute,
 };
 
-/// Where ComfyUI is and how patient to be with it.
+/// Settings of a client: address, credential, limits, timing.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     /// ComfyUI's address; a path prefix holds for HTTP and the WebSocket.
@@ -27,17 +27,17 @@ pub struct ClientConfig {
     pub external_url: Option<Url>,
     /// False takes any certificate.
     pub tls_verify: bool,
-    /// How long a connection may take.
+    /// Time limit for opening a connection.
     pub connect_timeout: Duration,
-    /// How long an answer may take.
+    /// Time limit for an answer.
     pub read_timeout: Duration,
-    /// How long a job may take, from its submit.
+    /// Time limit for a job, counted from its submit.
     pub job_timeout: Duration,
     /// The credential.
     pub auth: Auth,
-    /// How much is read and kept.
+    /// Limits for what is read and kept.
     pub limits: Limits,
-    /// How often to look, and when to worry.
+    /// Intervals and time limits of the client's own work.
     pub pace: Pace,
 }
 
@@ -66,16 +66,16 @@ impl Default for ClientConfig {
     }
 }
 
-/// How much is read and kept.
+/// Limits for what is read and kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The largest binary frame of the WebSocket. A noise picture of 3072×3072 makes 28 MB.
     pub binary_frame: usize,
     /// The largest text frame.
     pub text_frame: usize,
-    /// How many prompts are remembered for [`Client::progress`].
+    /// Number of prompts that are remembered for [`Client::progress`].
     pub tracked_prompts: usize,
-    /// How many events wait for one slow watcher.
+    /// Number of events that are buffered for one slow watcher.
     pub buffered_events: usize,
 }
 
@@ -85,44 +85,44 @@ impl Default for Limits {
     }
 }
 
-/// How often to look, and when to worry. Tests shorten it; nobody else should need to.
+/// Intervals and time limits of the client's own work. Tests shorten them; nobody else should need to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pace {
     /// The pause before the second look when the socket is silent. It grows by half each time.
     pub first_poll: Duration,
-    /// The longest pause between two looks.
+    /// Upper bound of the pause between two looks.
     pub longest_poll: Duration,
     /// The pause before looking again when an event came before its history. It doubles each time.
     pub history_lag: Duration,
-    /// How long the last frames of the socket are waited for when history is there before them.
+    /// Grace period for the socket's last frames when history is there before them.
     pub socket_lag: Duration,
-    /// How long a running prompt may give no sign of life before it counts as stalled.
+    /// Silence after which a running prompt counts as stalled.
     pub stall_after: Duration,
-    /// How long a prompt must stay unknown to ComfyUI before it counts as lost.
+    /// Absence after which a prompt that ComfyUI does not know counts as lost.
     pub lost_after: Duration,
-    /// How long connections must be refused before watchers are told that ComfyUI is gone.
+    /// Time of refused connections after which watchers are told that ComfyUI is gone.
     pub gone_after: Duration,
-    /// How long to look for a prompt whose submit was not answered.
+    /// Time limit for finding a prompt whose submit was not answered.
     pub find_submit: Duration,
-    /// How long to wait for a cancelled prompt to be really gone.
+    /// Time limit for seeing a cancelled prompt really gone.
     pub verify_cancel: Duration,
     /// The pause before the second attempt of a GET, and before the second try to open the socket. It doubles.
     pub first_retry: Duration,
-    /// The longest such pause.
+    /// Upper bound of that pause.
     pub longest_retry: Duration,
-    /// How long a submit waits for the socket.
+    /// Time limit for the socket to open before a submit goes on without it.
     pub open_socket: Duration,
-    /// How long the socket may be silent before it is pinged; twice that and it counts as dead.
+    /// Silence after which the socket is pinged; twice that and it counts as dead.
     pub ping: Duration,
-    /// How long an answer "there is no ComfyUI-Manager" is believed.
+    /// Lifetime of the answer "there is no ComfyUI-Manager".
     pub forget_absence: Duration,
     /// The pause between two looks at a task of ComfyUI-Manager.
     pub manager_poll: Duration,
     /// The pause between two looks for a ComfyUI that restarts.
     pub restart_poll: Duration,
-    /// How long a restart may take.
+    /// Time limit for a restart.
     pub restart_limit: Duration,
-    /// How long the node catalogue is kept.
+    /// Lifetime of the node catalogue.
     pub keep_catalogue: Duration,
 }
 
@@ -213,7 +213,7 @@ impl Client {
         self.inner.board.progress(id)
     }
 
-    /// What the WebSocket has seen so far.
+    /// Counters of the WebSocket.
     pub fn feed_stats(&self) -> FeedStats {
         self.inner.feed.stats()
     }

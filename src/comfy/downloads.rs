@@ -8,10 +8,10 @@ use std::{
 
 use super::{Client, QueuedTask};
 
-/// How many are remembered.
+/// Limit for remembered downloads.
 const MAX_ENTRIES: usize = 200;
 
-/// Who fetches the file.
+/// Extension that fetches a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Courier {
     /// ComfyUI-Model-Manager, under the id of the download.
@@ -20,7 +20,7 @@ pub enum Courier {
     Manager(QueuedTask),
 }
 
-/// What is known of a file's hash.
+/// Result of checking a file against its published hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -46,11 +46,11 @@ pub struct NotedDownload {
     pub filename: String,
     /// The published hash.
     pub sha256: Option<String>,
-    /// Where the file will be on this machine, if ComfyUI is on this machine.
+    /// Path on this machine, if ComfyUI is on this machine.
     pub place: Option<PathBuf>,
-    /// Who fetches it.
+    /// Extension that fetches it.
     pub courier: Courier,
-    /// What is known of the hash of the file that came.
+    /// Result of the check of the file that came.
     pub hash: Hash,
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Target {
 }
 
 impl Endpoint<'_> {
-    /// What messages call this question.
+    /// Names the request in messages.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Submit => "POST /prompt",
@@ -100,7 +100,7 @@ impl Endpoint<'_> {
         }
     }
 
-    /// The most bytes its answer may have.
+    /// Limits the bytes of its answer.
     pub(crate) fn answer_limit(&self) -> usize {
         const MIB: usize = 1 << 20;
         match self {
@@ -124,7 +124,7 @@ impl Endpoint<'_> {
         }
     }
 
-    /// Where it goes below the base URL.
+    /// Builds the path and query below the base URL.
     pub(crate) fn target(&self) -> Result<Target> {
         let path = match self {
             Self::Submit | Self::QueueLength => segments(&["prompt"]),

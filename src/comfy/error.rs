@@ -1,4 +1,4 @@
-//! What can go wrong between us and ComfyUI, and what the caller hears of it.
+//! Errors between the client and ComfyUI, and their translation for callers.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ pub enum Error {
     /// No connection.
     #[error("cannot reach ComfyUI at {url}: {reason}")]
     Unreachable {
-        /// Where we tried, without secrets.
+        /// Address that was tried, without secrets.
         url: String,
-        /// What the network said.
+        /// Reason that the network gave.
         reason: String,
         /// False when there was no connection, so that nothing can have been sent.
         sent: bool,
@@ -30,11 +30,11 @@ pub enum Error {
     /// A connection, but no answer in time.
     #[error("ComfyUI at {url} did not answer {what} within {} s", after.as_secs())]
     Timeout {
-        /// Where we tried, without secrets.
+        /// Address that was tried, without secrets.
         url: String,
         /// The question.
         what: &'static str,
-        /// How long we waited.
+        /// Time limit that passed.
         after: Duration,
     },
     /// An answer with an error status.
@@ -60,7 +60,7 @@ pub enum Error {
     Malformed {
         /// The question.
         what: &'static str,
-        /// Where it differs.
+        /// Difference from what was expected.
         reason: String,
     },
     /// An extension of ComfyUI refused what it was asked.
@@ -77,12 +77,12 @@ pub enum Error {
     /// There is no such thing on the server.
     #[error("{message}")]
     NotFound {
-        /// What is not there.
+        /// Message that names what is missing.
         message: String,
-        /// Where to look instead.
+        /// Hint where to look instead.
         next: &'static str,
     },
-    /// What came cannot be kept on this machine.
+    /// A file that cannot be written on this machine.
     #[error("the file cannot be written on this machine: {0}")]
     Local(String),
     /// A submit without an answer whose fate could not be found out.
@@ -90,7 +90,7 @@ pub enum Error {
     Unconfirmed {
         /// Its id, under which it may run.
         prompt_id: PromptId,
-        /// What went wrong last.
+        /// Last failure.
         reason: String,
     },
 }
@@ -99,7 +99,7 @@ fn colon(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
 
-/// What makes the answer to this question smaller.
+/// Hint that makes the answer to this request smaller.
 fn smaller(what: &str) -> &'static str {
     if what.starts_with("GET /view") {
         "ask for less: a preview instead of the file"

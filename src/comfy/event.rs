@@ -1,4 +1,4 @@
-//! What a watcher of a prompt sees: progress, and exactly one ending.
+//! Events of one prompt: progress, and exactly one ending.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use super::{JobState, OutputFile, PromptId};
 pub struct Event {
     /// The prompt it happened to.
     pub prompt_id: PromptId,
-    /// How we know.
+    /// Origin of the knowledge.
     pub source: Source,
-    /// What happened.
+    /// Kind of event with its data.
     pub kind: EventKind,
 }
 
-/// Where an event was seen.
+/// Origin of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -36,7 +36,7 @@ pub enum Source {
 pub enum EventKind {
     /// The prompt waits; `position` counts from 1.
     Queued {
-        /// How many prompts have to start until this one does.
+        /// Number of prompts that start before it, itself included.
         position: usize,
     },
     /// The prompt runs.
@@ -47,7 +47,7 @@ pub enum EventKind {
     Preview(Preview),
     /// A node ended.
     NodeDone {
-        /// Which one.
+        /// Id of the node.
         node_id: String,
     },
     /// These nodes are taken from ComfyUI's cache.
@@ -57,9 +57,9 @@ pub enum EventKind {
     },
     /// A node reports in words.
     Text {
-        /// Which one.
+        /// Id of the node.
         node_id: String,
-        /// What it says.
+        /// Text of the report.
         text: String,
     },
     /// The worker shows no sign of life although ComfyUI lists the prompt as running, or does so again.
@@ -72,7 +72,7 @@ pub enum EventKind {
     Ended(Ending),
 }
 
-/// How far a prompt has come.
+/// Progress of a prompt.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Progress {
     /// The running node.
@@ -84,7 +84,7 @@ pub struct Progress {
     /// The step of that node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<u64>,
-    /// How many steps that node makes.
+    /// Number of steps of that node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_steps: Option<u64>,
     /// Over all nodes, 0 to 100, never falling.
@@ -102,7 +102,7 @@ pub struct Preview {
     pub bytes: Bytes,
 }
 
-/// How a prompt ended.
+/// Ending of a prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
     /// Terminal state.
@@ -121,7 +121,7 @@ pub struct Ending {
     pub execution: Option<Duration>,
 }
 
-/// Why a node failed, without paths and input values.
+/// Failure of a node, without paths and input values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NodeFailure {
     /// The node that raised.

@@ -26,7 +26,7 @@ pub(crate) struct Feed {
     instance: String,
 }
 
-/// What the task and its users share.
+/// State shared by the task and its users.
 #[derive(Debug)]
 struct Line {
     transport: Arc<Transport>,
@@ -43,9 +43,9 @@ pub(crate) struct Link {
     /// The name of the newest connection, open or not.
     pub(crate) name: ClientId,
     pub(crate) open: bool,
-    /// How many connections were tried.
+    /// Number of attempts to connect.
     attempts: u64,
-    /// When the last one was refused; not when it broke later.
+    /// Time of the last refusal; `None` when the connection broke later.
     refused: Option<Instant>,
 }
 
@@ -59,14 +59,14 @@ struct Counters {
     closings: AtomicU64,
 }
 
-/// What the WebSocket has seen so far.
+/// Counters of the WebSocket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FeedStats {
     /// True while it is open.
     pub open: bool,
-    /// How often it was opened.
+    /// Number of connections.
     pub connections: u64,
-    /// How often it closed after that.
+    /// Number of connections that closed.
     pub closings: u64,
     /// Frames received.
     pub frames: u64,
@@ -88,7 +88,7 @@ impl Feed {
         Self { line, started: AtomicBool::new(false), instance }
     }
 
-    /// What the names of all our connections begin with.
+    /// Prefix of the names of all our connections.
     pub(crate) fn instance(&self) -> &str {
         &self.instance
     }

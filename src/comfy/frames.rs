@@ -9,7 +9,7 @@ use comfywarden_error::JsonObject;
 
 /// ComfyUI's exception type for a node that was kept from running.
 const BLOCKED: &str = "ExecutionBlocked";
-/// What ComfyUI puts before the blocker's own words.
+/// Prefix that ComfyUI puts before the blocker's own words.
 const BLOCKED_PREFIX: &str = "Execution Blocked: ";
 
 /// One frame of interest.
@@ -21,7 +21,7 @@ pub(crate) enum Frame {
     Start(PromptId),
     /// These nodes come from the cache.
     Cached(PromptId, Vec<String>),
-    /// Where each node of the run stands.
+    /// State of each node of the run.
     States(PromptId, Vec<NodeState>),
     /// A node began, or with `None` the run is over.
     Executing(PromptId, Option<String>),

@@ -76,7 +76,7 @@ impl RawStatus {
         self.last(kind)?.get("timestamp")?.as_u64()
     }
 
-    /// When the execution came to its end, whichever it was.
+    /// Time at which the execution ended, whichever way.
     pub(super) fn end_time(&self) -> Option<u64> {
         let ends = ["execution_success", "execution_error", "execution_interrupted"];
         ends.iter().filter_map(|kind| self.time(kind)).max()

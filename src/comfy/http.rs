@@ -21,9 +21,9 @@ use super::{
 };
 use crate::telemetry::trace;
 
-/// How often a GET is sent at most.
+/// Limit for attempts of one GET.
 const ATTEMPTS: u32 = 3;
-/// How much of an error's text is kept.
+/// Limit for the text of an error that is kept.
 const ERROR_TEXT: usize = 300;
 /// Below the 75 s after which ComfyUI closes a quiet connection.
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -264,7 +264,7 @@ impl Transport {
         request.send().await.map_err(|e| self.failure(endpoint, e))
     }
 
-    /// The same for an address outside the server, without the credential.
+    /// Opens an address outside the server, without the credential.
     pub(crate) async fn open_elsewhere(
         &self,
         endpoint: &Endpoint<'_>,
@@ -310,7 +310,7 @@ impl Transport {
         Ok(Answer { status, content_type, location, body: body.freeze() })
     }
 
-    /// What a broken exchange means.
+    /// Translates a broken exchange into an error.
     pub(crate) fn failure(&self, endpoint: &Endpoint<'_>, error: reqwest::Error) -> Error {
         let (url, what) = (self.shown(), endpoint.name());
         let sent = !error.is_connect();
@@ -334,7 +334,7 @@ fn ranged(request: RequestBuilder, range: Option<(u64, u64)>) -> RequestBuilder 
     }
 }
 
-/// What was expected without the names of our types: `expected struct RawQueue` is `expected an object`.
+/// Describes the expectation without the names of our types: `expected struct RawQueue` is `expected an object`.
 fn in_plain_words(reason: &str) -> String {
     let Some((before, after)) = reason.split_once("struct ") else { return reason.to_owned() };
     let rest = after.trim_start_matches(|letter: char| letter.is_alphanumeric() || letter == '_');

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Result};
 
-/// The longest foreign prompt id that is passed on.
+/// Limit for the length of a foreign prompt id that is passed on.
 const MAX_PROMPT_ID: usize = 200;
 
 /// The name of one queued execution. Ours are UUIDs; those of other clients are any text.

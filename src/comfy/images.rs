@@ -33,7 +33,7 @@ pub struct UploadRequest<'a> {
     pub mime: &'a str,
 }
 
-/// Where an upload ended up.
+/// Location of an upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Uploaded {
     /// The name ComfyUI chose.
@@ -46,12 +46,12 @@ pub struct Uploaded {
     pub file_type: FileType,
 }
 
-/// How to read a file.
+/// Options for reading a file.
 #[derive(Debug, Clone, Copy)]
 pub struct ViewOptions {
     /// Re-encoded by ComfyUI; pictures only.
     pub preview: Option<PreviewFormat>,
-    /// The most bytes to read; a larger file is an error.
+    /// Limit for the bytes to read; a larger file is an error.
     pub max_bytes: usize,
 }
 
@@ -159,7 +159,7 @@ pub(super) fn view_endpoint(file: &OutputRef) -> Endpoint<'_> {
     Endpoint::View { filename: &file.filename, subfolder: &file.subfolder, kind: file.kind, preview: None }
 }
 
-/// What to do about a file that is not there.
+/// Hint about a file that is not there.
 const LOOK_FOR_IT: &str =
     "comfyui_list_outputs shows what jobs made; pass its filename, subfolder and type on as they are";
 
@@ -168,7 +168,7 @@ pub(crate) fn missing(file: &OutputRef) -> Error {
     missing_name(file.subfolder.as_str(), file.filename.as_str(), file.kind)
 }
 
-/// The same for a name that no checked one can be made of.
+/// Builds the error for a name that no checked one can be made of.
 pub(crate) fn missing_name(folder: &str, name: &str, kind: FileType) -> Error {
     let (name, root) = (display::sanitize(name), kind.as_str());
     let message = match folder {
@@ -198,7 +198,7 @@ fn form(upload: UploadRequest<'_>) -> Result<Form> {
     Ok(form)
 }
 
-/// Where Comfy Cloud keeps the file: another https host with a name. Everybody else's redirects are refused.
+/// Reads the address at which Comfy Cloud keeps the file: another https host with a name. Other redirects are refused.
 pub(super) fn cloud_redirect(base: &Url, status: u16, location: Option<&str>) -> Option<Url> {
     if status != 302 || base.scheme() != "https" || base.host_str() != Some(CLOUD) {
         return None;

@@ -1,4 +1,4 @@
-//! What the server brings beside nodes and models: editor scripts, workflow templates, subgraphs.
+//! Editor scripts, workflow templates and subgraphs of the server.
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ pub struct Subgraph {
     /// Its name.
     #[serde(default)]
     pub name: String,
-    /// Who brings it: `custom_node` or `templates`.
+    /// Kind of source: `custom_node` or `templates`.
     #[serde(default)]
     pub source: String,
     /// The pack it belongs to.
@@ -23,7 +23,7 @@ pub struct Subgraph {
     pub data: Option<String>,
 }
 
-/// Where a subgraph comes from.
+/// Origin of a subgraph.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct SubgraphInfo {

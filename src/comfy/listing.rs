@@ -10,9 +10,9 @@ use super::{
     queue::{RawItem, RawJob},
 };
 
-/// How many finished prompts are looked at on a server without `/api/jobs`.
+/// Limit for finished prompts that are looked at on a server without `/api/jobs`.
 const MAX_FINISHED: u32 = 1_000;
-/// How many history entries are asked for at once when only their marks are wanted.
+/// Number of history entries per request when only their marks are wanted.
 const CHUNK: u32 = 200;
 /// ComfyUI keeps no more history than this.
 const MAX_HISTORY: u32 = 10_000;

@@ -2,7 +2,7 @@
 
 use super::{Client, HistoryEntry, JobState, PromptId, Result, queue::JobAnswer};
 
-/// Where a prompt stands.
+/// Answer of ComfyUI about a prompt at one moment.
 #[derive(Debug)]
 pub(crate) enum Look {
     /// It is over, and this is what history says.

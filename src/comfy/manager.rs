@@ -17,7 +17,7 @@ pub use restart::Restarted;
 pub(crate) use route::ManagerRoute;
 pub use tasks::{ManagerTask, QueueCounts, QueuedTask, TaskEnd};
 
-/// The longest text that is taken for a version.
+/// Limit for a text that is taken for a version.
 const MAX_VERSION: usize = 64;
 
 /// A ComfyUI-Manager that answers.
@@ -25,11 +25,11 @@ const MAX_VERSION: usize = 64;
 pub struct Manager {
     /// Its version, as it tells it.
     pub version: String,
-    /// How it wants to be asked.
+    /// Dialect that it speaks.
     pub dialect: Dialect,
 }
 
-/// How a Manager wants to be asked.
+/// Dialect of a Manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// Version 4: one route for all tasks.

@@ -8,10 +8,10 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{Client, Error, Result, endpoint::Endpoint, http::Answer, trim};
 
-/// The most tasks that are read.
+/// Limit for tasks that are read.
 const MAX_TASKS: usize = 1_000;
 
-/// What was found last: model folders and where they are on the server's disk.
+/// Model folders that were found last, with their paths on the server's disk.
 type Folders = Vec<(String, Vec<String>)>;
 
 /// The last answer.
@@ -27,7 +27,7 @@ pub struct NewDownload<'a> {
     pub folder: &'a str,
     /// The file's name there.
     pub filename: &'a str,
-    /// Where it comes from. Nothing redirects from here, so that this is what is fetched.
+    /// Address of the file. It must not redirect, so that this is what is fetched.
     pub url: &'a str,
     /// Its size in bytes, or 0.
     pub size: u64,
@@ -54,7 +54,7 @@ pub struct DownloadTask {
     pub progress: f64,
     /// Bytes per second.
     pub bps: f64,
-    /// Why it stopped.
+    /// Reason for which it stopped.
     pub error: Option<String>,
 }
 

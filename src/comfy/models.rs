@@ -8,7 +8,7 @@ use comfywarden_error::JsonObject;
 use comfywarden_policy::path::{ModelFolder, ModelName};
 use comfywarden_workflow::nearest;
 
-/// The most bytes of a preview picture that are read.
+/// Limit for the bytes of a preview picture.
 const MAX_PREVIEW: usize = 16 << 20;
 
 /// One model file.
@@ -16,13 +16,13 @@ const MAX_PREVIEW: usize = 16 << 20;
 pub struct ModelFile {
     /// Its name, relative to the folder.
     pub name: String,
-    /// Which of the places that make up the folder it lies in, from 0.
+    /// Index of the path, among those that make up its folder, in which it lies; from 0.
     #[serde(default, rename = "pathIndex")]
     pub path_index: u32,
-    /// When it was last written, in Unix seconds.
+    /// Time of the last change, in Unix seconds.
     #[serde(default)]
     pub modified: f64,
-    /// When it was made, in Unix seconds.
+    /// Time of creation, in Unix seconds.
     #[serde(default)]
     pub created: f64,
     /// Bytes.
@@ -44,7 +44,7 @@ impl Client {
         answer.ok(&endpoint)?.json(&endpoint)
     }
 
-    /// The same with sizes and times.
+    /// Lists the models of a folder with sizes and times.
     pub async fn model_files(&self, folder: &ModelFolder) -> Result<Vec<ModelFile>> {
         let endpoint = Endpoint::ModelFiles(folder);
         let answer = self.inner.transport.get(&endpoint).await?;

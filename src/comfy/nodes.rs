@@ -19,9 +19,9 @@ pub(crate) struct Catalogue {
 #[derive(Debug)]
 struct Kept {
     fetched: Instant,
-    /// How often the socket had closed by then: ComfyUI may have restarted with other nodes since.
+    /// Number of closed sockets at that time: ComfyUI may have restarted with other nodes since.
     closings: u64,
-    /// What was sent: the same text again leaves everything that was read from it in place.
+    /// Text of the answer: the same text again leaves everything that was read from it in place.
     digest: [u8; 32],
     info: Arc<ObjectInfo>,
 }

@@ -1,11 +1,11 @@
-//! What nodes left behind: files and texts of every kind, out of history's `outputs`.
+//! Files and texts of every kind that nodes left behind, read from history's `outputs`.
 
 use serde_json::Value;
 
 use super::{FileType, OutputFile, OutputKind};
 use comfywarden_error::JsonObject;
 
-/// The longest text output that is kept whole.
+/// Limit for a text output that is kept whole.
 const MAX_TEXT: usize = 1 << 20;
 /// Keys whose strings are text.
 const TEXT_KEYS: [&str; 3] = ["text", "string", "texts"];
@@ -101,7 +101,7 @@ pub fn media_type(filename: &str) -> Option<&'static str> {
     classify(filename).1
 }
 
-/// What a file is, by its extension.
+/// Tells the kind of a file by its extension.
 pub fn media_kind(filename: &str) -> OutputKind {
     classify(filename).0
 }

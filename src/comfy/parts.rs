@@ -14,7 +14,7 @@ pub struct FilePart {
     pub bytes: Bytes,
     /// The size of the whole file.
     pub total: u64,
-    /// When the file was written, as HTTP says it.
+    /// Time of the last change, as HTTP writes it.
     pub modified: Option<String>,
 }
 

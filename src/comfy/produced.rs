@@ -1,4 +1,4 @@
-//! What finished prompts left behind, without their graphs: histories are large, their outputs are not.
+//! Outputs of finished prompts without their graphs: histories are large, their outputs are not.
 
 use serde::Deserialize;
 
@@ -13,9 +13,9 @@ use comfywarden_error::JsonObject;
 pub struct Produced {
     /// The prompt, as ComfyUI wrote it.
     pub prompt_id: String,
-    /// When it ended, or was queued where that is all that is known; milliseconds since 1970.
+    /// Time of its end, else of its submit; milliseconds since 1970.
     pub time: Option<u64>,
-    /// What it left behind.
+    /// Files and texts of the run.
     pub outputs: Vec<OutputFile>,
     /// The mark of its submitter.
     pub mark: Option<String>,
@@ -33,9 +33,9 @@ pub struct Newest {
 /// A finished prompt with its graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// How it ended and what it left behind.
+    /// State and outputs.
     pub entry: HistoryEntry,
-    /// What was queued.
+    /// Graph as it was queued.
     pub graph: Option<serde_json::Value>,
 }
 

@@ -1,11 +1,11 @@
-//! How far a run has come: one figure over all nodes that never falls.
+//! Progress of a run: one figure over all nodes that never falls.
 
 use std::collections::HashMap;
 
 use super::{Progress, frames::NodeState};
 use comfywarden_workflow::graph::Workflow;
 
-/// The most steps of one node that count; a node may claim anything.
+/// Limit for the steps of one node that count; a node may claim anything.
 const MAX_WEIGHT: f64 = 1_000.0;
 /// Graphs past this size are measured by node counts alone, to keep memory small.
 const MAX_PLANNED: usize = 500;
@@ -17,7 +17,7 @@ pub(crate) struct Meter {
     plan: HashMap<String, (String, f64)>,
     /// The weight of all nodes.
     total: f64,
-    /// What part of each node is done, 0 to 1.
+    /// Finished part of each node, 0 to 1.
     done: HashMap<String, f64>,
     node_id: Option<String>,
     step: Option<(u64, u64)>,

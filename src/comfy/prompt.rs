@@ -15,9 +15,9 @@ use super::{
 use comfywarden_error::JsonObject;
 use comfywarden_policy::VettedWorkflow;
 
-/// Where the submitter's mark stands in `extra_data`; ComfyUI gives it back in queue and history.
+/// Key of the submitter's mark in `extra_data`; ComfyUI gives it back in queue and history.
 pub(super) const MARK: &str = "comfywarden_mark";
-/// How many classes are asked for their accepted values after a refusal.
+/// Limit for classes that are asked for their accepted values after a refusal.
 const MAX_ASKED: usize = 3;
 
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ struct Accepted {
     node_errors: Value,
 }
 
-/// How one attempt to submit went.
+/// Result of one attempt to submit.
 enum Attempt {
     Done(Submitted),
     /// No usable answer: ComfyUI may or may not have taken the prompt.

@@ -1,4 +1,4 @@
-//! What is known of the prompts we submitted or watch: a bounded map, fed by the socket, read by watchers.
+//! Tracks the prompts that we submitted or watch: a bounded map, fed by the socket, read by watchers.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,7 +15,7 @@ use super::{
 };
 use comfywarden_workflow::graph::Workflow;
 
-/// How many events are kept for a prompt that nobody watches yet.
+/// Limit for events of a prompt that nobody watches yet.
 const BACKLOG: usize = 64;
 
 /// Everything known of the prompts. The lock is held for moments and never across an await.
@@ -46,12 +46,12 @@ struct Tracked {
     taken_out: bool,
     saw_start: bool,
     saw_end: bool,
-    /// What happened before the first watcher came: a short run is over before its submit returns.
+    /// Events from before the first watcher: a short run is over before its submit returns.
     backlog: Option<Arc<Subscription>>,
     subscribers: Vec<Weak<Subscription>>,
 }
 
-/// What a watcher needs to know of its prompt beside the events.
+/// Facts that a watcher needs beside the events.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     pub(crate) name: Option<ClientId>,
@@ -134,7 +134,7 @@ impl Board {
         subscription
     }
 
-    /// What a watcher needs to know.
+    /// Gives the facts that a watcher needs beside the events.
     pub(crate) fn known(&self, id: &PromptId) -> Known {
         let state = self.lock();
         state.prompts.get(id).map_or_else(Known::default, |tracked| Known {

@@ -21,10 +21,10 @@ use super::{
 };
 use comfywarden_error::JsonObject;
 
-/// How long the question whether anything listens may take.
+/// Time limit for asking whether anything listens.
 const A_MOMENT: Duration = Duration::from_millis(500);
 
-/// Whether the server has `/api/jobs`. Older ones do not.
+/// Knowledge of the server's `/api/jobs`, which older ones do not have.
 #[derive(Debug, Default)]
 pub(crate) struct JobsRoute {
     pub(super) missing: AtomicBool,
@@ -52,7 +52,7 @@ struct RawExecInfo {
     queue_remaining: usize,
 }
 
-/// What `/api/jobs/{id}` says.
+/// Answer of `/api/jobs/{id}`.
 #[derive(Debug)]
 pub(crate) enum JobAnswer {
     /// The job.
@@ -64,13 +64,13 @@ pub(crate) enum JobAnswer {
 }
 
 impl Client {
-    /// What runs and what waits.
+    /// Gives the running and the waiting prompts.
     pub async fn queue(&self) -> Result<QueueSnapshot> {
         let raw: RawQueue = self.inner.transport.get_object(&Endpoint::Queue).await?;
         Ok(self.snapshot(raw))
     }
 
-    /// How many jobs run or wait. Costs a hundredth of [`Self::queue`], which brings their workflows along.
+    /// Counts the jobs that run or wait. Costs a hundredth of [`Self::queue`], which brings their workflows along.
     pub async fn queue_length(&self) -> Result<usize> {
         let raw: RawLength = self.inner.transport.get_object(&Endpoint::QueueLength).await?;
         Ok(raw.exec_info.queue_remaining)
@@ -221,7 +221,7 @@ pub(super) struct RawItem {
     pub(super) extra: RawExtra,
 }
 
-/// What other clients put here may be of any type, and must not cost us the rest of the queue.
+/// Fields that other clients write with any type; an odd one must not cost us the rest of the queue.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RawExtra {

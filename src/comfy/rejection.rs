@@ -7,18 +7,18 @@ use serde_json::{Map, Value, json};
 use super::trim;
 use comfywarden_error::{self, JsonObject, Kind};
 
-/// How many problems the message names; the details hold more.
+/// Limit for problems that the message names; the details hold more.
 const MAX_NAMED: usize = 5;
-/// How many nodes the details hold.
+/// Limit for nodes in the details.
 const MAX_NODES: usize = 50;
-/// How many accepted values are listed.
+/// Limit for accepted values in the list.
 const MAX_CHOICES: usize = 20;
-/// How many near values are offered.
+/// Limit for near values that are offered.
 const MAX_NEAREST: usize = 3;
 /// The least likeness of an offered value.
 const LIKENESS: f64 = 0.75;
 
-/// Why ComfyUI refused a workflow.
+/// Refusal of a workflow by ComfyUI.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rejection {
     /// ComfyUI's word, such as `prompt_outputs_failed_validation`.
@@ -27,7 +27,7 @@ pub struct Rejection {
     pub message: String,
     /// Its details, without paths.
     pub details: String,
-    /// What is wrong, input by input.
+    /// Problems, input by input.
     pub problems: Vec<Problem>,
     /// The node the error itself names, with class.
     pub node: Option<(String, String)>,
@@ -48,7 +48,7 @@ pub struct Problem {
     pub details: String,
     /// The input.
     pub input: Option<String>,
-    /// What was sent.
+    /// Value that was sent.
     pub received: Option<Value>,
     /// The values that would do, where they are a list.
     pub choices: Option<Vec<String>>,

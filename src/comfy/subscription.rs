@@ -1,4 +1,4 @@
-//! What waits between the socket and one watcher: a bounded list of events, previews dropped first.
+//! Buffer between the socket and one watcher: a bounded list of events, previews dropped first.
 
 use std::{
     collections::VecDeque,
@@ -24,7 +24,7 @@ struct Waiting {
     look: Option<Hint>,
 }
 
-/// Why it is time to look.
+/// Reason to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Hint {
     /// The queue changed, or the socket opened or closed.

@@ -1,4 +1,4 @@
-//! What the server says of itself, as an allow-list: operating system, command line and paths stay there.
+//! Facts about the server, as an allow-list: operating system, command line and paths stay there.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,7 @@ impl Client {
         Ok(SystemStats { comfyui_version, ram_total, ram_free, devices: raw.devices })
     }
 
-    /// What the server supports, as it says.
+    /// Gives the features that the server announces.
     pub async fn features(&self) -> Result<JsonObject> {
         let endpoint = Endpoint::Features;
         let features: JsonObject = self.inner.transport.get_json(&endpoint).await?;

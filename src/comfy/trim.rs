@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-/// The longest message that is passed on.
+/// Limit for a message that is passed on.
 const MAX_MESSAGE: usize = 2_000;
-/// How many frames of a traceback are passed on: the last ones, nearest to the cause.
+/// Limit for frames of a traceback: the last ones, nearest to the cause.
 const MAX_FRAMES: usize = 5;
 /// Folders below which a path says something about ComfyUI and nothing about the machine.
 const ROOTS: [&str; 5] = ["/custom_nodes/", "/site-packages/", "/comfy_extras/", "/comfy/", "/app/"];
@@ -74,7 +74,7 @@ fn begins_word(before: Option<char>) -> bool {
     before.is_none_or(|c| c.is_whitespace() || "'\"`([{<=,:;|".contains(c))
 }
 
-/// How many bytes at the start of `text` are an absolute path of two components or more; 0 for none.
+/// Counts the bytes at the start of `text` that are an absolute path of two components or more; 0 for none.
 fn path_length(text: &str, before: Option<char>) -> usize {
     let bytes = text.as_bytes();
     let letter = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || b"_.-~".contains(b));

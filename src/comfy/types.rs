@@ -7,7 +7,7 @@ use super::{Blocked, JobState, NodeFailure, PromptId, comfyui_words};
 use comfywarden_error::JsonObject;
 use comfywarden_policy::path::{OutputName, Subfolder};
 
-/// What `POST /prompt` gave.
+/// Answer to `POST /prompt`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Submitted {
     /// The id, ours unless the server insists on another.
@@ -20,7 +20,7 @@ pub struct Submitted {
     pub recovered: bool,
 }
 
-/// What goes along with a workflow.
+/// Options of a submit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SubmitOptions {
     /// ComfyUI's `extra_data`, such as `extra_pnginfo`.
@@ -31,7 +31,7 @@ pub struct SubmitOptions {
     pub prompt_id: Option<PromptId>,
 }
 
-/// What ComfyUI runs and what waits.
+/// Running and waiting prompts of ComfyUI.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct QueueSnapshot {
     /// The running prompts, normally at most one.
@@ -41,7 +41,7 @@ pub struct QueueSnapshot {
 }
 
 impl QueueSnapshot {
-    /// Where a prompt stands, counted from 1. `None` when it does not wait.
+    /// Gives the place of a waiting prompt, from 1. `None` when it does not wait.
     pub fn position(&self, id: &PromptId) -> Option<usize> {
         self.pending.iter().position(|item| item.prompt_id == id.as_str()).map(|at| at + 1)
     }
@@ -59,11 +59,11 @@ pub struct QueueItem {
     pub prompt_id: String,
     /// Its place in the order.
     pub number: f64,
-    /// How many nodes its graph has.
+    /// Number of nodes in its graph.
     pub node_count: usize,
     /// True when this process submitted it.
     pub ours: bool,
-    /// When it was queued, in milliseconds since 1970.
+    /// Time of its submit, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create_time: Option<u64>,
     /// The mark of its submitter.
@@ -92,7 +92,7 @@ pub struct Job {
     /// Milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_end_time: Option<u64>,
-    /// How many outputs ComfyUI counts.
+    /// Number of outputs that ComfyUI counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs_count: Option<u64>,
     /// The editor's id of the workflow.
@@ -103,12 +103,12 @@ pub struct Job {
     pub preview_output: Option<OutputFile>,
     /// All outputs; a list of jobs does not have them.
     pub outputs: Vec<OutputFile>,
-    /// Why it failed.
+    /// Failure of the node that raised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<NodeFailure>,
 }
 
-/// Which jobs to list.
+/// Filter, order and page of a list of jobs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JobQuery {
     /// Only these states; empty means all.
@@ -121,21 +121,21 @@ pub struct JobQuery {
     pub sort_order: Option<SortOrder>,
     /// At most so many, from 1.
     pub limit: Option<u32>,
-    /// How many to skip.
+    /// Number of jobs to skip.
     pub offset: u64,
 }
 
-/// What jobs are sorted by.
+/// Key that jobs are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SortBy {
-    /// When they were queued.
+    /// Time of the submit.
     CreatedAt,
-    /// How long they ran.
+    /// Duration of the run.
     ExecutionDuration,
 }
 
-/// Which way round.
+/// Direction of the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SortOrder {
@@ -150,12 +150,12 @@ pub enum SortOrder {
 pub struct JobPage {
     /// The jobs of this page.
     pub jobs: Vec<Job>,
-    /// How many were skipped.
+    /// Number of jobs that were skipped.
     pub offset: u64,
-    /// How many were asked for.
+    /// Number of jobs that were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// How many match in all.
+    /// Number of jobs that match in all.
     pub total: u64,
     /// True when there are more.
     pub has_more: bool,
@@ -169,13 +169,13 @@ pub struct HistoryEntry {
     /// Its place in the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<f64>,
-    /// How it ended.
+    /// Terminal state.
     pub state: JobState,
-    /// What it left behind.
+    /// Files and texts of the run.
     pub outputs: Vec<OutputFile>,
     /// True when every node came from the cache.
     pub cached: bool,
-    /// How many nodes its graph has.
+    /// Number of nodes in its graph.
     pub node_count: usize,
     /// The node that raised.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -207,10 +207,10 @@ pub struct OutputFile {
     pub filename: String,
     /// Its folder below the root that `type` names.
     pub subfolder: String,
-    /// Which root.
+    /// Root folder.
     #[serde(rename = "type")]
     pub file_type: FileType,
-    /// What it is, by its extension.
+    /// Kind, by its extension.
     pub kind: OutputKind,
     /// Its media type, where the extension tells.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -244,7 +244,7 @@ impl FileType {
     }
 }
 
-/// What an output is.
+/// Kind of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputKind {

@@ -11,10 +11,10 @@ use super::{
     subscription::{Hint, Subscription},
 };
 
-/// The longest that one look may take, so that a hanging server does not blind the watcher.
+/// Time limit for one look, so that a hanging server does not blind the watcher.
 const MAX_LOOK: Duration = Duration::from_secs(30);
 
-/// What a watcher wants beside the ending.
+/// Options of a watcher beside the ending.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WatchOptions {
     /// Preview pictures, as far as the server makes any.
@@ -38,7 +38,7 @@ impl Client {
     }
 }
 
-/// What ComfyUI said last.
+/// State in ComfyUI's last answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stand {
     Unknown,
@@ -67,7 +67,7 @@ struct Watcher {
     /// The socket said that the run is over, and history was asked so many times since.
     over: Option<u32>,
     told_over: bool,
-    /// Since when nothing listens at ComfyUI's address.
+    /// Time since which nothing listens at ComfyUI's address.
     away: Option<Instant>,
     told_away: bool,
     /// History was faster than the socket, whose last words are waited for until then.
@@ -310,7 +310,7 @@ impl Watcher {
         }
     }
 
-    /// When to look again.
+    /// Plans the next look.
     fn plan(&mut self, now: Instant) {
         let pace = &self.client.inner.config.pace;
         let saw_end = self.client.inner.board.known(&self.id).saw_end;
@@ -375,7 +375,7 @@ impl Watcher {
 }
 
 impl Client {
-    /// How a prompt ended, if it has: one look, no waiting.
+    /// Gives the ending of a prompt that has ended: one look, no waiting.
     pub async fn ending(&self, id: &PromptId) -> Result<Option<Ending>> {
         let Look::Over(entry) = self.look(id, true).await? else { return Ok(None) };
         let mut watcher = Watcher::new(self.clone(), id.clone(), WatchOptions::default());

@@ -8,7 +8,7 @@ use comfywarden_error::{Error, Result};
 use comfywarden_policy::strict_url::StrictUrl;
 
 const HUB: Hub = Hub::Civitai;
-/// What Civitai calls kinds of models. It may learn new ones, so that others are passed on as they are.
+/// Kinds of models in Civitai's words. It may learn new ones, so that others are passed on as they are.
 const TYPES: [&str; 15] = [
     "Checkpoint",
     "TextualInversion",

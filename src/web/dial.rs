@@ -18,7 +18,7 @@ use comfywarden_policy::{
     strict_url::{StrictUrl, check_addresses},
 };
 
-/// How requests leave this process.
+/// Sends every request that leaves for the Internet.
 #[derive(Debug)]
 pub(super) struct Dialer {
     pub(super) resolver: Arc<dyn Resolver>,

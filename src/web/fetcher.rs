@@ -15,7 +15,7 @@ use super::{FetchRules, Resolver, dial::Dialer, resolver::SystemResolver};
 use comfywarden_error::{Error, Kind, Result};
 use comfywarden_policy::strict_url::StrictUrl;
 
-/// How much of a redirect's target a message or a check has to look at.
+/// Limit for a redirect's target that a message or a check has to look at.
 const MAX_LOCATION: usize = 4_096;
 
 /// Fetches from the public Internet and from nowhere else. Cheap to clone.
@@ -29,11 +29,11 @@ pub struct Fetcher {
 pub struct Fetched {
     /// The body.
     pub bytes: Bytes,
-    /// What the server says it is. A claim, no more.
+    /// Content type that the server claims.
     pub content_type: Option<String>,
     /// The `Link` field of the answer, where hubs name the next page.
     pub link: Option<String>,
-    /// Where it came from in the end.
+    /// Address that delivered it, after all redirects.
     pub final_url: Url,
 }
 
@@ -58,7 +58,7 @@ impl Fetcher {
         Self::with_resolver(Arc::new(SystemResolver))
     }
 
-    /// The same with another resolver; its answers are checked like those of the machine.
+    /// Uses another resolver; its answers are checked like those of the machine.
     pub fn with_resolver(resolver: Arc<dyn Resolver>) -> Self {
         let dialer = Dialer { resolver, loopback: false, stand_ins: HashMap::new(), tls: OnceLock::new() };
         Self { dialer: Arc::new(dialer) }

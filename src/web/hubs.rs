@@ -10,13 +10,13 @@ use crate::config::ModelSearch;
 use comfywarden_error::{Error, Kind, Result};
 use comfywarden_policy::display;
 
-/// How long one search may take, all its requests together.
+/// Time limit for one search, all its requests together.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// The most bytes of one answer. A hundred models of Civitai with all their versions make several megabytes.
+/// Limit for the bytes of one answer. A hundred models of Civitai with all their versions make several megabytes.
 const MAX_ANSWER: usize = 24 << 20;
-/// The most pages of a hub that one search reads on its way to its offset.
+/// Limit for the pages of a hub that one search reads on its way to its offset.
 const MAX_PAGES: usize = 10;
-/// The most characters of a name that a hub gives.
+/// Limit for the characters of a name that a hub gives.
 const MAX_TEXT: usize = 200;
 
 /// A place with models.
@@ -31,7 +31,7 @@ pub enum Hub {
     HuggingFace,
 }
 
-/// What is looked for.
+/// Query of a search, with its page.
 #[derive(Debug, Clone)]
 pub struct Search {
     /// Words of the name.
@@ -60,7 +60,7 @@ pub struct Found {
 pub struct ModelHit {
     /// The model.
     pub name: String,
-    /// What it is, in the hub's words.
+    /// Kind, in the hub's words.
     #[serde(rename = "type")]
     pub kind: String,
     /// The file to take.
@@ -69,9 +69,9 @@ pub struct ModelHit {
     /// The model that it was made for or from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_model: Option<String>,
-    /// How often it was downloaded.
+    /// Number of downloads.
     pub downloads: u64,
-    /// How many like it.
+    /// Number of likes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub likes: Option<u64>,
     /// Stars, up to 5.
@@ -126,7 +126,7 @@ impl Hubs {
         })
     }
 
-    /// What the hub of this download URL knows of the file; `None` where it knows nothing.
+    /// Asks the hub of a download URL for the file; `None` where it knows nothing.
     pub async fn file_of(&self, url: &Url) -> Option<ModelFile> {
         match url.host_str() {
             Some("civitai.com") => civitai::file_of(self, url).await,
@@ -207,7 +207,7 @@ impl<T> Collector<T> {
         Self { offset: search.offset, limit: search.limit, seen: 0, pages: 0, kept: Vec::new() }
     }
 
-    /// How many models to ask for next: those still missing and one more, which tells whether more follow.
+    /// Counts the models to ask for next: those still missing and one more, which tells whether more follow.
     pub(super) fn ask_for(&self) -> usize {
         (self.offset + self.limit + 1).saturating_sub(self.seen).clamp(1, 100)
     }

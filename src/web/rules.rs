@@ -1,4 +1,4 @@
-//! What one request may do.
+//! Limits of one request.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use comfywarden_policy::{download::DownloadRules, strict_url::StrictUrl};
 /// Bounds of one request.
 #[derive(Debug, Clone)]
 pub struct FetchRules {
-    /// The most bytes of the body.
+    /// Limit for the bytes of the body.
     pub max_bytes: usize,
-    /// How long everything together may take, redirects included.
+    /// Time limit for everything together, redirects included.
     pub deadline: Duration,
-    /// The most redirects; 0 makes every redirect an error.
+    /// Limit for redirects; 0 makes every redirect an error.
     pub max_redirects: usize,
-    /// Where a redirect may lead.
+    /// Reach of redirects.
     pub hops: Hops,
     /// The ports that may be contacted.
     pub ports: Vec<u16>,
@@ -24,7 +24,7 @@ pub struct FetchRules {
     pub token: Option<Token>,
 }
 
-/// Where a redirect may lead. The addresses of every hop are checked in any case.
+/// Reach of redirects. The addresses of every hop are checked in any case.
 #[derive(Debug, Clone, Default)]
 pub enum Hops {
     /// To any https URL on the public Internet.

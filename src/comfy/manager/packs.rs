@@ -8,24 +8,24 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{Dialect, Manager, ManagerRoute};
 use crate::comfy::{Client, Result};
 
-/// How long the registry's list is kept.
+/// Lifetime of the registry's list.
 const KEEP: Duration = Duration::from_mins(10);
-/// The most packs of a list, and the most classes of a pack. The registry had 3,341 packs with 26,786 classes.
+/// Limit for the packs of a list, and for the classes of a pack. The registry had 3,341 packs with 26,786 classes.
 const MAX_PACKS: usize = 50_000;
 const MAX_CLASSES: usize = 5_000;
-/// The most characters of a text about a pack.
+/// Limit for the characters of a text about a pack.
 const MAX_TEXT: usize = 300;
 
 /// A pack of the registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pack {
-    /// What the install tool takes; the address of its source where the registry has no id for it.
+    /// Id that the install tool takes; the address of its source where the registry has no id for it.
     pub id: String,
     /// Its name for people.
     pub name: String,
-    /// What it does, where the registry says so.
+    /// Description, where the registry has one.
     pub description: String,
-    /// Who made it, where the registry says so.
+    /// Author, where the registry has one.
     pub author: String,
     /// The node classes it brings.
     pub classes: Vec<Box<str>>,
@@ -149,7 +149,7 @@ impl InstalledPack {
 }
 
 impl Client {
-    /// What the Manager knows of the registry; kept for some minutes.
+    /// Gives the Manager's copy of the registry; kept for some minutes.
     pub async fn known_packs(&self, manager: &Manager) -> Result<Arc<PackIndex>> {
         let mut kept = self.inner.packs.kept.lock().await;
         if let Some((read, index)) = kept.as_ref()
@@ -185,7 +185,7 @@ impl Client {
         Ok(installed.iter().take(MAX_PACKS).map(|(name, entry)| read_installed(name, entry)).collect())
     }
 
-    /// What the registry knows is asked for anew at the next question.
+    /// Drops the copy of the registry, so that the next question asks anew.
     pub(crate) async fn forget_packs(&self) {
         *self.inner.packs.kept.lock().await = None;
     }

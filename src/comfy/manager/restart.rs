@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Manager, ManagerRoute};
 use crate::comfy::{Client, Error, Result, endpoint::Endpoint};
 
-/// What became of a restart.
+/// Outcome of a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restarted {
     /// It answers again, and its nodes are loaded.

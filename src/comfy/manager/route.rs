@@ -17,7 +17,7 @@ pub(crate) enum ManagerRoute<'a> {
     Reboot,
 }
 
-/// What is queued by a route of its own where there is no task route.
+/// Action with a route of its own where there is no task route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     Install,

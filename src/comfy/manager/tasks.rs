@@ -13,12 +13,12 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{Dialect, Manager, ManagerRoute, route::Action};
 use crate::comfy::{Client, ClientId, Error, Result, endpoint::Endpoint, http::Answer, socket::Socket, trim};
 
-/// How many batches are looked through for a task.
+/// Limit for batches that are searched for a task.
 const BATCHES: usize = 5;
-/// How long the outcome of a task that is over is looked for. The Manager writes it four seconds after the last task.
+/// Time limit for finding the outcome of a task that is over. The Manager writes it four seconds after the last task.
 const LOOK_FOR_OUTCOME: Duration = Duration::from_secs(12);
 
-/// What the Manager is asked to do.
+/// Task for the Manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManagerTask {
     /// Installs a pack of the default channel.
@@ -50,7 +50,7 @@ pub enum ManagerTask {
         folder: String,
         /// The file's name there.
         filename: String,
-        /// Where it comes from.
+        /// Address of the file.
         url: String,
     },
 }
@@ -72,7 +72,7 @@ impl QueuedTask {
     }
 }
 
-/// What became of a task.
+/// Outcome of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskEnd {
     /// It did what it should.
@@ -116,7 +116,7 @@ impl Client {
         Ok(queued)
     }
 
-    /// The same, and waits up to `limit` for its end. `looked` is called at each look.
+    /// Runs a task and waits up to `limit` for its end. `looked` is called at each look.
     pub async fn run_task(
         &self,
         manager: &Manager,
@@ -149,7 +149,7 @@ impl Client {
         }
     }
 
-    /// Where a task stands that was queued before.
+    /// Looks at a task that was queued before.
     pub async fn task_state(&self, manager: &Manager, queued: &QueuedTask) -> Result<TaskEnd> {
         if !over(manager, self.counts_of(manager, queued).await?) {
             return Ok(TaskEnd::Running);
@@ -193,7 +193,7 @@ impl Client {
         Ok(counts)
     }
 
-    /// What the socket tells about the task until the next look is due.
+    /// Reads what the socket tells about the task until the next look is due.
     async fn told(&self, socket: &mut Option<Socket>, queued: &QueuedTask) -> Option<TaskEnd> {
         let due = Instant::now() + self.inner.config.pace.manager_poll;
         while let Some(open) = socket {
