@@ -18,16 +18,16 @@ use crate::{
 
 const QUEUE: &str = "comfyui://queue";
 const JOBS: &str = "comfyui://jobs/";
-/// Interval between two looks at the queue.
-const BEAT: Duration = Duration::from_secs(1);
-/// Time that the answer to a subscription waits for the first look.
+/// How often the queue is looked at.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long the answer to a subscription waits for the first look.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// Counts who watches the queue or a job.
 #[derive(Debug, Default)]
-pub(super) struct Pulse {
+pub(super) struct QueuePoller {
     watching: Arc<AtomicUsize>,
-    beating: Arc<AtomicBool>,
+    polling: Arc<AtomicBool>,
 }
 
 /// A place among those who watch. Dropping it leaves.
@@ -42,7 +42,7 @@ impl Drop for Watch {
     }
 }
 
-impl Pulse {
+impl QueuePoller {
     /// A place among those who watch `uri`. The first who watches the queue starts the looking.
     pub(super) async fn watch(
         &self,
@@ -56,33 +56,33 @@ impl Pulse {
         }
         self.watching.fetch_add(1, Ordering::SeqCst);
         let watch = Watch(Some(Arc::clone(&self.watching)));
-        if !self.beating.swap(true, Ordering::SeqCst) {
+        if !self.polling.swap(true, Ordering::SeqCst) {
             // What happens from now on is news, so the first look comes before the answer.
             let first = tokio::time::timeout(FIRST_LOOK, comfy.queue()).await;
             let before = first.ok().and_then(Result::ok).map(|queue| places(&queue));
-            let beat =
-                beat(self.watching.clone(), self.beating.clone(), comfy.clone(), changes.clone(), before);
+            let poll =
+                poll(self.watching.clone(), self.polling.clone(), comfy.clone(), changes.clone(), before);
             let stop = stop.clone();
             tokio::spawn(async move {
-                tokio::select! { () = beat => {}, () = stop.cancelled() => {} }
+                tokio::select! { () = poll => {}, () = stop.cancelled() => {} }
             });
         }
         watch
     }
 }
 
-async fn beat(
+async fn poll(
     watching: Arc<AtomicUsize>,
-    beating: Arc<AtomicBool>,
+    polling: Arc<AtomicBool>,
     comfy: Client,
     changes: Changes,
     mut before: Option<BTreeMap<String, usize>>,
 ) {
     loop {
         if watching.load(Ordering::SeqCst) == 0 {
-            beating.store(false, Ordering::SeqCst);
-            // Somebody who came in between found it beating, so it has to go on.
-            if watching.load(Ordering::SeqCst) == 0 || beating.swap(true, Ordering::SeqCst) {
+            polling.store(false, Ordering::SeqCst);
+            // Somebody who came in between found it polling, so it has to go on.
+            if watching.load(Ordering::SeqCst) == 0 || polling.swap(true, Ordering::SeqCst) {
                 return;
             }
         }
@@ -94,7 +94,7 @@ async fn beat(
             }
             before = Some(now);
         }
-        tokio::time::sleep(BEAT).await;
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 

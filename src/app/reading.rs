@@ -119,7 +119,7 @@ impl App {
         let permit = self.admit(caller, &self.contracts.watch, &[("uri", uri)]).await?;
         let found = documents::find(uri).and_then(|(document, _)| self.offers(view, document));
         close(permit, found).await?;
-        Ok(self.pulse.watch(uri, &self.comfy, &self.changes, &self.stopping).await)
+        Ok(self.queue_poller.watch(uri, &self.comfy, &self.changes, &self.stopping).await)
     }
 
     /// The text of a prompt.

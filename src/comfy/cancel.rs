@@ -75,9 +75,9 @@ fn still(before: JobState) -> CancelState {
 }
 
 impl Client {
-    /// Stops a prompt: looks where it stands, acts, and looks again until it is really gone or time is up.
+    /// Stops a prompt: looks where it found, acts, and looks again until it is really gone or time is up.
     pub async fn cancel(&self, id: &PromptId) -> Result<CancelOutcome> {
-        match self.stand(id).await? {
+        match self.before_cancel(id).await? {
             Ok(before) => {
                 self.stop(id, before).await?;
                 self.settle(id, before).await
@@ -88,17 +88,17 @@ impl Client {
 
     /// Stops several prompts with as few requests as the server allows. The answers are in no particular order.
     pub async fn cancel_many(&self, ids: &[PromptId]) -> Result<Vec<(PromptId, CancelOutcome)>> {
-        let stands = ids.iter().cloned().map(|id| {
+        let found = ids.iter().cloned().map(|id| {
             let client = self.clone();
             async move {
-                let stand = client.stand(&id).await?;
-                Ok::<_, Error>((id, stand))
+                let before = client.before_cancel(&id).await?;
+                Ok::<_, Error>((id, before))
             }
         });
-        let stands: Vec<_> = futures::stream::iter(stands).buffer_unordered(AT_ONCE).try_collect().await?;
+        let found: Vec<_> = futures::stream::iter(found).buffer_unordered(AT_ONCE).try_collect().await?;
         let (mut outcomes, mut alive) = (Vec::new(), Vec::new());
-        for (id, stand) in stands {
-            match stand {
+        for (id, before) in found {
+            match before {
                 Ok(before) => alive.push((id, before)),
                 Err(outcome) => outcomes.push((id, outcome)),
             }
@@ -117,7 +117,7 @@ impl Client {
     }
 
     /// Looks at a prompt that is to be stopped; gives the answer where there is nothing to stop.
-    async fn stand(&self, id: &PromptId) -> Result<std::result::Result<JobState, CancelOutcome>> {
+    async fn before_cancel(&self, id: &PromptId) -> Result<std::result::Result<JobState, CancelOutcome>> {
         Ok(match self.look(id, false).await? {
             Look::Over(entry) => {
                 Err(CancelOutcome::verified(CancelState::AlreadyFinished, Some(entry.state)))
@@ -130,17 +130,17 @@ impl Client {
 
     /// Looks at a prompt that was told to stop until it is really gone or time is up.
     async fn settle(&self, id: &PromptId, mut before: JobState) -> Result<CancelOutcome> {
-        let deadline = Instant::now() + self.inner.config.pace.verify_cancel;
-        let pace = &self.inner.config.pace;
-        let mut backoff = Backoff::new(pace.history_lag, pace.first_poll);
+        let deadline = Instant::now() + self.inner.config.timing.verify_cancel;
+        let timing = &self.inner.config.timing;
+        let mut backoff = Backoff::new(timing.history_lag, timing.first_poll);
         loop {
             match self.look(id, true).await {
                 Ok(Look::Over(entry)) => {
-                    self.inner.board.seen_over(id);
+                    self.inner.tracker.seen_over(id);
                     return Ok(after(entry.state));
                 }
                 Ok(Look::Absent) if before == JobState::Queued => {
-                    self.inner.board.taken_out(id);
+                    self.inner.tracker.taken_out(id);
                     return Ok(CancelOutcome::verified(CancelState::RemovedFromQueue, None));
                 }
                 // It started between our look and our act, so the act has to be the other one.
@@ -158,7 +158,7 @@ impl Client {
         }
     }
 
-    /// Time is up: says truthfully where the prompt stands.
+    /// Time is up: says truthfully where the prompt found.
     async fn give_up(&self, id: &PromptId, before: JobState) -> Result<CancelOutcome> {
         Ok(match self.look(id, true).await {
             Ok(Look::Over(entry)) => after(entry.state),

@@ -14,7 +14,7 @@ use super::{
     manager::{ManagerProbe, PackCache},
     model_manager::ModelManagerProbe,
     nodes::Catalogue,
-    prompt_tracker::Board,
+    prompt_tracker::PromptTracker,
     queue::JobsRoute,
 };
 
@@ -38,7 +38,7 @@ pub struct ClientConfig {
     /// Limits for what is read and kept.
     pub limits: Limits,
     /// Intervals and time limits of the client's own work.
-    pub pace: Pace,
+    pub timing: Timing,
 }
 
 impl ClientConfig {
@@ -61,7 +61,7 @@ impl Default for ClientConfig {
             job_timeout: Duration::from_hours(1),
             auth: Auth::None,
             limits: Limits::default(),
-            pace: Pace::default(),
+            timing: Timing::default(),
         }
     }
 }
@@ -87,7 +87,7 @@ impl Default for Limits {
 
 /// Intervals and time limits of the client's own work. Tests shorten them; nobody else should need to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pace {
+pub struct Timing {
     /// The pause before the second look when the socket is silent. It grows by half each time.
     pub first_poll: Duration,
     /// Upper bound of the pause between two looks.
@@ -126,7 +126,7 @@ pub struct Pace {
     pub keep_catalogue: Duration,
 }
 
-impl Default for Pace {
+impl Default for Timing {
     fn default() -> Self {
         let (ms, s) = (Duration::from_millis, Duration::from_secs);
         Self {
@@ -162,7 +162,7 @@ pub struct Client {
 pub(super) struct Inner {
     pub(super) config: Arc<ClientConfig>,
     pub(super) transport: Arc<Transport>,
-    pub(super) board: Arc<Board>,
+    pub(super) tracker: Arc<PromptTracker>,
     pub(super) feed: Feed,
     pub(super) catalogue: Catalogue,
     pub(super) jobs_route: JobsRoute,
@@ -179,13 +179,13 @@ impl Client {
     pub fn new(config: ClientConfig) -> Result<Self> {
         let config = Arc::new(config);
         let transport = Arc::new(Transport::new(Arc::clone(&config))?);
-        let board = Arc::new(Board::new(&config.limits));
+        let tracker = Arc::new(PromptTracker::new(&config.limits));
         let stop = CancellationToken::new();
-        let feed = Feed::new(Arc::clone(&transport), Arc::clone(&board), stop.clone());
+        let feed = Feed::new(Arc::clone(&transport), Arc::clone(&tracker), stop.clone());
         let inner = Inner {
             config,
             transport,
-            board,
+            tracker,
             feed,
             catalogue: Catalogue::default(),
             jobs_route: JobsRoute::default(),
@@ -210,7 +210,7 @@ impl Client {
 
     /// The last known progress of a prompt that this client submitted, waited for or not.
     pub fn progress(&self, id: &PromptId) -> Option<Progress> {
-        self.inner.board.progress(id)
+        self.inner.tracker.progress(id)
     }
 
     /// Counters of the WebSocket.

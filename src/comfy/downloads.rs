@@ -13,7 +13,7 @@ const MAX_ENTRIES: usize = 200;
 
 /// Extension that fetches a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Courier {
+pub enum Downloader {
     /// ComfyUI-Model-Manager, under the id of the download.
     ModelManager,
     /// A task of ComfyUI-Manager.
@@ -49,7 +49,7 @@ pub struct NotedDownload {
     /// Path on this machine, if ComfyUI is on this machine.
     pub place: Option<PathBuf>,
     /// Extension that fetches it.
-    pub courier: Courier,
+    pub downloader: Downloader,
     /// Result of the check of the file that came.
     pub hash: Hash,
 }

@@ -16,22 +16,24 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-use super::{ClientId, backoff::Backoff, frames, http::Transport, prompt_tracker::Board, socket::Socket};
+use super::{
+    ClientId, backoff::Backoff, frames, http::Transport, prompt_tracker::PromptTracker, socket::Socket,
+};
 
 /// The socket's handle. Its task starts with the first use and ends with the client.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    line: Arc<Line>,
+    connection: Arc<Connection>,
     started: AtomicBool,
     instance: String,
 }
 
 /// State shared by the task and its users.
 #[derive(Debug)]
-struct Line {
+struct Connection {
     transport: Arc<Transport>,
-    board: Arc<Board>,
-    link: watch::Sender<Link>,
+    tracker: Arc<PromptTracker>,
+    state: watch::Sender<ConnectionState>,
     wanted: Notify,
     stop: CancellationToken,
     counters: Counters,
@@ -39,7 +41,7 @@ struct Line {
 
 /// The state of the connection.
 #[derive(Debug, Clone)]
-pub(crate) struct Link {
+pub(crate) struct ConnectionState {
     /// The name of the newest connection, open or not.
     pub(crate) name: ClientId,
     pub(crate) open: bool,
@@ -79,13 +81,17 @@ pub struct FeedStats {
 }
 
 impl Feed {
-    pub(crate) fn new(transport: Arc<Transport>, board: Arc<Board>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        transport: Arc<Transport>,
+        tracker: Arc<PromptTracker>,
+        stop: CancellationToken,
+    ) -> Self {
         let instance = format!("comfywarden-{}", uuid::Uuid::new_v4().simple());
         let name = ClientId::numbered(&instance, 0);
-        let (link, _) = watch::channel(Link { name, open: false, attempts: 0, refused: None });
+        let (state, _) = watch::channel(ConnectionState { name, open: false, attempts: 0, refused: None });
         let (wanted, counters) = (Notify::new(), Counters::default());
-        let line = Arc::new(Line { transport, board, link, wanted, stop, counters });
-        Self { line, started: AtomicBool::new(false), instance }
+        let connection = Arc::new(Connection { transport, tracker, state, wanted, stop, counters });
+        Self { connection, started: AtomicBool::new(false), instance }
     }
 
     /// Prefix of the names of all our connections.
@@ -94,50 +100,50 @@ impl Feed {
     }
 
     /// The state of the connection now.
-    pub(crate) fn link(&self) -> Link {
-        self.line.link.borrow().clone()
+    pub(crate) fn connection(&self) -> ConnectionState {
+        self.connection.state.borrow().clone()
     }
 
     /// Sees to it that the connection is being kept; does not wait for it.
     pub(crate) fn want(&self) {
         if !self.started.swap(true, Ordering::AcqRel) {
-            let (line, instance) = (Arc::clone(&self.line), self.instance.clone());
+            let (connection, instance) = (Arc::clone(&self.connection), self.instance.clone());
             tokio::spawn(async move {
-                let stop = line.stop.clone();
+                let stop = connection.stop.clone();
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = line.keep(&instance) => {}
+                    () = connection.keep(&instance) => {}
                 }
             });
         }
-        if !self.line.link.borrow().open {
-            self.line.wanted.notify_one();
+        if !self.connection.state.borrow().open {
+            self.connection.wanted.notify_one();
         }
     }
 
     /// Waits a bounded time for an open connection and gives the name to submit under. Without a connection
     /// that name receives nothing, and the prompt is followed by polling.
     pub(crate) async fn ready(&self) -> ClientId {
-        let pace = &self.line.transport.config.pace;
-        let now = self.link();
+        let timing = &self.connection.transport.config.timing;
+        let now = self.connection();
         self.want();
         // After a fresh refusal waiting would only delay every submit.
-        let hopeless = now.refused.is_some_and(|at| at.elapsed() < pace.longest_retry);
+        let hopeless = now.refused.is_some_and(|at| at.elapsed() < timing.longest_retry);
         if now.open || hopeless {
             return now.name;
         }
-        let mut link = self.line.link.subscribe();
-        let settled = link.wait_for(|link| link.open || link.attempts > now.attempts);
+        let mut state = self.connection.state.subscribe();
+        let settled = state.wait_for(|state| state.open || state.attempts > now.attempts);
         // A time limit that passes and a task that is gone mean the same: go on without.
-        drop(tokio::time::timeout(pace.open_socket, settled).await);
-        self.link().name
+        drop(tokio::time::timeout(timing.open_socket, settled).await);
+        self.connection().name
     }
 
     pub(crate) fn stats(&self) -> FeedStats {
-        let counters = &self.line.counters;
+        let counters = &self.connection.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         FeedStats {
-            open: self.line.link.borrow().open,
+            open: self.connection.state.borrow().open,
             connections: read(&counters.connections),
             closings: read(&counters.closings),
             frames: read(&counters.frames),
@@ -148,16 +154,16 @@ impl Feed {
     }
 }
 
-impl Line {
+impl Connection {
     /// Opens the connection whenever it is wanted, and again while somebody watches.
     async fn keep(&self, instance: &str) {
-        let pace = &self.transport.config.pace;
-        let mut backoff = Backoff::new(pace.first_retry, pace.longest_retry);
+        let timing = &self.transport.config.timing;
+        let mut backoff = Backoff::new(timing.first_retry, timing.longest_retry);
         self.wanted.notified().await;
         for number in 1.. {
             let name = ClientId::numbered(instance, number);
             let opened = Instant::now();
-            self.link.send_modify(|link| link.name = name.clone());
+            self.state.send_modify(|state| state.name = name.clone());
             let refused = match Socket::open(&self.transport, &name).await {
                 Ok(socket) => {
                     self.follow(socket).await;
@@ -169,16 +175,16 @@ impl Line {
                     Some(Instant::now())
                 }
             };
-            self.link.send_modify(|link| {
-                link.open = false;
-                link.attempts += 1;
-                link.refused = refused;
+            self.state.send_modify(|state| {
+                state.open = false;
+                state.attempts += 1;
+                state.refused = refused;
             });
-            self.board.socket_closed();
-            if opened.elapsed() > pace.longest_retry {
+            self.tracker.socket_closed();
+            if opened.elapsed() > timing.longest_retry {
                 backoff.reset();
             }
-            if self.board.is_watched() {
+            if self.tracker.is_watched() {
                 // A server that accepts and drops must not be called in a tight circle.
                 tokio::time::sleep(backoff.next_pause()).await;
             } else {
@@ -190,21 +196,21 @@ impl Line {
     /// Reads frames until the connection is over.
     async fn follow(&self, mut socket: Socket) {
         self.counters.connections.fetch_add(1, Ordering::Relaxed);
-        self.link.send_modify(|link| {
-            link.open = true;
-            link.refused = None;
+        self.state.send_modify(|state| {
+            state.open = true;
+            state.refused = None;
         });
-        let pace = self.transport.config.pace.ping;
+        let timing = self.transport.config.timing.ping;
         let mut pinged = false;
         loop {
-            match tokio::time::timeout(pace, socket.next()).await {
+            match tokio::time::timeout(timing, socket.next()).await {
                 Ok(Some(message)) => {
                     pinged = false;
                     self.take(message);
                 }
                 Ok(None) => return,
                 // Nobody waits: a dead line costs nothing until the next submit.
-                Err(_) if !self.board.is_watched() => {}
+                Err(_) if !self.tracker.is_watched() => {}
                 Err(_) if !pinged && socket.ping().await => pinged = true,
                 Err(_) => {
                     tracing::debug!("the WebSocket gives no sign of life and is given up");
@@ -229,7 +235,7 @@ impl Line {
                 if matches!(frame, frames::Frame::Preview(..)) {
                     count(&self.counters.previews);
                 }
-                if !self.board.apply(frame) {
+                if !self.tracker.apply(frame) {
                     count(&self.counters.foreign);
                 }
             }

@@ -110,7 +110,7 @@ impl Transport {
     }
 
     /// The base URL for messages: no query, no secrets.
-    pub(crate) fn shown(&self) -> String {
+    pub(crate) fn display_url(&self) -> String {
         let mut url = self.config.base_url.clone();
         url.set_query(None);
         url.set_fragment(None);
@@ -184,7 +184,7 @@ impl Transport {
 
     /// GET with a byte cap of its own.
     pub(crate) async fn get_at_most(&self, endpoint: &Endpoint<'_>, limit: usize) -> Result<Answer> {
-        let mut backoff = Backoff::new(self.config.pace.first_retry, self.config.pace.longest_retry);
+        let mut backoff = Backoff::new(self.config.timing.first_retry, self.config.timing.longest_retry);
         for _ in 1..ATTEMPTS {
             match self.get_once(endpoint, limit).await {
                 Ok(answer) if answer.status >= 500 => {}
@@ -247,7 +247,7 @@ impl Transport {
     /// GET whose body is still to be read, repeated as [`get`](Self::get) is; `range` is the first and the last
     /// byte wanted.
     pub(crate) async fn open(&self, endpoint: &Endpoint<'_>, range: Option<(u64, u64)>) -> Result<Response> {
-        let mut backoff = Backoff::new(self.config.pace.first_retry, self.config.pace.longest_retry);
+        let mut backoff = Backoff::new(self.config.timing.first_retry, self.config.timing.longest_retry);
         for _ in 1..ATTEMPTS {
             match self.open_once(endpoint, range).await {
                 Ok(response) if response.status().is_server_error() => {}
@@ -312,7 +312,7 @@ impl Transport {
 
     /// Translates a broken exchange into an error.
     pub(crate) fn failure(&self, endpoint: &Endpoint<'_>, error: reqwest::Error) -> Error {
-        let (url, what) = (self.shown(), endpoint.name());
+        let (url, what) = (self.display_url(), endpoint.name());
         let sent = !error.is_connect();
         if error.is_timeout() && sent {
             return Error::Timeout { url, what, after: self.config.read_timeout };
@@ -367,7 +367,7 @@ mod tests {
         let transport = transport("https://host:8443/comfy/?old=1#x", auth);
         let url = transport.url(&Endpoint::Socket { client_id: "a b" }).unwrap();
         assert_eq!(url.as_str(), "https://host:8443/comfy/ws?clientId=a%20b&key=s%26t");
-        assert_eq!(transport.shown(), "https://host:8443/comfy");
+        assert_eq!(transport.display_url(), "https://host:8443/comfy");
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Client {
     pub async fn manager(&self) -> Result<Option<Manager>> {
         let mut known = self.inner.manager.known.lock().await;
         if let Some((asked, manager)) = known.as_ref() {
-            let fresh = asked.elapsed() < self.inner.config.pace.forget_absence;
+            let fresh = asked.elapsed() < self.inner.config.timing.forget_absence;
             if manager.is_some() || fresh {
                 return Ok(manager.clone());
             }

@@ -5,7 +5,7 @@
 //! | `client` | [`Client`], [`ClientConfig`] |
 //! | `endpoint`, `http`, `tls`, `auth`, `backoff` | which requests there are, and sending them |
 //! | `prompt`, `cancel`, `queue`, `history`, `produced`, `outputs` | submit, stop, list, results |
-//! | `feed`, `socket`, `frames`, `board`, `meter`, `subscription` | the WebSocket, and what it tells about each prompt |
+//! | `feed`, `socket`, `frames`, `prompt_tracker`, `progress`, `subscription` | the WebSocket, and what it tells about each prompt |
 //! | `job_state`, `lookup`, `watch`, `event` | the states of a job, and following a prompt to its one ending |
 //! | `images`, `parts`, `models`, `nodes`, `library`, `settings`, `system` | everything else the server is asked |
 //! | `manager`, `model_manager`, `downloads` | node packs, model downloads, restarts: what the two extensions offer |
@@ -55,8 +55,8 @@ mod watch;
 
 pub use auth::Auth;
 pub use cancel::{CancelOutcome, CancelState};
-pub use client::{Client, ClientConfig, Limits, Pace};
-pub use downloads::{Courier, Hash, NotedDownload};
+pub use client::{Client, ClientConfig, Limits, Timing};
+pub use downloads::{Downloader, Hash, NotedDownload};
 pub use error::{Error, Result};
 pub use event::{Blocked, Ending, Event, EventKind, NodeFailure, Preview, Progress, Source};
 pub use feed::FeedStats;

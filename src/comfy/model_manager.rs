@@ -64,7 +64,7 @@ impl Client {
     pub async fn model_manager_folders(&self) -> Result<Option<Folders>> {
         let mut known = self.inner.model_manager.known.lock().await;
         if let Some((asked, folders)) = known.as_ref() {
-            let fresh = asked.elapsed() < self.inner.config.pace.forget_absence;
+            let fresh = asked.elapsed() < self.inner.config.timing.forget_absence;
             if folders.is_some() || fresh {
                 return Ok(folders.clone());
             }

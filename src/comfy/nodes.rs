@@ -13,11 +13,11 @@ use comfywarden_workflow::object_info::{NodeClass, ObjectInfo};
 /// The catalogue as it was fetched last.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
-    kept: Mutex<Option<Kept>>,
+    cached: Mutex<Option<CachedCatalogue>>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedCatalogue {
     fetched: Instant,
     /// Number of closed sockets at that time: ComfyUI may have restarted with other nodes since.
     closings: u64,
@@ -30,48 +30,53 @@ impl Client {
     /// The whole catalogue. Fetched when there is none, when it is old, and when the socket closed since;
     /// callers at the same time share one fetch.
     pub async fn object_info(&self) -> Result<Arc<ObjectInfo>> {
-        let mut kept = self.inner.catalogue.kept.lock().await;
+        let mut cached = self.inner.catalogue.cached.lock().await;
         let closings = self.inner.feed.stats().closings;
-        match kept.as_ref() {
+        match cached.as_ref() {
             Some(known)
                 if known.closings == closings
-                    && known.fetched.elapsed() < self.inner.config.pace.keep_catalogue =>
+                    && known.fetched.elapsed() < self.inner.config.timing.keep_catalogue =>
             {
                 Ok(Arc::clone(&known.info))
             }
-            _ => self.fetch_catalogue(&mut kept, closings).await,
+            _ => self.fetch_catalogue(&mut cached, closings).await,
         }
     }
 
     /// The whole catalogue as the server gives it now.
     pub async fn fresh_object_info(&self) -> Result<Arc<ObjectInfo>> {
-        let mut kept = self.inner.catalogue.kept.lock().await;
+        let mut cached = self.inner.catalogue.cached.lock().await;
         let closings = self.inner.feed.stats().closings;
-        self.fetch_catalogue(&mut kept, closings).await
+        self.fetch_catalogue(&mut cached, closings).await
     }
 
     /// The catalogue that was fetched last, however old; nothing is sent.
     pub fn kept_object_info(&self) -> Option<Arc<ObjectInfo>> {
-        let kept = self.inner.catalogue.kept.try_lock().ok()?;
-        kept.as_ref().map(|kept| Arc::clone(&kept.info))
+        let cached = self.inner.catalogue.cached.try_lock().ok()?;
+        cached.as_ref().map(|cached| Arc::clone(&cached.info))
     }
 
     /// Drops the catalogue, as after an installation or a restart.
     pub async fn forget_object_info(&self) {
-        *self.inner.catalogue.kept.lock().await = None;
+        *self.inner.catalogue.cached.lock().await = None;
     }
 
-    async fn fetch_catalogue(&self, kept: &mut Option<Kept>, closings: u64) -> Result<Arc<ObjectInfo>> {
+    async fn fetch_catalogue(
+        &self,
+        cached: &mut Option<CachedCatalogue>,
+        closings: u64,
+    ) -> Result<Arc<ObjectInfo>> {
         let endpoint = Endpoint::ObjectInfo;
         let answer = self.inner.transport.get(&endpoint).await?.ok(&endpoint)?;
-        let known = kept.as_ref().map(|known| (known.digest, Arc::clone(&known.info)));
+        let known = cached.as_ref().map(|known| (known.digest, Arc::clone(&known.info)));
         // Hashing and splitting megabytes takes longer than other calls on this thread should wait.
         let read = tokio::task::spawn_blocking(move || read(&answer.body, known));
         let (digest, info) = read.await.map_err(|error| Error::Malformed {
             what: Endpoint::ObjectInfo.name(),
             reason: error.to_string(),
         })??;
-        *kept = Some(Kept { fetched: Instant::now(), closings, digest, info: Arc::clone(&info) });
+        *cached =
+            Some(CachedCatalogue { fetched: Instant::now(), closings, digest, info: Arc::clone(&info) });
         Ok(info)
     }
 

@@ -12,7 +12,7 @@ const MAX_PLANNED: usize = 500;
 
 /// The progress of one run.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
+pub(crate) struct RunProgress {
     /// Class and weight by node: nodes with steps weigh as much as their steps.
     plan: HashMap<String, (String, f64)>,
     /// The weight of all nodes.
@@ -24,19 +24,19 @@ pub(crate) struct Meter {
     percent: f64,
 }
 
-impl Meter {
-    /// A meter that knows the workflow beforehand.
+impl RunProgress {
+    /// A run that knows the workflow beforehand.
     pub(crate) fn new(workflow: &Workflow) -> Self {
-        let mut meter = Self::default();
+        let mut run = Self::default();
         for (id, node) in workflow.iter() {
             let steps = node.inputs.get("steps").and_then(serde_json::Value::as_f64).unwrap_or(1.0);
             let weight = steps.clamp(1.0, MAX_WEIGHT);
-            meter.total += weight;
+            run.total += weight;
             if workflow.len() <= MAX_PLANNED {
-                meter.plan.insert(id.as_str().to_owned(), (node.class_type.clone(), weight));
+                run.plan.insert(id.as_str().to_owned(), (node.class_type.clone(), weight));
             }
         }
-        meter
+        run
     }
 
     /// The state to show.
@@ -157,39 +157,39 @@ mod tests {
 
     #[test]
     fn weighs_nodes_by_their_steps_and_never_falls() {
-        let mut meter = Meter::new(&workflow());
-        assert_eq!(meter.states(&[state("1", 1.0, 1.0, "finished")]), ["1"]);
-        assert!((meter.percent - 10.0).abs() < 1e-9);
-        assert!(meter.step(Some("2"), 4.0, 8.0));
-        assert!((meter.percent - 50.0).abs() < 1e-9);
-        assert!(!meter.step(Some("2"), 4.0, 8.0));
-        meter.step(Some("2"), 1.0, 8.0);
-        assert!((meter.percent - 50.0).abs() < 1e-9);
-        let shown = meter.progress();
+        let mut run = RunProgress::new(&workflow());
+        assert_eq!(run.states(&[state("1", 1.0, 1.0, "finished")]), ["1"]);
+        assert!((run.percent - 10.0).abs() < 1e-9);
+        assert!(run.step(Some("2"), 4.0, 8.0));
+        assert!((run.percent - 50.0).abs() < 1e-9);
+        assert!(!run.step(Some("2"), 4.0, 8.0));
+        run.step(Some("2"), 1.0, 8.0);
+        assert!((run.percent - 50.0).abs() < 1e-9);
+        let shown = run.progress();
         assert_eq!(
             (shown.node_type.as_deref(), shown.step, shown.total_steps),
             (Some("KSampler"), Some(1), Some(8))
         );
-        meter.finish(true);
-        assert!((meter.progress().percent - 100.0).abs() < 1e-9);
+        run.finish(true);
+        assert!((run.progress().percent - 100.0).abs() < 1e-9);
     }
 
     #[test]
     fn counts_cached_nodes_as_done_and_survives_odd_figures() {
-        let mut meter = Meter::new(&workflow());
-        meter.cached(&["1".into(), "3".into()]);
-        assert!((meter.percent - 20.0).abs() < 1e-9);
+        let mut run = RunProgress::new(&workflow());
+        run.cached(&["1".into(), "3".into()]);
+        assert!((run.percent - 20.0).abs() < 1e-9);
         for (value, max) in [(f64::NAN, 0.0), (5.0, 0.0), (-1.0, -1.0), (1e300, 1.0)] {
-            meter.step(Some("2"), value, max);
-            assert!((0.0..=100.0).contains(&meter.percent));
+            run.step(Some("2"), value, max);
+            assert!((0.0..=100.0).contains(&run.percent));
         }
     }
 
     #[test]
     fn reports_a_finished_node_once() {
-        let mut meter = Meter::default();
+        let mut run = RunProgress::default();
         let states = [state("1", 1.0, 1.0, "finished"), state("2", 0.0, 1.0, "running")];
-        assert_eq!(meter.states(&states), ["1"]);
-        assert!(meter.states(&states).is_empty());
+        assert_eq!(run.states(&states), ["1"]);
+        assert!(run.states(&states).is_empty());
     }
 }

@@ -51,7 +51,7 @@ impl Client {
     pub async fn queue_prompt(&self, vetted: &VettedWorkflow, options: &SubmitOptions) -> Result<Submitted> {
         let id = options.prompt_id.clone().unwrap_or_else(PromptId::generate);
         let name = self.inner.feed.ready().await;
-        self.inner.board.submitted(&id, name.clone(), vetted.workflow());
+        self.inner.tracker.submitted(&id, name.clone(), vetted.workflow());
         let mut extra_data = options.extra_data.clone();
         if let Some(mark) = &options.mark {
             extra_data.insert(MARK.to_owned(), mark.as_str().into());
@@ -60,12 +60,12 @@ impl Client {
         let outcome = self.submit(&id, &body).await;
         match &outcome {
             Ok(submitted) if submitted.prompt_id != id => {
-                self.inner.board.forget(&id);
-                self.inner.board.submitted(&submitted.prompt_id, name, vetted.workflow());
+                self.inner.tracker.forget(&id);
+                self.inner.tracker.submitted(&submitted.prompt_id, name, vetted.workflow());
             }
-            // A prompt of unknown fate stays on the board: it may run.
+            // A prompt of unknown fate stays on the tracker: it may run.
             Ok(_) | Err(Error::Unconfirmed { .. }) => {}
-            Err(_) => self.inner.board.forget(&id),
+            Err(_) => self.inner.tracker.forget(&id),
         }
         outcome
     }
@@ -120,9 +120,9 @@ impl Client {
 
     /// Looks for a prompt of unknown fate. `None` means that ComfyUI has been asked for a while and never had it.
     async fn find_submitted(&self, id: &PromptId, reason: &Error) -> Result<Option<Submitted>> {
-        let pace = &self.inner.config.pace;
-        let deadline = Instant::now() + pace.find_submit;
-        let mut backoff = Backoff::new(pace.first_retry, pace.longest_retry);
+        let timing = &self.inner.config.timing;
+        let deadline = Instant::now() + timing.find_submit;
+        let mut backoff = Backoff::new(timing.first_retry, timing.longest_retry);
         loop {
             let looked = self.find_once(id).await;
             if let Ok(Some(number)) = looked {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Blocked, ClientId, Event, EventKind, Limits, Progress, PromptId, Source,
     frames::Frame,
-    progress::Meter,
+    progress::RunProgress,
     subscription::{Hint, Subscription},
 };
 use comfywarden_workflow::graph::Workflow;
@@ -20,14 +20,14 @@ const BACKLOG: usize = 64;
 
 /// Everything known of the prompts. The lock is held for moments and never across an await.
 #[derive(Debug)]
-pub(crate) struct Board {
-    state: Mutex<State>,
+pub(crate) struct PromptTracker {
+    state: Mutex<Prompts>,
     capacity: usize,
     buffered_events: usize,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Prompts {
     prompts: HashMap<PromptId, Tracked>,
     /// In the order of their arrival, to forget the oldest.
     order: VecDeque<PromptId>,
@@ -40,7 +40,7 @@ struct Tracked {
     /// The socket its events go to.
     name: Option<ClientId>,
     submitted: Option<Instant>,
-    meter: Meter,
+    run: RunProgress,
     blocked: Option<Blocked>,
     /// We took it out of the queue before it ran.
     taken_out: bool,
@@ -64,7 +64,7 @@ pub(crate) struct Known {
     pub(crate) saw_all: bool,
 }
 
-impl Board {
+impl PromptTracker {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             state: Mutex::default(),
@@ -73,19 +73,19 @@ impl Board {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Prompts> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes down a prompt before it is submitted under this socket's name.
     pub(crate) fn submitted(&self, id: &PromptId, name: ClientId, workflow: &Workflow) {
-        let meter = Meter::new(workflow);
+        let run = RunProgress::new(workflow);
         let mut state = self.lock();
         let tracked = state.track(id, self.capacity);
         tracked.name = Some(name);
         tracked.submitted = Some(Instant::now());
         tracked.backlog = Some(Arc::new(Subscription::new(BACKLOG, false)));
-        tracked.meter = meter;
+        tracked.run = run;
     }
 
     /// Forgets a prompt that ComfyUI did not take.
@@ -113,7 +113,7 @@ impl Board {
     /// A watcher has read how the prompt ended; its graph is not needed any more.
     pub(crate) fn settled(&self, id: &PromptId, succeeded: bool) {
         if let Some(tracked) = self.lock().prompts.get_mut(id) {
-            tracked.meter.finish(succeeded);
+            tracked.run.finish(succeeded);
         }
     }
 
@@ -125,8 +125,8 @@ impl Board {
         tracked.subscribers.retain(|known| known.strong_count() > 0);
         tracked.subscribers.push(Arc::downgrade(&subscription));
         let (missed, _) = tracked.backlog.take().map(|backlog| backlog.take()).unwrap_or_default();
-        if missed.is_empty() && tracked.meter.has_begun() {
-            missed_so_far(&subscription, id, tracked.meter.progress());
+        if missed.is_empty() && tracked.run.has_begun() {
+            missed_so_far(&subscription, id, tracked.run.progress());
         }
         for event in &missed {
             subscription.push(event);
@@ -151,7 +151,7 @@ impl Board {
     pub(crate) fn progress(&self, id: &PromptId) -> Option<Progress> {
         let state = self.lock();
         let tracked = state.prompts.get(id)?;
-        tracked.submitted.map(|_| tracked.meter.progress())
+        tracked.submitted.map(|_| tracked.run.progress())
     }
 
     /// True while somebody watches anything.
@@ -203,7 +203,7 @@ fn missed_so_far(subscription: &Subscription, id: &PromptId, progress: Progress)
     subscription.push(&Event { prompt_id: id.clone(), source: Source::Socket, kind });
 }
 
-impl State {
+impl Prompts {
     fn track(&mut self, id: &PromptId, capacity: usize) -> &mut Tracked {
         if !self.prompts.contains_key(id) {
             self.make_room(capacity);
@@ -259,24 +259,24 @@ impl Tracked {
                 self.push(id, EventKind::Started);
             }
             Frame::Cached(_, nodes) => {
-                self.meter.cached(&nodes);
+                self.run.cached(&nodes);
                 if !nodes.is_empty() {
                     self.push(id, EventKind::Cached { nodes });
                 }
             }
             Frame::States(_, states) => {
-                for node_id in self.meter.states(&states) {
+                for node_id in self.run.states(&states) {
                     self.push(id, EventKind::NodeDone { node_id });
                 }
             }
             Frame::Executing(_, Some(node)) => {
-                self.meter.executing(&node);
-                self.push(id, EventKind::Progress(self.meter.progress()));
+                self.run.executing(&node);
+                self.push(id, EventKind::Progress(self.run.progress()));
             }
             Frame::Step { node_id, value, max, .. } => {
                 // A progress_state before it carries the same step, so what is shown may not have changed.
-                self.meter.step(node_id.as_deref(), value, max);
-                self.push(id, EventKind::Progress(self.meter.progress()));
+                self.run.step(node_id.as_deref(), value, max);
+                self.push(id, EventKind::Progress(self.run.progress()));
             }
             Frame::Preview(_, preview) => self.push(id, EventKind::Preview(preview)),
             Frame::Blocked(_, blocked) => self.blocked = self.blocked.take().or(Some(blocked)),
@@ -288,7 +288,7 @@ impl Tracked {
 
     fn over(&mut self, succeeded: bool) {
         self.saw_end = true;
-        self.meter.finish(succeeded);
+        self.run.finish(succeeded);
         self.hint(Hint::Over);
     }
 }

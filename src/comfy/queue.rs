@@ -150,7 +150,7 @@ impl Client {
         let waiting = self.queue().await?.pending;
         self.change_queue(&json!({ "clear": true })).await?;
         for id in waiting.iter().filter_map(|item| PromptId::parse(&item.prompt_id).ok()) {
-            self.inner.board.taken_out(&id);
+            self.inner.tracker.taken_out(&id);
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Client {
         let waiting = self.queue().await?.pending;
         self.delete_pending(ids).await?;
         for id in ids.iter().filter(|id| waiting.iter().any(|item| item.prompt_id == id.as_str())) {
-            self.inner.board.taken_out(id);
+            self.inner.tracker.taken_out(id);
         }
         Ok(())
     }

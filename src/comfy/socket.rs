@@ -73,7 +73,7 @@ fn request(transport: &Transport, name: &ClientId) -> Result<Request<()>> {
 }
 
 fn unreachable(transport: &Transport, reason: String) -> Error {
-    Error::Unreachable { url: transport.shown(), reason, sent: false }
+    Error::Unreachable { url: transport.display_url(), reason, sent: false }
 }
 
 /// The library's words, but never an address: its query may hold a credential.

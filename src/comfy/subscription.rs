@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::{Event, EventKind};
 
-/// One watcher's end of the board.
+/// One watcher's end of the tracker.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     state: Mutex<Waiting>,

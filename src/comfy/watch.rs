@@ -40,8 +40,8 @@ impl Client {
 
 /// State in ComfyUI's last answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stand {
-    Unknown,
+enum PromptState {
+    Unseen,
     Pending(Option<usize>),
     Running,
     Absent { since: Instant, looks: u32 },
@@ -54,7 +54,7 @@ struct Watcher {
     out: VecDeque<Event>,
     ended: bool,
     begun: Instant,
-    stand: Stand,
+    state: PromptState,
     /// The socket is not, or no longer, the one of this prompt.
     polling: bool,
     started: bool,
@@ -76,8 +76,8 @@ struct Watcher {
 
 impl Watcher {
     fn new(client: Client, id: PromptId, options: WatchOptions) -> Self {
-        let subscription = client.inner.board.subscribe(&id, options.previews);
-        let (now, pause) = (Instant::now(), client.inner.config.pace.first_poll);
+        let subscription = client.inner.tracker.subscribe(&id, options.previews);
+        let (now, pause) = (Instant::now(), client.inner.config.timing.first_poll);
         Self {
             client,
             id,
@@ -85,7 +85,7 @@ impl Watcher {
             out: VecDeque::new(),
             ended: false,
             begun: now,
-            stand: Stand::Unknown,
+            state: PromptState::Unseen,
             polling: false,
             started: false,
             stalled: false,
@@ -122,11 +122,11 @@ impl Watcher {
         if self.last_look.is_none() {
             self.client.inner.feed.want();
         }
-        self.check_line();
+        self.check_connection();
         self.take_events();
         let now = Instant::now();
         if let Some((entry, until)) = self.held.take() {
-            if self.polling || now >= until || self.client.inner.board.known(&self.id).saw_end {
+            if self.polling || now >= until || self.client.inner.tracker.known(&self.id).saw_end {
                 self.end_as(*entry);
             } else {
                 self.held = Some((entry, until));
@@ -146,8 +146,8 @@ impl Watcher {
             return;
         }
         let mut wake = self.next_look.min(self.deadline());
-        if self.stand == Stand::Running && !self.stalled {
-            wake = wake.min(self.alive + self.client.inner.config.pace.stall_after);
+        if self.state == PromptState::Running && !self.stalled {
+            wake = wake.min(self.alive + self.client.inner.config.timing.stall_after);
         }
         self.wait(wake).await;
     }
@@ -162,18 +162,18 @@ impl Watcher {
 
     /// The job's time counts from its submit, where we made it.
     fn deadline(&self) -> Instant {
-        let known = self.client.inner.board.known(&self.id);
+        let known = self.client.inner.tracker.known(&self.id);
         known.submitted.unwrap_or(self.begun) + self.client.inner.config.job_timeout
     }
 
     /// Switches to polling when the socket is not the one this prompt was submitted under.
-    fn check_line(&mut self) {
-        let link = self.client.inner.feed.link();
-        let name = self.client.inner.board.known(&self.id).name;
-        let covered = link.open && name.as_ref() == Some(&link.name);
+    fn check_connection(&mut self) {
+        let connection = self.client.inner.feed.connection();
+        let name = self.client.inner.tracker.known(&self.id).name;
+        let covered = connection.open && name.as_ref() == Some(&connection.name);
         if !covered && !self.polling {
             self.polling = true;
-            self.pause = self.client.inner.config.pace.first_poll;
+            self.pause = self.client.inner.config.timing.first_poll;
             self.next_look = Instant::now();
             self.emit(Source::Client, EventKind::FallbackPolling);
         } else if covered {
@@ -196,7 +196,7 @@ impl Watcher {
         }
         if !self.out.is_empty() && !self.polling && self.last_look.is_some() && !self.told_over {
             // While the socket talks of a run there is nothing to ask.
-            self.next_look = self.next_look.max(now + self.client.inner.config.pace.longest_poll);
+            self.next_look = self.next_look.max(now + self.client.inner.config.timing.longest_poll);
         }
         match hint {
             Some(Hint::Over) => {
@@ -206,7 +206,7 @@ impl Watcher {
             }
             Some(Hint::Changed) => {
                 // A busy queue changes often, and every waiting prompt hears of it.
-                let pause = self.client.inner.config.pace.first_poll;
+                let pause = self.client.inner.config.timing.first_poll;
                 let earliest = self.last_look.map_or(now, |last| last + pause);
                 self.next_look = self.next_look.min(earliest.max(now));
             }
@@ -215,8 +215,8 @@ impl Watcher {
     }
 
     fn check_stall(&mut self, now: Instant) {
-        let limit = self.client.inner.config.pace.stall_after;
-        if self.stand == Stand::Running && !self.stalled && now >= self.alive + limit {
+        let limit = self.client.inner.config.timing.stall_after;
+        if self.state == PromptState::Running && !self.stalled && now >= self.alive + limit {
             self.stalled = true;
             self.emit(Source::Client, EventKind::Stalled(true));
         }
@@ -251,7 +251,7 @@ impl Watcher {
         tracing::debug!(prompt.id = %self.id, "a look at the prompt failed: {reason}");
         if !self.polling {
             self.polling = true;
-            self.pause = self.client.inner.config.pace.first_poll;
+            self.pause = self.client.inner.config.timing.first_poll;
             self.emit(Source::Client, EventKind::FallbackPolling);
         }
     }
@@ -259,7 +259,7 @@ impl Watcher {
     /// Nothing listens there. The job may still be found after a restart, so this is no ending.
     fn note_absence(&mut self, now: Instant) {
         let since = *self.away.get_or_insert(now);
-        if now >= since + self.client.inner.config.pace.gone_after
+        if now >= since + self.client.inner.config.timing.gone_after
             && !std::mem::replace(&mut self.told_away, true)
         {
             self.emit(Source::Client, EventKind::Unreachable);
@@ -267,28 +267,28 @@ impl Watcher {
     }
 
     fn judge(&mut self, look: Look, now: Instant) {
-        let stand = match look {
+        let state = match look {
             Look::Over(entry) => {
-                if self.polling || self.client.inner.board.known(&self.id).saw_end {
+                if self.polling || self.client.inner.tracker.known(&self.id).saw_end {
                     self.end_as(*entry);
                 } else {
                     // The message of a blocker stands nowhere but on the socket.
-                    self.held = Some((entry, now + self.client.inner.config.pace.socket_lag));
+                    self.held = Some((entry, now + self.client.inner.config.timing.socket_lag));
                 }
                 return;
             }
             Look::Absent => return self.judge_absence(now),
-            Look::Running => Stand::Running,
-            Look::Pending(position) => Stand::Pending(position),
+            Look::Running => PromptState::Running,
+            Look::Pending(position) => PromptState::Pending(position),
         };
-        if stand == self.stand {
+        if state == self.state {
             return;
         }
         self.alive = now;
-        self.stand = stand;
-        match stand {
-            Stand::Pending(Some(position)) => self.emit(Source::Poll, EventKind::Queued { position }),
-            Stand::Running if !std::mem::replace(&mut self.started, true) => {
+        self.state = state;
+        match state {
+            PromptState::Pending(Some(position)) => self.emit(Source::Poll, EventKind::Queued { position }),
+            PromptState::Running if !std::mem::replace(&mut self.started, true) => {
                 self.emit(Source::Poll, EventKind::Started);
             }
             _ => {}
@@ -297,47 +297,47 @@ impl Watcher {
 
     /// Unknown to ComfyUI: taken out by us, or lost, if it stays so.
     fn judge_absence(&mut self, now: Instant) {
-        if self.client.inner.board.known(&self.id).taken_out {
+        if self.client.inner.tracker.known(&self.id).taken_out {
             return self.end(JobState::Cancelled, None, Source::Poll);
         }
-        let (since, looks) = match self.stand {
-            Stand::Absent { since, looks } => (since, looks + 1),
+        let (since, looks) = match self.state {
+            PromptState::Absent { since, looks } => (since, looks + 1),
             _ => (now, 1),
         };
-        self.stand = Stand::Absent { since, looks };
-        if looks >= 3 && now >= since + self.client.inner.config.pace.lost_after {
+        self.state = PromptState::Absent { since, looks };
+        if looks >= 3 && now >= since + self.client.inner.config.timing.lost_after {
             self.end(JobState::Lost, None, Source::Poll);
         }
     }
 
     /// Plans the next look.
     fn plan(&mut self, now: Instant) {
-        let pace = &self.client.inner.config.pace;
-        let saw_end = self.client.inner.board.known(&self.id).saw_end;
+        let timing = &self.client.inner.config.timing;
+        let saw_end = self.client.inner.tracker.known(&self.id).saw_end;
         // The end may have come before this watcher did, and then no hint follows.
         if saw_end && !std::mem::replace(&mut self.told_over, true) {
             self.over = Some(0);
         }
         if let Some(looks) = self.over {
             // The socket was faster than history.
-            let pause = pace.history_lag * 2u32.saturating_pow(looks.min(16));
-            if pause < pace.first_poll {
+            let pause = timing.history_lag * 2u32.saturating_pow(looks.min(16));
+            if pause < timing.first_poll {
                 self.over = Some(looks + 1);
                 self.next_look = now + pause;
                 return;
             }
             self.over = None;
         }
-        if matches!(self.stand, Stand::Absent { .. }) {
-            self.next_look = now + (pace.lost_after / 3).min(pace.longest_poll);
+        if matches!(self.state, PromptState::Absent { .. }) {
+            self.next_look = now + (timing.lost_after / 3).min(timing.longest_poll);
         } else if self.polling || saw_end {
             self.next_look = now + self.pause;
-            self.pause = self.pause.mul_f64(1.5).min(pace.longest_poll);
+            self.pause = self.pause.mul_f64(1.5).min(timing.longest_poll);
             if let Some(since) = self.away.filter(|_| !self.told_away) {
-                self.next_look = self.next_look.min((since + pace.gone_after).max(now + pace.first_poll));
+                self.next_look = self.next_look.min((since + timing.gone_after).max(now + timing.first_poll));
             }
         } else {
-            self.next_look = now + pace.longest_poll;
+            self.next_look = now + timing.longest_poll;
         }
     }
 
@@ -347,7 +347,7 @@ impl Watcher {
 
     fn end(&mut self, outcome: JobState, entry: Option<HistoryEntry>, source: Source) {
         self.take_events();
-        let known = self.client.inner.board.known(&self.id);
+        let known = self.client.inner.tracker.known(&self.id);
         let execution = entry.as_ref().and_then(|e| Some(e.end_time?.saturating_sub(e.start_time?)));
         let mut ending = Ending {
             outcome,
@@ -367,7 +367,7 @@ impl Watcher {
             ending.blocked = ending.blocked.or(guessed);
         }
         if outcome != JobState::TimedOut {
-            self.client.inner.board.settled(&self.id, outcome == JobState::Succeeded);
+            self.client.inner.tracker.settled(&self.id, outcome == JobState::Succeeded);
         }
         self.emit(source, EventKind::Ended(ending));
         self.ended = true;

@@ -11,7 +11,7 @@ use super::{
     hubs::{hub_token, hubs},
 };
 use crate::{
-    comfy::{Courier, Hash, Manager, ManagerTask, NewDownload, NotedDownload},
+    comfy::{Downloader, Hash, Manager, ManagerTask, NewDownload, NotedDownload},
     gate::Class,
     web::{FetchRules, Hops, ModelFile, Traced},
 };
@@ -236,13 +236,13 @@ async fn begin(
     sha256: Option<String>,
 ) -> Result<(NotedDownload, &'static str)> {
     let (url, filename) = (delivering.as_url().as_str(), download.name.as_str());
-    let noted = |id: String, courier, place| NotedDownload {
+    let noted = |id: String, downloader, place| NotedDownload {
         id,
         folder: folder.to_owned(),
         filename: filename.to_owned(),
         sha256,
         place,
-        courier,
+        downloader,
         hash: Hash::Unchecked,
     };
     Ok(match fetching {
@@ -251,7 +251,7 @@ async fn begin(
             let id = call.backend().begin_download(&new).await?;
             let place = places.first().map(|place| PathBuf::from(place).join(filename));
             (
-                noted(id, Courier::ModelManager, place.filter(|_| on_this_machine(call))),
+                noted(id, Downloader::ModelManager, place.filter(|_| on_this_machine(call))),
                 "ComfyUI-Model-Manager",
             )
         }
@@ -262,7 +262,7 @@ async fn begin(
                 url: url.to_owned(),
             };
             let queued = call.backend().queue_task(&manager, &task).await?;
-            (noted(queued.id.clone(), Courier::Manager(queued), None), "ComfyUI-Manager")
+            (noted(queued.id.clone(), Downloader::Manager(queued), None), "ComfyUI-Manager")
         }
     })
 }

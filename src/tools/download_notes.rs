@@ -9,7 +9,7 @@ use super::{
     Call,
     defaults::file::{Versioned, read, update},
 };
-use crate::comfy::{Courier, Hash, NotedDownload, QueuedTask};
+use crate::comfy::{Downloader, Hash, NotedDownload, QueuedTask};
 
 /// Maximum number of notes.
 const MAX_ENTRIES: usize = 100;
@@ -55,15 +55,15 @@ impl Note {
             filename: download.filename.clone(),
             sha256: download.sha256.clone(),
             place: download.place.clone(),
-            by_manager: matches!(download.courier, Courier::Manager(_)),
+            by_manager: matches!(download.downloader, Downloader::Manager(_)),
         }
     }
 
     fn noted(self) -> NotedDownload {
-        let courier = if self.by_manager {
-            Courier::Manager(QueuedTask::under(self.id.clone()))
+        let downloader = if self.by_manager {
+            Downloader::Manager(QueuedTask::under(self.id.clone()))
         } else {
-            Courier::ModelManager
+            Downloader::ModelManager
         };
         NotedDownload {
             id: self.id,
@@ -71,7 +71,7 @@ impl Note {
             filename: self.filename,
             sha256: self.sha256,
             place: self.place,
-            courier,
+            downloader,
             hash: Hash::Unchecked,
         }
     }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Call, Handled, Hints, Tool};
 use crate::{
-    comfy::{Client, Courier, DownloadTask, Hash, NotedDownload, TaskEnd},
+    comfy::{Client, DownloadTask, Downloader, Hash, NotedDownload, TaskEnd},
     gate::Class,
 };
 use comfywarden_error::{Error, Kind, Result};
@@ -138,9 +138,9 @@ fn read(task: &DownloadTask, noted: &[NotedDownload]) -> Task {
 
 /// A download of ours that the extension does not list: over, or a task of ComfyUI-Manager.
 async fn unlisted(call: &Call, download: &NotedDownload) -> Result<Task> {
-    let (state, error) = match &download.courier {
-        Courier::ModelManager => (on_disk(call, download).await?, None),
-        Courier::Manager(queued) => match call.backend().manager().await? {
+    let (state, error) = match &download.downloader {
+        Downloader::ModelManager => (on_disk(call, download).await?, None),
+        Downloader::Manager(queued) => match call.backend().manager().await? {
             None => (DownloadState::Gone, None),
             Some(manager) => match call.backend().task_state(&manager, queued).await? {
                 TaskEnd::Running => (DownloadState::Running, None),
@@ -228,7 +228,7 @@ struct CancelledDownload {
 async fn cancel_download(call: Call, params: CancelDownload) -> Handled<CancelledDownload> {
     let id = params.task_id;
     let noted = call.noted_downloads().await.into_iter().find(|download| download.id == id);
-    if let Some(NotedDownload { courier: Courier::Manager(_), .. }) = &noted {
+    if let Some(NotedDownload { downloader: Downloader::Manager(_), .. }) = &noted {
         return Err(Error::new(Kind::Conflict, "ComfyUI-Manager cannot stop a download that it began")
             .hint("wait for its end; with ComfyUI-Model-Manager downloads can be stopped")
             .into());

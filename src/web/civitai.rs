@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::hubs::{Collector, Found, Hub, Hubs, ModelFile, ModelHit, Search, megabytes, sha256, shown};
+use super::hubs::{
+    Collector, Hub, Hubs, ModelFile, ModelHit, Search, SearchPage, megabytes, sanitize, sha256,
+};
 use comfywarden_error::{Error, Result};
 use comfywarden_policy::strict_url::StrictUrl;
 
@@ -90,7 +92,7 @@ struct Hashes {
 }
 
 /// Models whose newest usable version has a file with an accepted extension.
-pub(super) async fn search(hubs: &Hubs, search: &Search) -> Result<Found> {
+pub(super) async fn search(hubs: &Hubs, search: &Search) -> Result<SearchPage> {
     let mut collector = Collector::new(search);
     let (mut cursor, mut told): (Option<String>, Option<usize>) = (None, None);
     let reached_end = loop {
@@ -107,12 +109,12 @@ pub(super) async fn search(hubs: &Hubs, search: &Search) -> Result<Found> {
         let next = listing.metadata.next_cursor.as_ref().and_then(text_of);
         match next.filter(|next| whole > 0 && cursor.as_ref() != Some(next)) {
             None => break true,
-            Some(_) if collector.is_full() || collector.is_tired() => break false,
+            Some(_) if collector.is_full() || collector.is_exhausted() => break false,
             next => cursor = next,
         }
     };
     let (hits, counted, has_more) = collector.end(reached_end)?;
-    Ok(Found { hits, total: counted.or(told), has_more })
+    Ok(SearchPage { hits, total: counted.or(told), has_more })
 }
 
 fn address(search: &Search, limit: usize, cursor: Option<&str>) -> Result<Url> {
@@ -131,7 +133,7 @@ fn about_type(error: Error, kind: &str) -> Error {
     if kind.is_empty() || error.details().get("status").and_then(serde_json::Value::as_u64) != Some(400) {
         return error;
     }
-    Error::invalid_input(format!("Civitai knows no model type `{}`", shown(kind)))
+    Error::invalid_input(format!("Civitai knows no model type `{}`", sanitize(kind)))
         .hint(format!("accepted: {}", TYPES.join(", ")))
         .detail("field", "model_type")
 }
@@ -152,10 +154,10 @@ fn hit(hubs: &Hubs, model: Model) -> Option<ModelHit> {
         Some((version, file))
     })?;
     Some(ModelHit {
-        name: shown(&model.name),
-        kind: shown(&model.kind),
+        name: sanitize(&model.name),
+        kind: sanitize(&model.kind),
         file: described(version.id, file),
-        base_model: version.base_model.as_deref().map(shown),
+        base_model: version.base_model.as_deref().map(sanitize),
         downloads: model.stats.download_count,
         likes: model.stats.thumbs_up_count,
         rating: model.stats.rating.filter(|rating| (0.0..=5.0).contains(rating)),
@@ -178,7 +180,7 @@ fn described(version: u64, file: File) -> ModelFile {
         .map_or(own, |url| url.as_url().to_string());
     ModelFile {
         url,
-        filename: shown(&file.name),
+        filename: sanitize(&file.name),
         size_mb: megabytes(file.size_kb * 1024.0),
         sha256: file.hashes.sha256.as_deref().and_then(sha256),
     }

@@ -46,7 +46,7 @@ pub struct Search {
 
 /// One page of results.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct SearchPage {
     /// The models of this page.
     pub hits: Vec<ModelHit>,
     /// All matches, where the hub's last page was reached.
@@ -113,7 +113,7 @@ impl Hubs {
     }
 
     /// Looks for models.
-    pub async fn search(&self, hub: Hub, search: &Search) -> Result<Found> {
+    pub async fn search(&self, hub: Hub, search: &Search) -> Result<SearchPage> {
         let work = async {
             match hub {
                 Hub::Civitai => civitai::search(self, search).await,
@@ -229,7 +229,7 @@ impl<T> Collector<T> {
     }
 
     /// True when too many pages were read.
-    pub(super) fn is_tired(&self) -> bool {
+    pub(super) fn is_exhausted(&self) -> bool {
         self.pages >= MAX_PAGES
     }
 
@@ -248,8 +248,8 @@ impl<T> Collector<T> {
     }
 }
 
-/// A hub's text: hidden characters shown, and cut.
-pub(super) fn shown(text: &str) -> String {
+/// A hub's text: hidden characters made visible, and cut.
+pub(super) fn sanitize(text: &str) -> String {
     let cut: String = text.chars().take(MAX_TEXT).collect();
     display::sanitize(&cut).replace(['\n', '\t'], " ")
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::hubs::{
-    Collector, Found, Hub, Hubs, ModelFile, ModelHit, Search, is_part, megabytes, sha256, shown,
+    Collector, Hub, Hubs, ModelFile, ModelHit, Search, SearchPage, is_part, megabytes, sanitize, sha256,
 };
 use comfywarden_error::Result;
 use comfywarden_policy::strict_url::StrictUrl;
@@ -53,7 +53,7 @@ struct Details {
 }
 
 /// Repositories that have a file with an accepted extension.
-pub(super) async fn search(hubs: &Hubs, search: &Search) -> Result<Found> {
+pub(super) async fn search(hubs: &Hubs, search: &Search) -> Result<SearchPage> {
     let mut collector = Collector::new(search);
     let mut url = address(search, collector.ask_for())?;
     let reached_end = loop {
@@ -64,13 +64,13 @@ pub(super) async fn search(hubs: &Hubs, search: &Search) -> Result<Found> {
         let next = answer.link.as_deref().and_then(next_page).filter(|next| whole > 0 && *next != url);
         match next {
             None => break true,
-            Some(_) if collector.is_full() || collector.is_tired() => break false,
+            Some(_) if collector.is_full() || collector.is_exhausted() => break false,
             Some(next) => url = next,
         }
     };
     let (repositories, total, has_more) = collector.end(reached_end)?;
     let hits = join_all(repositories.into_iter().map(|repository| hit(hubs, repository))).await;
-    Ok(Found { hits: hits.into_iter().flatten().collect(), total, has_more })
+    Ok(SearchPage { hits: hits.into_iter().flatten().collect(), total, has_more })
 }
 
 fn address(search: &Search, limit: usize) -> Result<Url> {
@@ -112,11 +112,11 @@ async fn hit(hubs: &Hubs, repository: Repository) -> Option<ModelHit> {
     let files = details.filter(|files| best(hubs, files).is_some()).unwrap_or(repository.siblings);
     let file = best(hubs, &files)?;
     Some(ModelHit {
-        name: shown(&repository.id),
-        kind: repository.pipeline_tag.as_deref().map(shown).unwrap_or_default(),
+        name: sanitize(&repository.id),
+        kind: repository.pipeline_tag.as_deref().map(sanitize).unwrap_or_default(),
         file: ModelFile {
             url: download_url(&repository.id, &file.rfilename)?,
-            filename: shown(file.rfilename.rsplit('/').next().unwrap_or(&file.rfilename)),
+            filename: sanitize(file.rfilename.rsplit('/').next().unwrap_or(&file.rfilename)),
             size_mb: file.size.and_then(as_megabytes),
             sha256: file.lfs.as_ref().and_then(|stored| stored.sha256.as_deref()).and_then(sha256),
         },
@@ -145,7 +145,7 @@ async fn details(hubs: &Hubs, id: &str) -> Option<Vec<Sibling>> {
 fn base_model(tags: &[String]) -> Option<String> {
     let named = tags.iter().filter_map(|tag| tag.strip_prefix("base_model:"));
     let name = named.map(|name| name.rsplit(':').next().unwrap_or(name)).next()?;
-    Some(shown(name))
+    Some(sanitize(name))
 }
 
 fn download_url(id: &str, file: &str) -> Option<String> {

@@ -20,6 +20,6 @@ mod resolver;
 mod rules;
 
 pub use fetcher::{Fetched, Fetcher, Traced};
-pub use hubs::{Found, Hub, Hubs, ModelFile, ModelHit, Search};
+pub use hubs::{Hub, Hubs, ModelFile, ModelHit, Search, SearchPage};
 pub use resolver::{Resolver, SystemResolver};
 pub use rules::{FetchRules, Hops, Token};

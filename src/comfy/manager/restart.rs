@@ -31,7 +31,7 @@ impl Client {
             Err(other) => return Err(other),
         }
         self.forget_packs().await;
-        let pace = &self.inner.config.pace;
+        let timing = &self.inner.config.timing;
         loop {
             let queue = Endpoint::Queue;
             let answer = self.inner.transport.get_once(&queue, queue.answer_limit()).await;
@@ -41,10 +41,10 @@ impl Client {
             if answer.is_ok_and(|answer| answer.status == 200) && self.object_info().await.is_ok() {
                 return Ok(Restarted::Back(began.elapsed()));
             }
-            if began.elapsed() >= pace.restart_limit {
+            if began.elapsed() >= timing.restart_limit {
                 return Ok(Restarted::Away);
             }
-            tokio::time::sleep(pace.restart_poll).await;
+            tokio::time::sleep(timing.restart_poll).await;
         }
     }
 }

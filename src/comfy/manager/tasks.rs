@@ -195,7 +195,7 @@ impl Client {
 
     /// Reads what the socket tells about the task until the next look is due.
     async fn told(&self, socket: &mut Option<Socket>, queued: &QueuedTask) -> Option<TaskEnd> {
-        let due = Instant::now() + self.inner.config.pace.manager_poll;
+        let due = Instant::now() + self.inner.config.timing.manager_poll;
         while let Some(open) = socket {
             match tokio::time::timeout_at(due, open.next()).await {
                 Ok(Some(Message::Text(text))) => {

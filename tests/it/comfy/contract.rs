@@ -309,7 +309,7 @@ pub(crate) static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new((
 
 /// A real server on two cores needs time between the looks of a test.
 pub(crate) fn real_pace(config: &mut comfywarden::comfy::ClientConfig) {
-    config.pace = comfywarden::comfy::Pace::default();
+    config.timing = comfywarden::comfy::Timing::default();
 }
 
 contract!(

@@ -321,8 +321,8 @@ async fn a_second_watcher_learns_where_the_run_stands() -> TestResult {
 #[tokio::test]
 async fn a_result_is_there_soon_after_the_last_event() -> TestResult {
     let sim = sim().await?;
-    // The production pace: nothing here may depend on hasty polling.
-    let client = client(&sim.url(), |config| config.pace = comfywarden::comfy::Pace::default())?;
+    // The timing of production: nothing here may depend on hasty polling.
+    let client = client(&sim.url(), |config| config.timing = comfywarden::comfy::Timing::default())?;
     for _ in 0..200 {
         let submitted = submit(&client, &picture(nonce())).await?;
         let (_, ending) = watch(&client, &submitted.prompt_id).await?;
@@ -336,7 +336,8 @@ async fn a_result_is_there_soon_after_the_last_event() -> TestResult {
 #[tokio::test]
 async fn a_comfyui_that_is_gone_is_told_once_and_the_watch_goes_on() -> TestResult {
     let sim = sim().await?;
-    let client = client(&sim.url(), |config| config.pace.gone_after = std::time::Duration::from_millis(50))?;
+    let client =
+        client(&sim.url(), |config| config.timing.gone_after = std::time::Duration::from_millis(50))?;
     let gate = sim.hold("SaveImage");
     let submitted = submit(&client, &picture(nonce())).await?;
     let mut events = client.watch(&submitted.prompt_id);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use comfywarden::comfy::{CancelState, Client, EventKind, JobState, Pace};
+use comfywarden::comfy::{CancelState, Client, EventKind, JobState, Timing};
 
 use crate::support::comfy::{
     TestResult, all_events, client, fail, nonce, picture, sleep, submit, until, watch,
@@ -17,8 +17,8 @@ pub(crate) fn url() -> TestResult<String> {
 
 fn patient() -> TestResult<Client> {
     client(&url()?, |config| {
-        config.pace = Pace { stall_after: Duration::from_secs(3), ..Pace::default() };
-        config.pace.verify_cancel = Duration::from_secs(2);
+        config.timing = Timing { stall_after: Duration::from_secs(3), ..Timing::default() };
+        config.timing.verify_cancel = Duration::from_secs(2);
     })
 }
 

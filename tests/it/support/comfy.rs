@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use comfywarden::comfy::{
-    Client, ClientConfig, Ending, Event, EventKind, Pace, PromptId, SubmitOptions, Submitted,
+    Client, ClientConfig, Ending, Event, EventKind, PromptId, SubmitOptions, Submitted, Timing,
 };
 use comfywarden_policy::{Asking, Inspector, Verdict, VettedWorkflow};
 use comfywarden_workflow::graph::Workflow;
@@ -17,9 +17,9 @@ pub(crate) type TestResult<T = ()> = Result<T, Box<dyn std::error::Error>>;
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Patience for tests: everything that is seconds in production is milliseconds here.
-pub(crate) fn hasty() -> Pace {
+pub(crate) fn hasty() -> Timing {
     let ms = Duration::from_millis;
-    Pace {
+    Timing {
         first_poll: ms(20),
         longest_poll: ms(100),
         stall_after: ms(300),
@@ -30,14 +30,14 @@ pub(crate) fn hasty() -> Pace {
         longest_retry: ms(50),
         open_socket: Duration::from_secs(2),
         forget_absence: ms(50),
-        ..Pace::default()
+        ..Timing::default()
     }
 }
 
 /// A client for this address.
 pub(crate) fn client(url: &str, change: impl FnOnce(&mut ClientConfig)) -> TestResult<Client> {
     let mut config = ClientConfig::at(url.parse()?);
-    config.pace = hasty();
+    config.timing = hasty();
     change(&mut config);
     Ok(Client::new(config)?)
 }
