@@ -72,7 +72,6 @@ pub mod comfyui_words {
     }
 
     /// Writes ComfyUI's word.
-    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
     pub fn serialize<S: Serializer>(state: &Option<JobState>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(word(*state))
     }

@@ -28,7 +28,7 @@ pub(crate) struct PromptTracker {
 
 #[derive(Debug, Default)]
 struct Prompts {
-    prompts: HashMap<PromptId, Tracked>,
+    by_id: HashMap<PromptId, Tracked>,
     /// In the order of their arrival, to forget the oldest.
     order: VecDeque<PromptId>,
     /// The prompt that runs on our socket, for frames without an id.
@@ -91,7 +91,7 @@ impl PromptTracker {
     /// Forgets a prompt that ComfyUI did not take.
     pub(crate) fn forget(&self, id: &PromptId) {
         let mut state = self.lock();
-        state.prompts.remove(id);
+        state.by_id.remove(id);
         state.order.retain(|known| known != id);
     }
 
@@ -105,14 +105,14 @@ impl PromptTracker {
 
     /// Tells the watchers of a prompt that it is over, as somebody saw for certain.
     pub(crate) fn seen_over(&self, id: &PromptId) {
-        if let Some(tracked) = self.lock().prompts.get_mut(id) {
+        if let Some(tracked) = self.lock().by_id.get_mut(id) {
             tracked.hint(Hint::Over);
         }
     }
 
     /// A watcher has read how the prompt ended; its graph is not needed any more.
     pub(crate) fn settled(&self, id: &PromptId, succeeded: bool) {
-        if let Some(tracked) = self.lock().prompts.get_mut(id) {
+        if let Some(tracked) = self.lock().by_id.get_mut(id) {
             tracked.run.finish(succeeded);
         }
     }
@@ -137,7 +137,7 @@ impl PromptTracker {
     /// Gives the facts that a watcher needs beside the events.
     pub(crate) fn known(&self, id: &PromptId) -> Known {
         let state = self.lock();
-        state.prompts.get(id).map_or_else(Known::default, |tracked| Known {
+        state.by_id.get(id).map_or_else(Known::default, |tracked| Known {
             name: tracked.name.clone(),
             submitted: tracked.submitted,
             blocked: tracked.blocked.clone(),
@@ -150,20 +150,20 @@ impl PromptTracker {
     /// The last known progress of a prompt we submitted.
     pub(crate) fn progress(&self, id: &PromptId) -> Option<Progress> {
         let state = self.lock();
-        let tracked = state.prompts.get(id)?;
+        let tracked = state.by_id.get(id)?;
         tracked.submitted.map(|_| tracked.run.progress())
     }
 
     /// True while somebody watches anything.
     pub(crate) fn is_watched(&self) -> bool {
-        self.lock().prompts.values().any(|tracked| tracked.subscribers.iter().any(|s| s.strong_count() > 0))
+        self.lock().by_id.values().any(|tracked| tracked.subscribers.iter().any(|s| s.strong_count() > 0))
     }
 
     /// The socket closed: what runs now is no longer seen whole.
     pub(crate) fn socket_closed(&self) {
         let mut state = self.lock();
         state.current = None;
-        for tracked in state.prompts.values_mut() {
+        for tracked in state.by_id.values_mut() {
             tracked.saw_start = false;
             tracked.hint(Hint::Changed);
         }
@@ -174,7 +174,7 @@ impl PromptTracker {
         let mut state = self.lock();
         match frame {
             Frame::Status => {
-                for tracked in state.prompts.values_mut().filter(|tracked| !tracked.saw_start) {
+                for tracked in state.by_id.values_mut().filter(|tracked| !tracked.saw_start) {
                     tracked.hint(Hint::Changed);
                 }
                 return true;
@@ -184,7 +184,7 @@ impl PromptTracker {
             Frame::Preview(None, preview) => return state.tell_current(EventKind::Preview(preview)),
             frame => {
                 let Some(id) = frame.prompt_id().cloned() else { return true };
-                let Some(tracked) = state.prompts.get_mut(&id) else { return false };
+                let Some(tracked) = state.by_id.get_mut(&id) else { return false };
                 tracked.apply(&id, frame);
                 if tracked.saw_start && !tracked.saw_end {
                     state.current = Some(id);
@@ -205,11 +205,11 @@ fn missed_so_far(subscription: &Subscription, id: &PromptId, progress: Progress)
 
 impl Prompts {
     fn track(&mut self, id: &PromptId, capacity: usize) -> &mut Tracked {
-        if !self.prompts.contains_key(id) {
+        if !self.by_id.contains_key(id) {
             self.make_room(capacity);
             self.order.push_back(id.clone());
         }
-        self.prompts.entry(id.clone()).or_default()
+        self.by_id.entry(id.clone()).or_default()
     }
 
     /// Forgets the oldest prompt that nobody watches.
@@ -218,17 +218,17 @@ impl Prompts {
             return;
         }
         let watched = |id: &PromptId| {
-            self.prompts.get(id).is_some_and(|known| known.subscribers.iter().any(|s| s.strong_count() > 0))
+            self.by_id.get(id).is_some_and(|known| known.subscribers.iter().any(|s| s.strong_count() > 0))
         };
         let victim = self.order.iter().position(|id| !watched(id));
         if let Some(id) = victim.and_then(|at| self.order.remove(at)) {
-            self.prompts.remove(&id);
+            self.by_id.remove(&id);
         }
     }
 
     fn tell_current(&mut self, kind: EventKind) -> bool {
         let Some(id) = self.current.clone() else { return false };
-        let Some(tracked) = self.prompts.get_mut(&id) else { return false };
+        let Some(tracked) = self.by_id.get_mut(&id) else { return false };
         tracked.push(&id, kind);
         true
     }
