@@ -18,9 +18,9 @@ use crate::{
 
 const QUEUE: &str = "comfyui://queue";
 const JOBS: &str = "comfyui://jobs/";
-/// How often the queue is looked at.
+/// Interval between two looks at the queue.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long the answer to a subscription waits for the first look.
+/// Time that the answer to a subscription waits for the first look.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// Counts who watches the queue or a job.

@@ -122,6 +122,9 @@ impl Client {
             Look::Over(entry) => {
                 Err(CancelOutcome::verified(CancelState::AlreadyFinished, Some(entry.state)))
             }
+            Look::Absent if self.was_removed(id) => {
+                Err(CancelOutcome::verified(CancelState::RemovedFromQueue, None))
+            }
             Look::Absent => Err(CancelOutcome::verified(CancelState::Unknown, None)),
             Look::Pending(_) => Ok(JobState::Queued),
             Look::Running => Ok(JobState::Running),

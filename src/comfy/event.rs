@@ -69,7 +69,7 @@ pub enum EventKind {
     /// Nothing has listened at ComfyUI's address for a while. The watch goes on, should it come back.
     Unreachable,
     /// The end.
-    Ended(Ending),
+    Ended(Box<Ending>),
 }
 
 /// Progress of a prompt.
@@ -115,6 +115,10 @@ pub struct Ending {
     pub failure: Option<NodeFailure>,
     /// A node that was blocked by an `ExecutionBlocker`; ComfyUI calls such a run a success.
     pub blocked: Option<Blocked>,
+    /// Output nodes without a result, where a node is known to have been blocked.
+    pub missing: Vec<Blocked>,
+    /// Output nodes that send their result over the socket only, where nobody keeps it.
+    pub unsaved: Vec<Blocked>,
     /// From the submit, or from the start of the watch for prompts of others.
     pub elapsed: Duration,
     /// The time ComfyUI itself measured between start and end.
@@ -138,6 +142,19 @@ pub struct NodeFailure {
     pub out_of_memory: bool,
 }
 
+impl From<Blocked> for NodeFailure {
+    fn from(blocked: Blocked) -> Self {
+        let told = "an output node did not run although the job succeeded: a node before it blocked it";
+        Self {
+            node_id: blocked.node_id.unwrap_or_default(),
+            node_type: blocked.node_type.unwrap_or_default(),
+            exception_type: "ExecutionBlocked".to_owned(),
+            message: blocked.message.unwrap_or_else(|| told.to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
 /// A node that did not run because of an `ExecutionBlocker`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocked {
@@ -150,4 +167,14 @@ pub struct Blocked {
     /// The blocker's message; absent when only the missing outputs tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+impl std::fmt::Display for Blocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.node_id, &self.node_type) {
+            (Some(id), Some(class)) => write!(f, "node {id} ({class})"),
+            (Some(id), None) => write!(f, "node {id}"),
+            _ => f.write_str("an output node"),
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //! as well. Prompts submitted under an older name are followed by polling.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -35,6 +35,9 @@ struct Connection {
     tracker: Arc<PromptTracker>,
     state: watch::Sender<ConnectionState>,
     wanted: Notify,
+    /// Name of a connection that was found to be deaf.
+    deaf: Mutex<Option<ClientId>>,
+    deafness: Notify,
     stop: CancellationToken,
     counters: Counters,
 }
@@ -90,7 +93,9 @@ impl Feed {
         let name = ClientId::numbered(&instance, 0);
         let (state, _) = watch::channel(ConnectionState { name, open: false, attempts: 0, refused: None });
         let (wanted, counters) = (Notify::new(), Counters::default());
-        let connection = Arc::new(Connection { transport, tracker, state, wanted, stop, counters });
+        let (deaf, deafness) = (Mutex::default(), Notify::new());
+        let connection =
+            Arc::new(Connection { transport, tracker, state, wanted, deaf, deafness, stop, counters });
         Self { connection, started: AtomicBool::new(false), instance }
     }
 
@@ -139,6 +144,13 @@ impl Feed {
         self.connection().name
     }
 
+    /// Opens another connection in place of this one, which hears nothing: when somebody else uses its name and
+    /// leaves, ComfyUI forgets it without closing it.
+    pub(crate) fn give_up(&self, name: &ClientId) {
+        *self.connection.deaf.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
+        self.connection.deafness.notify_one();
+    }
+
     pub(crate) fn stats(&self) -> FeedStats {
         let counters = &self.connection.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -166,7 +178,7 @@ impl Connection {
             self.state.send_modify(|state| state.name = name.clone());
             let refused = match Socket::open(&self.transport, &name).await {
                 Ok(socket) => {
-                    self.follow(socket).await;
+                    self.follow(socket, &name).await;
                     self.counters.closings.fetch_add(1, Ordering::Relaxed);
                     None
                 }
@@ -194,7 +206,7 @@ impl Connection {
     }
 
     /// Reads frames until the connection is over.
-    async fn follow(&self, mut socket: Socket) {
+    async fn follow(&self, mut socket: Socket, name: &ClientId) {
         self.counters.connections.fetch_add(1, Ordering::Relaxed);
         self.state.send_modify(|state| {
             state.open = true;
@@ -203,7 +215,17 @@ impl Connection {
         let timing = self.transport.config.timing.ping;
         let mut pinged = false;
         loop {
-            match tokio::time::timeout(timing, socket.next()).await {
+            let next = tokio::select! {
+                next = tokio::time::timeout(timing, socket.next()) => next,
+                () = self.deafness.notified() => {
+                    if self.is_deaf(name) {
+                        tracing::debug!("the WebSocket hears nothing of our prompts and is given up");
+                        return;
+                    }
+                    continue;
+                }
+            };
+            match next {
                 Ok(Some(message)) => {
                     pinged = false;
                     self.take(message);
@@ -218,6 +240,10 @@ impl Connection {
                 }
             }
         }
+    }
+
+    fn is_deaf(&self, name: &ClientId) -> bool {
+        self.deaf.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(name)
     }
 
     fn take(&self, message: Message) {

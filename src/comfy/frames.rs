@@ -4,7 +4,11 @@ use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::{Blocked, NodeFailure, Preview, PromptId, history::read_failure};
+use super::{
+    Blocked, NodeFailure, Preview, PromptId,
+    history::read_failure,
+    tolerant::{self, or_default},
+};
 use comfywarden_error::JsonObject;
 
 /// ComfyUI's exception type for a node that was kept from running.
@@ -49,9 +53,9 @@ pub(crate) enum Frame {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct NodeState {
     pub(crate) node_id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) value: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) max: f64,
     #[serde(default)]
     pub(crate) state: String,
@@ -69,6 +73,13 @@ pub fn read_frame(bytes: &[u8], is_binary: bool) -> bool {
 
 /// Reads a text frame.
 pub(crate) fn text(frame: &str) -> Option<Frame> {
+    read_text(frame).or_else(|| {
+        let plain = tolerant::without_non_finite(frame.as_bytes())?;
+        read_text(std::str::from_utf8(&plain).ok()?)
+    })
+}
+
+fn read_text(frame: &str) -> Option<Frame> {
     let envelope: Envelope<'_> = serde_json::from_str(frame).ok()?;
     let data = envelope.data.map_or("null", RawValue::get);
     let id_only = || Some(parse::<IdOnly>(data)?.prompt_id);
@@ -205,7 +216,9 @@ struct Node {
 struct Step {
     prompt_id: Option<PromptId>,
     node: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     value: f64,
+    #[serde(deserialize_with = "or_default")]
     max: f64,
 }
 

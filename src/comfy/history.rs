@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{
     Blocked, Client, Error, HistoryEntry, JobState, NodeFailure, PromptId, Result, endpoint::Endpoint,
-    outputs, prompt::MARK, trim,
+    outputs, prompt::MARK, tolerant::or_default, trim,
 };
 use comfywarden_error::JsonObject;
 
@@ -18,7 +18,15 @@ impl Client {
     /// The entry of a finished prompt. `None` while it is not finished, and for ids ComfyUI does not know.
     pub async fn history(&self, id: &PromptId) -> Result<Option<HistoryEntry>> {
         let found = self.raw_history(id).await?;
-        Ok(found.map(|raw| raw.entry(id.as_str())))
+        Ok(found.map(|raw| {
+            let mut entry = raw.entry(id.as_str());
+            if entry.state == JobState::Succeeded {
+                // Missing outputs are only a sign of a blocker when its message can have been missed.
+                let known = self.inner.tracker.known(id);
+                entry.blocked = known.blocked.or(entry.blocked.filter(|_| !known.saw_all));
+            }
+            entry
+        }))
     }
 
     /// The workflow of a finished prompt, as it was queued.
@@ -36,29 +44,47 @@ impl Client {
     pub(super) async fn raw_history(&self, id: &PromptId) -> Result<Option<RawEntry>> {
         let endpoint = Endpoint::History(id);
         let mut all: JsonObject = self.inner.transport.get_json(&endpoint).await?;
-        let Some(found) = all.remove(id.as_str()) else { return Ok(None) };
         let read = |e: serde_json::Error| Error::Malformed { what: endpoint.name(), reason: e.to_string() };
-        serde_json::from_value(found).map(Some).map_err(read)
+        all.remove(id.as_str()).map(serde_json::from_value).transpose().map_err(read)
     }
 }
 
 /// An entry as ComfyUI writes it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(crate) struct RawEntry {
     /// `[number, id, graph, extra_data, output nodes]`.
     prompt: Vec<Value>,
     outputs: JsonObject,
     status: Option<RawStatus>,
+    /// It is no object.
+    unreadable: bool,
+}
+
+impl<'de> Deserialize<'de> for RawEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Value::Object(mut entry) = Value::deserialize(deserializer)? else {
+            return Ok(Self { unreadable: true, ..Self::default() });
+        };
+        let mut take = |key: &str| entry.remove(key).unwrap_or_default();
+        Ok(Self {
+            prompt: if let Value::Array(prompt) = take("prompt") { prompt } else { Vec::new() },
+            outputs: if let Value::Object(outputs) = take("outputs") { outputs } else { JsonObject::new() },
+            status: serde_json::from_value(take("status")).unwrap_or_default(),
+            unreadable: false,
+        })
+    }
 }
 
 /// The state of an execution.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct RawStatus {
+    #[serde(deserialize_with = "or_default")]
     status_str: String,
+    #[serde(deserialize_with = "or_default")]
     completed: bool,
     /// `[type, data]` each.
+    #[serde(deserialize_with = "or_default")]
     messages: Vec<Value>,
 }
 
@@ -102,7 +128,7 @@ impl RawStatus {
 impl RawEntry {
     /// An entry put together from a job of `/api/jobs`, which has no list of output nodes.
     pub(crate) fn from_job(outputs: JsonObject, status: RawStatus) -> Self {
-        Self { prompt: Vec::new(), outputs, status: Some(status) }
+        Self { prompt: Vec::new(), outputs, status: Some(status), unreadable: false }
     }
 
     /// The graph as it was queued.
@@ -142,19 +168,25 @@ impl RawEntry {
             targets.iter().all(|node| cached.contains(node))
         };
         let succeeded = state == JobState::Succeeded;
-        let blocked = if succeeded && self.outputs.is_empty() && !all_cached {
-            missing_output(&targets, graph)
-        } else {
-            None
-        };
+        let (silent, others): (Vec<&str>, Vec<&str>) =
+            targets.iter().partition(|node| is_silent(node, graph));
+        let absent =
+            |node: &&&str| succeeded && !self.outputs.contains_key(**node) && !cached.contains(**node);
+        let about = |node: &&str| about_node(node, graph);
+        let missing: Vec<Blocked> = others.iter().filter(absent).map(about).collect();
+        let unsaved: Vec<Blocked> = silent.iter().filter(absent).map(about).collect();
+        // After an `ExecutionBlocker` history says success with no outputs and no word why.
+        let blocked = missing.first().filter(|_| self.outputs.is_empty() && !all_cached).cloned();
         HistoryEntry {
             prompt_id: id.to_owned(),
             number: self.prompt.first().and_then(Value::as_f64),
             state,
             cached: succeeded && all_cached,
             node_count: graph.map_or(0, serde_json::Map::len),
-            failure: (state == JobState::Failed).then(|| failure_of(&status)),
+            failure: (state == JobState::Failed).then(|| failure_of(&status, self.unreadable)),
             blocked,
+            missing,
+            unsaved,
             create_time: extra.and_then(|extra| extra.get("create_time")).and_then(Value::as_u64),
             start_time: status.time("execution_start"),
             end_time: status.end_time(),
@@ -164,19 +196,27 @@ impl RawEntry {
     }
 }
 
-/// After an `ExecutionBlocker` history says success with no outputs and no word why.
-fn missing_output(targets: &[&str], graph: Option<&JsonObject>) -> Option<Blocked> {
-    let class_of = |node: &str| graph?.get(node)?.get("class_type")?.as_str();
-    let silent = |node: &&str| class_of(node).is_some_and(|class| SILENT_OUTPUT_NODES.contains(&class));
-    let node = targets.iter().find(|node| !silent(node))?;
-    Some(Blocked {
-        node_id: Some((*node).to_owned()),
-        node_type: class_of(node).map(str::to_owned),
-        message: None,
-    })
+fn class_of<'a>(node: &str, graph: Option<&'a JsonObject>) -> Option<&'a str> {
+    graph?.get(node)?.get("class_type")?.as_str()
 }
 
-fn failure_of(status: &RawStatus) -> NodeFailure {
+fn is_silent(node: &str, graph: Option<&JsonObject>) -> bool {
+    class_of(node, graph).is_some_and(|class| SILENT_OUTPUT_NODES.contains(&class))
+}
+
+fn about_node(node: &str, graph: Option<&JsonObject>) -> Blocked {
+    Blocked {
+        node_id: Some(node.to_owned()),
+        node_type: class_of(node, graph).map(str::to_owned),
+        message: None,
+    }
+}
+
+fn failure_of(status: &RawStatus, unreadable: bool) -> NodeFailure {
+    if unreadable {
+        let message = "ComfyUI's history entry of this job cannot be read; it may have succeeded".to_owned();
+        return NodeFailure { message, ..NodeFailure::default() };
+    }
     match status.last("execution_error") {
         Some(data) => read_failure(data),
         None => NodeFailure { message: "ComfyUI gave no reason".to_owned(), ..NodeFailure::default() },

@@ -17,7 +17,7 @@ use super::{
     backoff::Backoff,
     endpoint::Endpoint,
     tls::{self, Trust},
-    trim,
+    tolerant, trim,
 };
 use crate::telemetry::trace;
 
@@ -49,7 +49,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// Reads the body as JSON, whatever the status.
     pub(crate) fn json<T: DeserializeOwned>(&self, endpoint: &Endpoint<'_>) -> Result<T> {
-        serde_json::from_slice(&self.body)
+        tolerant::from_slice(&self.body)
             .map_err(|e| Error::Malformed { what: endpoint.name(), reason: in_plain_words(&e.to_string()) })
     }
 

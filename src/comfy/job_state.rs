@@ -80,7 +80,7 @@ pub mod comfyui_words {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<JobState>, D::Error> {
-        String::deserialize(deserializer).map(|word| state(&word))
+        Ok(serde_json::Value::deserialize(deserializer)?.as_str().and_then(state))
     }
 
     /// Schema of the words.

@@ -8,6 +8,7 @@ use super::{
     Client, Job, JobPage, JobQuery, JobState, PromptId, Result, SortBy, SortOrder,
     endpoint::Endpoint,
     queue::{RawItem, RawJob},
+    tolerant::{Object, Readable},
 };
 
 /// Limit for finished prompts that are looked at on a server without `/api/jobs`.
@@ -25,7 +26,11 @@ impl Client {
             let answer = self.inner.transport.get(&endpoint).await?;
             if !matches!(answer.status, 404 | 405) {
                 let page: RawPage = answer.ok(&endpoint)?.object(&endpoint)?;
-                let jobs = page.jobs.into_iter().map(|raw| raw.split().0).collect();
+                let jobs = page
+                    .jobs
+                    .into_iter()
+                    .map(|raw| raw.0.map_or_else(Job::unreadable, |raw| raw.split().0))
+                    .collect();
                 let RawPagination { offset, limit, total, has_more } = page.pagination;
                 return Ok(JobPage { jobs, offset, limit, total, has_more });
             }
@@ -61,12 +66,17 @@ impl Client {
         endpoint: &Endpoint<'_>,
         enough: &mut impl FnMut(&PromptId, Option<&str>) -> bool,
     ) -> Result<Option<usize>> {
-        let chunk: indexmap::IndexMap<String, Marked> = self.inner.transport.get_json(endpoint).await?;
+        let chunk: indexmap::IndexMap<String, Object<Marked>> =
+            self.inner.transport.get_json(endpoint).await?;
         let count = chunk.len();
         let mut is_enough = false;
         for (id, entry) in chunk.into_iter().rev() {
             let Ok(id) = PromptId::parse(&id) else { continue };
-            let mark = entry.prompt.as_ref().and_then(|item| item.extra.comfywarden_mark.as_str());
+            let mark = entry
+                .0
+                .as_ref()
+                .and_then(|entry| entry.prompt.as_ref())
+                .and_then(|item| item.extra.comfywarden_mark.as_str());
             is_enough = enough(&id, mark);
         }
         Ok((!is_enough).then_some(count))
@@ -111,7 +121,7 @@ fn page_of(mut jobs: Vec<Job>, query: &JobQuery) -> JobPage {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct RawPage {
-    pub(super) jobs: Vec<RawJob>,
+    pub(super) jobs: Vec<Readable<RawJob>>,
     #[serde(default)]
     pub(super) pagination: RawPagination,
 }

@@ -3,7 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `client` | [`Client`], [`ClientConfig`] |
-//! | `endpoint`, `http`, `tls`, `auth`, `backoff` | which requests there are, and sending them |
+//! | `endpoint`, `http`, `tls`, `auth`, `backoff`, `tolerant` | which requests there are, sending them, reading answers |
 //! | `prompt`, `cancel`, `queue`, `history`, `produced`, `outputs` | submit, stop, list, results |
 //! | `feed`, `socket`, `frames`, `prompt_tracker`, `progress`, `subscription` | the WebSocket, and what it tells about each prompt |
 //! | `job_state`, `lookup`, `watch`, `event` | the states of a job, and following a prompt to its one ending |
@@ -49,6 +49,7 @@ mod socket;
 mod subscription;
 mod system;
 mod tls;
+mod tolerant;
 mod trim;
 mod types;
 mod watch;

@@ -1,19 +1,24 @@
 //! The node catalogue, fetched once and shared.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Client, Error, Result, endpoint::Endpoint};
+use super::{Client, Error, Result, endpoint::Endpoint, tolerant};
 use comfywarden_workflow::object_info::{NodeClass, ObjectInfo};
 
 /// The catalogue as it was fetched last.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     cached: Mutex<Option<CachedCatalogue>>,
+    /// One more than the closed sockets at the time when the server had no rules of replacement; 0 when it was not asked.
+    no_replacements: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -91,12 +96,22 @@ impl Client {
         Ok(parse(&answer.body, &endpoint)?.get(class_type).cloned())
     }
 
-    /// The rules by which the server replaces nodes. `None` on servers without such rules.
+    /// The rules by which the server replaces nodes. `None` on servers without such rules, which are asked once.
     pub async fn node_replacements(&self) -> Result<Option<Value>> {
+        if self.inner.catalogue.no_replacements.load(Ordering::Relaxed)
+            == self.inner.feed.stats().closings + 1
+        {
+            return Ok(None);
+        }
         let endpoint = Endpoint::NodeReplacements;
         let answer = self.inner.transport.get(&endpoint).await?;
         match answer.status {
-            404 | 405 => Ok(None),
+            404 | 405 => {
+                // A newer ComfyUI may come up in its place.
+                let seen = self.inner.feed.stats().closings + 1;
+                self.inner.catalogue.no_replacements.store(seen, Ordering::Relaxed);
+                Ok(None)
+            }
             _ => answer.ok(&endpoint)?.json(&endpoint).map(Some),
         }
     }
@@ -115,7 +130,12 @@ fn read(body: &Bytes, known: Option<Read>) -> Result<Read> {
 
 fn parse(body: &[u8], endpoint: &Endpoint<'_>) -> Result<ObjectInfo> {
     let wrong = |reason: String| Error::Malformed { what: endpoint.name(), reason };
-    let info = ObjectInfo::parse(body).map_err(|error| wrong(error.to_string()))?;
+    // Nodes declare bounds such as float("inf"), and one of them must not hide all the others.
+    let parsed = ObjectInfo::parse(body).or_else(|error| match tolerant::without_non_finite(body) {
+        Some(plain) => ObjectInfo::parse(&plain),
+        None => Err(error),
+    });
+    let info = parsed.map_err(|error| wrong(error.to_string()))?;
     let text = |name: &String| info.raw(name).unwrap_or_default();
     // Something else may send an object too. One broken class among good ones is that class's own fault.
     if !info.names().is_empty() && !info.names().iter().any(|name| text(name).contains("\"input\"")) {

@@ -3,8 +3,12 @@
 use serde::Deserialize;
 
 use super::{
-    Client, Error, HistoryEntry, OutputFile, PromptId, Result, endpoint::Endpoint, history::RawStatus,
-    outputs, queue::RawItem,
+    Client, Error, HistoryEntry, OutputFile, PromptId, Result,
+    endpoint::Endpoint,
+    history::RawStatus,
+    outputs,
+    queue::RawItem,
+    tolerant::{Object, or_default},
 };
 use comfywarden_error::JsonObject;
 
@@ -47,12 +51,19 @@ impl Client {
         let mut wanted = newest.max(1);
         loop {
             let endpoint = Endpoint::HistoryList { max_items: wanted, offset: None };
-            let read =
-                self.inner.transport.get_json::<indexmap::IndexMap<String, RawProduced>>(&endpoint).await;
+            let read = self
+                .inner
+                .transport
+                .get_json::<indexmap::IndexMap<String, Object<RawProduced>>>(&endpoint)
+                .await;
             match read {
                 Ok(all) => {
                     let is_cut = all.len() >= wanted as usize;
-                    let jobs = all.into_iter().rev().map(|(id, raw)| raw.produced(id)).collect();
+                    let jobs = all
+                        .into_iter()
+                        .rev()
+                        .map(|(id, raw)| raw.0.unwrap_or_default().produced(id))
+                        .collect();
                     return Ok(Newest { jobs, is_cut });
                 }
                 Err(Error::TooLarge { .. }) if wanted > 1 => wanted /= 2,
@@ -69,11 +80,13 @@ impl Client {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct RawProduced {
     prompt: Option<RawItem>,
-    #[serde(default)]
+    #[serde(deserialize_with = "or_default")]
     outputs: JsonObject,
+    #[serde(deserialize_with = "or_default")]
     status: Option<RawStatus>,
 }
 

@@ -1,6 +1,6 @@
 //! Progress of a run: one figure over all nodes that never falls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Progress, frames::NodeState};
 use comfywarden_workflow::graph::Workflow;
@@ -19,6 +19,8 @@ pub(crate) struct RunProgress {
     total: f64,
     /// Finished part of each node, 0 to 1.
     done: HashMap<String, f64>,
+    /// Nodes that were reported as finished.
+    finished: HashSet<String>,
     node_id: Option<String>,
     step: Option<(u64, u64)>,
     percent: f64,
@@ -59,6 +61,7 @@ impl RunProgress {
     pub(crate) fn cached(&mut self, nodes: &[String]) {
         for node in nodes {
             self.done.insert(node.clone(), 1.0);
+            self.finished.insert(node.clone());
         }
         self.measure();
     }
@@ -88,8 +91,9 @@ impl RunProgress {
         let mut finished = Vec::new();
         for state in states {
             let now = if state.state == "finished" { 1.0 } else { part(state.value, state.max) };
-            let before = self.done.insert(state.node_id.clone(), now);
-            if now >= 1.0 && state.state == "finished" && before.is_none_or(|part| part < 1.0) {
+            self.done.insert(state.node_id.clone(), now);
+            // The last step of a node comes before its end, so a finished part says nothing.
+            if state.state == "finished" && self.finished.insert(state.node_id.clone()) {
                 finished.push(state.node_id.clone());
             }
             if state.state == "running" {
@@ -110,6 +114,7 @@ impl RunProgress {
         }
         self.plan = HashMap::new();
         self.done = HashMap::new();
+        self.finished = HashSet::new();
     }
 
     fn measure(&mut self) {
@@ -186,10 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn reports_a_finished_node_once() {
+    fn reports_a_finished_node_once_also_after_its_last_step() {
         let mut run = RunProgress::default();
         let states = [state("1", 1.0, 1.0, "finished"), state("2", 0.0, 1.0, "running")];
         assert_eq!(run.states(&states), ["1"]);
         assert!(run.states(&states).is_empty());
+        run.step(Some("2"), 2.0, 2.0);
+        assert_eq!(run.states(&[state("2", 2.0, 2.0, "finished")]), ["2"]);
     }
 }

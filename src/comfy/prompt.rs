@@ -11,6 +11,7 @@ use super::{
     endpoint::Endpoint,
     http::Answer,
     rejection::{Problem, Rejection, read_problems, trimmed},
+    tolerant::or_default,
 };
 use comfywarden_error::JsonObject;
 use comfywarden_policy::VettedWorkflow;
@@ -23,7 +24,7 @@ const MAX_ASKED: usize = 3;
 #[derive(Deserialize)]
 struct Accepted {
     prompt_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     number: f64,
     #[serde(default)]
     node_errors: Value,

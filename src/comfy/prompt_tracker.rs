@@ -40,10 +40,14 @@ struct Tracked {
     /// The socket its events go to.
     name: Option<ClientId>,
     submitted: Option<Instant>,
+    /// Last sign of life: a frame, or the first answer that lists it as running.
+    alive: Option<Instant>,
     run: RunProgress,
+    /// Node that was blocked first, with the blocker's message; ComfyUI tells it nowhere but on the socket.
     blocked: Option<Blocked>,
     /// We took it out of the queue before it ran.
     taken_out: bool,
+    heard: bool,
     saw_start: bool,
     saw_end: bool,
     /// Events from before the first watcher: a short run is over before its submit returns.
@@ -60,6 +64,8 @@ pub(crate) struct Known {
     pub(crate) taken_out: bool,
     /// The socket has said that the run is over.
     pub(crate) saw_end: bool,
+    /// The socket has told anything about it.
+    pub(crate) heard: bool,
     /// The socket was there from the start to the end, so nothing was missed.
     pub(crate) saw_all: bool,
 }
@@ -100,6 +106,7 @@ impl PromptTracker {
         let mut state = self.lock();
         let tracked = state.track(id, self.capacity);
         tracked.taken_out = true;
+        tracked.alive = None;
         tracked.hint(Hint::Over);
     }
 
@@ -143,6 +150,7 @@ impl PromptTracker {
             blocked: tracked.blocked.clone(),
             taken_out: tracked.taken_out,
             saw_end: tracked.saw_end,
+            heard: tracked.heard,
             saw_all: tracked.saw_start && tracked.saw_end,
         })
     }
@@ -152,6 +160,11 @@ impl PromptTracker {
         let state = self.lock();
         let tracked = state.by_id.get(id)?;
         tracked.submitted.map(|_| tracked.run.progress())
+    }
+
+    /// Gives the last sign of life of a prompt that ComfyUI lists as running; the first time that is now.
+    pub(crate) fn last_sign(&self, id: &PromptId) -> Instant {
+        *self.lock().track(id, self.capacity).alive.get_or_insert_with(Instant::now)
     }
 
     /// True while somebody watches anything.
@@ -252,6 +265,8 @@ impl Tracked {
     }
 
     fn apply(&mut self, id: &PromptId, frame: Frame) {
+        self.alive = Some(Instant::now());
+        self.heard = true;
         match frame {
             Frame::Start(_) => {
                 self.saw_start = true;

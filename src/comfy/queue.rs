@@ -18,6 +18,7 @@ use super::{
     endpoint::Endpoint,
     history::{RawEntry, RawStatus, read_failure},
     outputs,
+    tolerant::{Object, UNREADABLE, no_scalars, or_default, skip_list, skip_object},
 };
 use comfywarden_error::JsonObject;
 
@@ -88,7 +89,7 @@ impl Client {
         let ours = self.inner.feed.instance();
         let item = |raw: RawItem| QueueItem {
             ours: raw.extra.client_id.as_str().is_some_and(|name| name.starts_with(ours)),
-            prompt_id: raw.prompt_id,
+            prompt_id: if raw.prompt_id.is_empty() { UNREADABLE.to_owned() } else { raw.prompt_id },
             number: raw.number,
             node_count: raw.nodes.0,
             create_time: raw.extra.create_time.as_u64(),
@@ -103,8 +104,8 @@ impl Client {
     /// One job in any state. `None` when ComfyUI does not know the id.
     pub async fn job(&self, id: &PromptId) -> Result<Option<Job>> {
         match self.ask_job(id).await? {
-            JobAnswer::Job(job, _) => return Ok(Some(*job)),
-            JobAnswer::Unknown => return Ok(None),
+            JobAnswer::Job(job, _) => return self.with_blocker(id, *job).await.map(Some),
+            JobAnswer::Unknown => return Ok(self.removed_job(id)),
             JobAnswer::NoRoute => {}
         }
         if let Some(entry) = self.history(id).await? {
@@ -118,7 +119,37 @@ impl Client {
             return Ok(Some(Job::from_queue(item, status)));
         }
         // It may have ended between the two looks.
-        Ok(self.history(id).await?.map(Job::from_history))
+        Ok(self.history(id).await?.map(Job::from_history).or_else(|| self.removed_job(id)))
+    }
+
+    /// True for a prompt that was taken out of the queue by this process before it ran.
+    pub fn was_removed(&self, id: &PromptId) -> bool {
+        self.inner.tracker.known(id).taken_out
+    }
+
+    /// ComfyUI forgets what is taken out of its queue, but we know that it was cancelled.
+    fn removed_job(&self, id: &PromptId) -> Option<Job> {
+        let state = self.was_removed(id).then_some(JobState::Cancelled)?;
+        Some(Job { id: id.as_str().to_owned(), status: Some(state), ..Job::unreadable() })
+    }
+
+    /// ComfyUI calls a run with a blocked node a success. A job without outputs is looked up in history for that.
+    async fn with_blocker(&self, id: &PromptId, mut job: Job) -> Result<Job> {
+        if job.status != Some(JobState::Succeeded) {
+            return Ok(job);
+        }
+        let mut blocked = self.inner.tracker.known(id).blocked;
+        if blocked.is_none() && job.outputs.is_empty() {
+            blocked = self.history(id).await?.and_then(|entry| entry.blocked);
+        }
+        job.error = job.error.or(blocked.map(NodeFailure::from));
+        Ok(job)
+    }
+
+    /// Gives the silence of the worker of a running prompt, once it is long enough to call the prompt stalled.
+    pub fn stalled_for(&self, id: &PromptId) -> Option<Duration> {
+        let silence = self.inner.tracker.last_sign(id).elapsed();
+        (silence >= self.inner.config.timing.stall_after).then_some(silence)
     }
 
     /// Asks `/api/jobs/{id}`; remembers when the route is missing.
@@ -185,7 +216,24 @@ impl Job {
             workflow_id: None,
             preview_output: entry.outputs.first().cloned(),
             outputs: entry.outputs,
-            error: entry.failure,
+            error: entry.failure.or(entry.blocked.map(NodeFailure::from)),
+        }
+    }
+
+    /// Stands for an entry of a list that cannot be read.
+    pub(super) fn unreadable() -> Self {
+        Self {
+            id: UNREADABLE.to_owned(),
+            status: None,
+            priority: None,
+            create_time: None,
+            execution_start_time: None,
+            execution_end_time: None,
+            outputs_count: None,
+            workflow_id: None,
+            preview_output: None,
+            outputs: Vec::new(),
+            error: None,
         }
     }
 
@@ -195,13 +243,7 @@ impl Job {
             status: Some(state),
             priority: Some(item.number),
             create_time: item.create_time,
-            execution_start_time: None,
-            execution_end_time: None,
-            outputs_count: None,
-            workflow_id: None,
-            preview_output: None,
-            outputs: Vec::new(),
-            error: None,
+            ..Self::unreadable()
         }
     }
 }
@@ -213,7 +255,7 @@ struct RawQueue {
 }
 
 /// `[number, prompt_id, graph, extra_data, …]`, with the graph counted and not kept.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct RawItem {
     number: f64,
     pub(super) prompt_id: String,
@@ -245,18 +287,29 @@ impl<'de> Deserialize<'de> for RawItem {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawItem, A::Error> {
-                let missing = |at| serde::de::Error::invalid_length(at, &self);
                 let item = RawItem {
-                    number: seq.next_element()?.ok_or_else(|| missing(0))?,
-                    prompt_id: seq.next_element()?.ok_or_else(|| missing(1))?,
+                    number: seq.next_element::<Value>()?.and_then(|value| value.as_f64()).unwrap_or_default(),
+                    prompt_id: match seq.next_element::<Value>()? {
+                        Some(Value::String(id)) => id,
+                        _ => String::new(),
+                    },
                     nodes: seq.next_element()?.unwrap_or_default(),
-                    extra: seq.next_element::<Option<RawExtra>>()?.flatten().unwrap_or_default(),
+                    extra: seq
+                        .next_element::<Object<RawExtra>>()?
+                        .and_then(|extra| extra.0)
+                        .unwrap_or_default(),
                 };
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                skip_list(seq)?;
                 Ok(item)
             }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawItem, A::Error> {
+                skip_object(map).map(|()| RawItem::default())
+            }
+
+            no_scalars!(RawItem::default());
         }
-        deserializer.deserialize_seq(Items)
+        deserializer.deserialize_any(Items)
     }
 }
 
@@ -277,8 +330,14 @@ impl<'de> Deserialize<'de> for NodeCount {
                 }
                 Ok(NodeCount(count))
             }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<NodeCount, A::Error> {
+                skip_list(seq).map(|()| NodeCount::default())
+            }
+
+            no_scalars!(NodeCount::default());
         }
-        deserializer.deserialize_map(Nodes)
+        deserializer.deserialize_any(Nodes)
     }
 }
 
@@ -287,15 +346,25 @@ pub(super) struct RawJob {
     id: String,
     #[serde(deserialize_with = "comfyui_words::deserialize")]
     status: Option<JobState>,
+    #[serde(default, deserialize_with = "or_default")]
     priority: Option<f64>,
+    #[serde(default, deserialize_with = "or_default")]
     create_time: Option<u64>,
+    #[serde(default, deserialize_with = "or_default")]
     execution_start_time: Option<u64>,
+    #[serde(default, deserialize_with = "or_default")]
     execution_end_time: Option<u64>,
+    #[serde(default, deserialize_with = "or_default")]
     execution_error: Option<JsonObject>,
+    #[serde(default, deserialize_with = "or_default")]
     outputs_count: Option<u64>,
+    #[serde(default, deserialize_with = "or_default")]
     workflow_id: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
     preview_output: Option<JsonObject>,
+    #[serde(default, deserialize_with = "or_default")]
     outputs: Option<JsonObject>,
+    #[serde(default, deserialize_with = "or_default")]
     execution_status: Option<RawStatus>,
 }
 

@@ -94,7 +94,7 @@ impl Rejection {
                 "correct the named inputs and submit again; comfyui_validate_workflow checks without running"
             }
         };
-        let edge = comfywarden_error::Error::new(Kind::Upstream, self.to_string()).hint(hint);
+        let edge = comfywarden_error::Error::new(Kind::InvalidInput, self.to_string()).hint(hint);
         edge.detail("error_type", self.kind.as_str()).detail("node_errors", self.node_errors())
     }
 }
@@ -126,7 +126,7 @@ fn read_problem(node_id: &str, class_type: &str, error: &JsonObject) -> Problem 
     let kind = text(error, "type");
     let details = trim::message(&text(error, "details"));
     // Here ComfyUI names the input of the node behind this one, and a bare exception text.
-    let inner = kind == "exception_during_inner_validation";
+    let inner = kind.starts_with("exception_during_");
     let details = match extra.get("exception_type").and_then(Value::as_str) {
         Some("KeyError") if inner => {
             format!("a link of this node names node {details}, which does not exist")

@@ -183,6 +183,12 @@ pub struct HistoryEntry {
     /// An output node without a result although the run succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Blocked>,
+    /// Output nodes without a result although the run succeeded.
+    #[serde(skip)]
+    pub missing: Vec<Blocked>,
+    /// Output nodes that send their result over the socket only.
+    #[serde(skip)]
+    pub unsaved: Vec<Blocked>,
     /// Milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create_time: Option<u64>,

@@ -127,6 +127,7 @@ impl Watcher {
         let now = Instant::now();
         if let Some((entry, until)) = self.held.take() {
             if self.polling || now >= until || self.client.inner.tracker.known(&self.id).saw_end {
+                self.check_deafness();
                 self.end_as(*entry);
             } else {
                 self.held = Some((entry, until));
@@ -181,11 +182,20 @@ impl Watcher {
         }
     }
 
+    /// A run that is over, and of which an open socket under its name said nothing, proves that the socket is deaf.
+    fn check_deafness(&self) {
+        let known = self.client.inner.tracker.known(&self.id);
+        if let (false, false, Some(name)) = (self.polling, known.heard, known.name) {
+            self.client.inner.feed.give_up(&name);
+        }
+    }
+
     fn take_events(&mut self) {
         let (events, hint) = self.subscription.take();
         let now = Instant::now();
         for event in events {
-            self.alive = now;
+            // The first event of a late watcher may be an old one.
+            self.alive = self.client.inner.tracker.last_sign(&self.id);
             if event.kind == EventKind::Started && std::mem::replace(&mut self.started, true) {
                 continue;
             }
@@ -284,7 +294,8 @@ impl Watcher {
         if state == self.state {
             return;
         }
-        self.alive = now;
+        self.alive =
+            if state == PromptState::Running { self.client.inner.tracker.last_sign(&self.id) } else { now };
         self.state = state;
         match state {
             PromptState::Pending(Some(position)) => self.emit(Source::Poll, EventKind::Queued { position }),
@@ -355,6 +366,8 @@ impl Watcher {
             cached: false,
             failure: None,
             blocked: known.blocked,
+            missing: Vec::new(),
+            unsaved: Vec::new(),
             elapsed: known.submitted.unwrap_or(self.begun).elapsed(),
             execution: execution.map(Duration::from_millis),
         };
@@ -362,14 +375,16 @@ impl Watcher {
             ending.outputs = entry.outputs;
             ending.cached = entry.cached;
             ending.failure = entry.failure;
+            ending.unsaved = entry.unsaved;
             // Missing outputs are only a sign of a blocker when its message can have been missed.
             let guessed = entry.blocked.filter(|_| !known.saw_all);
+            ending.missing = if ending.blocked.is_some() { entry.missing } else { Vec::new() };
             ending.blocked = ending.blocked.or(guessed);
         }
         if outcome != JobState::TimedOut {
             self.client.inner.tracker.settled(&self.id, outcome == JobState::Succeeded);
         }
-        self.emit(source, EventKind::Ended(ending));
+        self.emit(source, EventKind::Ended(Box::new(ending)));
         self.ended = true;
     }
 }
@@ -381,7 +396,7 @@ impl Client {
         let mut watcher = Watcher::new(self.clone(), id.clone(), WatchOptions::default());
         watcher.end_as(*entry);
         Ok(watcher.out.into_iter().find_map(|event| match event.kind {
-            EventKind::Ended(ending) => Some(ending),
+            EventKind::Ended(ending) => Some(*ending),
             _ => None,
         }))
     }

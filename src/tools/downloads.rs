@@ -129,9 +129,9 @@ fn read(task: &DownloadTask, noted: &[NotedDownload]) -> Task {
         progress: Some(tenth(task.progress.clamp(0.0, 100.0))),
         size_mb: (task.total_size > 0.0).then(|| tenth(task.total_size / 1e6)),
         speed_mb_s: (state == DownloadState::Running).then(|| tenth(task.bps.max(0.0) / 1e6)),
-        status: Some(shown(&task.status)),
-        error: error.map(shown),
-        id: shown(&task.task_id),
+        status: Some(sanitized(&task.status)),
+        error: error.map(sanitized),
+        id: sanitized(&task.task_id),
         hash,
     }
 }

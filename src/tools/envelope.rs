@@ -5,10 +5,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{assets::Made, job_words};
-use crate::comfy::{Ending, JobState, NodeFailure, PromptId};
+use crate::comfy::{Blocked, Ending, JobState, NodeFailure, PromptId};
 use comfywarden_error::JsonObject;
 
-/// Why a job failed.
+/// Advice about a job whose worker gives no sign of life.
+pub(crate) const STALLED: &str = "ComfyUI lists the job as running and reports nothing: a node is at a long step (loading or \
+    downloading a model), or the worker is dead. Look again with comfyui_get_progress; if nothing changes for minutes, \
+    a dead worker takes no cancellation and runs nothing else, and only a restart of ComfyUI helps";
+
+/// Reason for a job's failure.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobError {
     /// `node_error`, `out_of_memory`, `blocked`, …
@@ -85,20 +90,11 @@ impl JobError {
     pub(crate) fn of(ending: &Ending) -> Option<Self> {
         match (&ending.failure, &ending.blocked, ending.outcome) {
             (Some(failure), _, _) => Some(Self::of_failure(failure)),
-            (None, Some(blocked), _) => Some(Self {
-                node_id: blocked.node_id.clone(),
-                node_type: blocked.node_type.clone(),
-                ..Self::plain(
-                    "blocked",
-                    blocked.message.clone().unwrap_or_else(|| {
-                        "an output node did not run although the job succeeded: a node blocked it".into()
-                    }),
-                    "a node chose not to pass its output on; change its inputs, or the switch before it",
-                )
-            }),
+            (None, Some(blocked), _) => Some(Self::blocked(blocked, &ending.missing)),
             (None, None, JobState::Lost) => Some(Self::plain(
                 "lost",
-                "ComfyUI does not know this job any more: it restarted, or its history was cleared".into(),
+                "ComfyUI does not know this job any more: it was taken out of the queue or restarted, or its history was cleared"
+                    .into(),
                 "submit the job again; look at comfyui_get_history first if its files matter",
             )),
             (None, None, JobState::TimedOut) => Some(Self::plain(
@@ -112,6 +108,25 @@ impl JobError {
                 "look at ComfyUI's own log",
             )),
             _ => None,
+        }
+    }
+
+    fn blocked(blocked: &Blocked, missing: &[Blocked]) -> Self {
+        let mut message = blocked.message.clone().unwrap_or_else(|| {
+            "an output node did not run although the job succeeded: a node blocked it".to_owned()
+        });
+        if !missing.is_empty() {
+            let nodes: Vec<String> = missing.iter().map(Blocked::to_string).collect();
+            message = format!("{message} (no output of {})", nodes.join(", "));
+        }
+        Self {
+            node_id: blocked.node_id.clone(),
+            node_type: blocked.node_type.clone(),
+            ..Self::plain(
+                "blocked",
+                message,
+                "a node chose not to pass its output on; change its inputs, or the switch before it",
+            )
         }
     }
 
@@ -176,13 +191,11 @@ impl Envelope {
 
     pub(crate) fn next_step(&self) -> Option<String> {
         match self.status {
-            JobState::Queued | JobState::Running if self.stalled => Some(
-                "the worker looks dead: restart ComfyUI if comfyui_get_progress shows no change".to_owned(),
-            ),
+            JobState::Queued | JobState::Running if self.stalled => Some(STALLED.to_owned()),
             JobState::Queued | JobState::Running => {
                 Some("call comfyui_get_progress with this prompt_id and wait_seconds".to_owned())
             }
-            JobState::Succeeded if self.outputs.as_ref().is_some_and(|outputs| !outputs.is_empty()) => Some(
+            JobState::Succeeded if self.outputs.iter().flatten().any(Made::is_shown) => Some(
                 "call comfyui_get_image with filename, subfolder and type of an output to see it".to_owned(),
             ),
             JobState::Failed => Some("call comfyui_diagnose_job for what to try".to_owned()),

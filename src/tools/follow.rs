@@ -13,7 +13,7 @@ use super::{
     reply::{Block, Stop},
     resources,
 };
-use crate::comfy::{Ending, Event, EventKind, JobState, OutputFile, Progress, PromptId};
+use crate::comfy::{Blocked, Ending, Event, EventKind, JobState, OutputFile, Progress, PromptId};
 use comfywarden_error::JsonObject;
 
 /// Maximum number of events that a stream keeps; more of a kind replace the last of that kind.
@@ -53,6 +53,8 @@ pub(crate) async fn follow(
     let mut followed =
         Followed { events: (mode == FollowMode::StreamEvents).then(Vec::new), ..Followed::default() };
     let mut events = Box::pin(call.backend().watch(id));
+    // A report that came too soon after the one before it.
+    let mut late = None;
     loop {
         let event = tokio::select! {
             biased;
@@ -64,9 +66,13 @@ pub(crate) async fn follow(
             }
             event = events.next() => event,
             () = tokio::time::sleep_until(started + wait) => None,
+            () = call.progress.next_slot(), if late.is_some() => {
+                late = late.take().filter(|event| !report(call, event));
+                continue;
+            }
         };
         let Some(event) = event else { break };
-        report(call, &event);
+        late = if report(call, &event) { None } else { Some(event.clone()) };
         let is_gone = event.kind == EventKind::Unreachable;
         followed.see(event);
         if followed.ending.is_some() || is_gone {
@@ -89,15 +95,22 @@ async fn cancel_upstream(call: &Call, id: &PromptId) {
     }
 }
 
-fn report(call: &Call, event: &Event) {
+/// Reports an event to the caller. False when it came too soon after the last report.
+fn report(call: &Call, event: &Event) -> bool {
     match &event.kind {
         EventKind::Queued { position } => {
-            call.progress.report(waiting(*position), format!("queued at position {position}"));
+            call.progress.report(waiting(*position), format!("queued at position {position}"))
         }
         EventKind::Started => call.progress.report(STARTED, "started"),
-        EventKind::Progress(progress) => call.progress.report(progress.percent, said(progress)),
-        EventKind::Ended(ending) => call.progress.finish(ending.outcome.as_str()),
-        _ => {}
+        EventKind::Progress(progress) => {
+            let node = progress.node_id.as_deref().unwrap_or_default();
+            call.progress.report_node(progress.percent, node, said(progress))
+        }
+        EventKind::Ended(ending) => {
+            call.progress.finish(ending.outcome.as_str());
+            true
+        }
+        _ => true,
     }
 }
 
@@ -132,7 +145,7 @@ impl Followed {
                 self.progress = Some(progress);
             }
             EventKind::Stalled(stalled) => self.stalled = stalled,
-            EventKind::Ended(ending) => self.ending = Some(ending),
+            EventKind::Ended(ending) => self.ending = Some(*ending),
             _ => {}
         }
     }
@@ -167,6 +180,7 @@ impl Followed {
             envelope.status = ending.outcome;
             envelope.cached = ending.cached;
             envelope.error = JobError::of(&ending);
+            envelope.warnings = ending.unsaved.iter().map(unsaved).collect();
             envelope.outputs = Some(Made::all(ending.outputs, id));
             return;
         }
@@ -179,6 +193,13 @@ impl Followed {
             envelope.current_node = progress.node_type.or(progress.node_id);
         }
     }
+}
+
+/// Says that an output node left nothing behind that anybody keeps.
+pub(crate) fn unsaved(node: &Blocked) -> String {
+    format!(
+        "{node} sends its picture over ComfyUI's socket only, and nobody keeps it: use SaveImage for an output"
+    )
 }
 
 fn described(event: &Event) -> Option<(&'static str, Value)> {

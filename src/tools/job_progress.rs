@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Answer, Call, Handled, Hints, Tool,
     assets::Made,
-    envelope::JobError,
-    follow::{Manner, follow, output_link},
+    envelope::{JobError, STALLED},
+    follow::{FollowMode, follow, output_link, unsaved},
     job_words,
 };
 use crate::{
@@ -43,7 +43,7 @@ struct ProgressParams {
     wait_seconds: u32,
 }
 
-/// How far a job is.
+/// Progress of a job.
 #[derive(Debug, Serialize, JsonSchema)]
 struct JobProgress {
     #[serde(serialize_with = "job_words::progress::serialize")]
@@ -94,14 +94,24 @@ async fn get_progress(call: Call, params: ProgressParams) -> Handled<JobProgress
     progress.stalled = stalled;
     match progress.status {
         Some(JobState::Queued) => progress.queue_position = queue.position(&id),
-        Some(JobState::Running) => progress.fill_live(call.backend().progress(&id)),
+        Some(JobState::Running) => {
+            progress.fill_live(call.backend().progress(&id));
+            progress.stalled |= call.backend().stalled_for(&id).is_some();
+            progress.next = progress.stalled.then(|| STALLED.to_owned());
+        }
         None => progress.next = Some(unknown_next(&id)),
         Some(_) => {}
     }
     let Some(job) = job else { return Ok(Answer::from(progress).prompt(id.as_str())) };
     progress.error = job.error.as_ref().map(JobError::of_failure);
+    if progress.status == Some(JobState::Succeeded)
+        && let Some(ending) = call.backend().ending(&id).await?
+    {
+        progress.error = JobError::of(&ending);
+        progress.next = ending.unsaved.first().map(unsaved);
+    }
     let links: Vec<_> = job.outputs.iter().filter(|o| !o.filename.is_empty()).map(output_link).collect();
-    if progress.status == Some(JobState::Succeeded) {
+    if progress.status == Some(JobState::Succeeded) || !job.outputs.is_empty() {
         progress.outputs = Some(Made::all(job.outputs, &id));
     }
     Ok(links.into_iter().fold(Answer::from(progress).prompt(id.as_str()), Answer::block))

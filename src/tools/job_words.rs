@@ -22,7 +22,11 @@ fn word(state: JobState) -> &'static str {
 pub(crate) mod progress {
     use super::{JobState, Schema, SchemaGenerator, Serializer, json_schema, word};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+    #[expect(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde calls"
+    )]
     pub(crate) fn serialize<S: Serializer>(
         state: &Option<JobState>,
         serializer: S,

@@ -106,6 +106,7 @@ pub(crate) async fn submit(call: &Call, workflow: Workflow, how: Submit) -> Resu
             "ComfyUI does not answer now, so `running` is the last that is known; ask comfyui_get_progress later".into(),
         );
     }
+    warnings.append(&mut envelope.warnings);
     envelope.warnings = warnings;
     envelope.error = envelope.error.map(|error| error.with_node_errors(submitted.node_errors));
     envelope.next = envelope.next_step();

@@ -14,7 +14,7 @@ pub(super) fn now_ms() -> u64 {
 
 /// A text frame `{type, data}`.
 pub(super) fn text(kind: &str, data: &Value) -> Frame {
-    Frame::text(json!({"type": kind, "data": data}).to_string())
+    Frame::text(super::python::json(&json!({"type": kind, "data": data})))
 }
 
 /// A `status` frame: prompts that wait or run, and the socket's own name right after it connected.

@@ -37,6 +37,7 @@ pub(super) struct RouteFault {
 struct FaultScript {
     refuse_sockets: bool,
     silence_sockets: bool,
+    non_finite: Option<String>,
     frames_left: Option<u64>,
     nodes: HashMap<String, NodeFault>,
     routes: HashMap<String, RouteFault>,
@@ -85,6 +86,21 @@ impl Faults {
     /// Keeps sockets open but sends nothing more over them.
     pub fn silence_ws(&self, silence: bool) {
         self.state().silence_sockets = silence;
+    }
+
+    /// Nodes of this class show NaN and both infinities beside what they show otherwise.
+    pub fn show_non_finite(&self, class: &str) {
+        self.state().non_finite = Some(class.to_owned());
+    }
+
+    pub(super) fn shows_non_finite(&self, class: &str) -> bool {
+        self.state().non_finite.as_deref() == Some(class)
+    }
+
+    /// Takes all socket names away, as if somebody had opened a socket under each and left: the sockets stay open and
+    /// hear nothing more.
+    pub fn steal_ws_names(&self) {
+        self.sockets.forget_names();
     }
 
     /// Sends a text frame to all sockets.

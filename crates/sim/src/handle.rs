@@ -122,6 +122,18 @@ impl SimHandle {
         super::http::downloads::end(&self.server, task, error);
     }
 
+    /// Takes a pending prompt out of the queue, as another client may. True when there was one.
+    pub fn remove_pending(&self, prompt_id: &str) -> bool {
+        let removed = self.server.queue.delete_pending(prompt_id);
+        self.server.announce_queue();
+        removed
+    }
+
+    /// Puts an entry of any kind into the history.
+    pub fn put_history(&self, prompt_id: &str, entry: Value) {
+        self.server.queue.put_history(prompt_id, entry);
+    }
+
     /// Puts a file into `input`, `output` or `temp`.
     pub fn put_file(&self, kind: &str, subfolder: &str, name: &str, bytes: Vec<u8>) {
         lock(&self.server.files).put(kind, subfolder, name, bytes);

@@ -15,6 +15,23 @@ pub(super) fn json_dumps(value: &Value) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
+/// Numbers that Python writes bare and JSON does not have. A value holds them as texts behind a NUL.
+const NON_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// A list of the three numbers that JSON does not have.
+pub(super) fn non_finite() -> Value {
+    NON_FINITE.iter().map(|number| Value::String(format!("\0{number}"))).collect()
+}
+
+/// JSON as Python sends it, with bare non-finite numbers.
+pub(super) fn json(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains("\"\\u0000") {
+        return text;
+    }
+    NON_FINITE.iter().fold(text, |text, number| text.replace(&format!("\"\\u0000{number}\""), number))
+}
+
 struct Dumps;
 
 impl Formatter for Dumps {

@@ -171,6 +171,11 @@ impl Queue {
         self.state().history.get(prompt_id).cloned()
     }
 
+    /// Adds an entry that no run of this server made.
+    pub(super) fn put_history(&self, prompt_id: &str, entry: Value) {
+        self.state().history.insert(prompt_id.to_owned(), entry);
+    }
+
     pub(super) fn clear_history(&self) {
         let mut state = self.state();
         state.history.clear();

@@ -80,6 +80,11 @@ impl Sockets {
         self.changed.notify_waiters();
     }
 
+    /// Forgets all names; the connections stay open.
+    pub(super) fn forget_names(&self) {
+        self.state().by_name.clear();
+    }
+
     /// Notes that the connection behind this name wants metadata with its previews.
     pub(super) fn wants_preview_metadata(&self, name: &str, wants: bool) {
         if let Some(connection) = self.state().by_name.get_mut(name) {

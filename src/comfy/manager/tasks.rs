@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{Dialect, Manager, ManagerRoute, route::Action};
-use crate::comfy::{Client, ClientId, Error, Result, endpoint::Endpoint, http::Answer, socket::Socket, trim};
+use crate::comfy::{
+    Client, ClientId, Error, Result, endpoint::Endpoint, http::Answer, socket::Socket, tolerant, trim,
+};
 
 /// Limit for batches that are searched for a task.
 const BATCHES: usize = 5;
@@ -306,7 +308,7 @@ fn accepted(answer: Answer, endpoint: &Endpoint<'_>) -> Result<()> {
 
 /// The end of our task in a frame of the socket.
 fn read_frame(frame: &str, id: &str) -> Option<TaskEnd> {
-    let frame: Value = serde_json::from_str(frame).ok()?;
+    let frame: Value = tolerant::from_slice(frame.as_bytes()).ok()?;
     let data = frame.get("data")?;
     match frame.get("type")?.as_str()? {
         "cm-task-completed" if data.get("ui_id")?.as_str()? == id => {

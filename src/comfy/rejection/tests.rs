@@ -82,7 +82,7 @@ fn details_hold_no_path_no_traceback_and_short_lists() {
 #[test]
 fn becomes_an_upstream_error_with_node_errors() {
     let edge = recorded("missing_model").into_edge();
-    assert_eq!(edge.kind(), Kind::Upstream);
+    assert_eq!(edge.kind(), Kind::InvalidInput);
     assert_eq!(edge.details()["node_errors"]["4"]["class_type"], "CheckpointLoaderSimple");
     assert_eq!(
         edge.hint_text(),

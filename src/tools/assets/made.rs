@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::AssetId;
-use crate::comfy::{OutputFile, PromptId};
+use crate::comfy::{OutputFile, OutputKind, PromptId};
 
 /// An output of a job.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -16,6 +16,11 @@ pub(crate) struct Made {
 }
 
 impl Made {
+    /// True for a picture, film, sound or model that other tools can show.
+    pub(crate) fn is_shown(&self) -> bool {
+        !matches!(self.file.kind, OutputKind::Text | OutputKind::Latent)
+    }
+
     /// The outputs of this job. Texts are no assets.
     pub(crate) fn all(outputs: Vec<OutputFile>, id: &PromptId) -> Vec<Self> {
         let made = |file: OutputFile| Self { asset_id: AssetId::text_of(&file, id), file };

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{
     super::{
         Answer, Call, Handled, Hints, Stop, Tool,
+        envelope::STALLED,
         job_owners::{Attempt, Owner, RefusedWorkflow},
         ownership::unknown,
     },
@@ -112,6 +113,7 @@ async fn diagnose(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
     let diagnosis = match job.status {
         Some(JobState::Failed) => failure::of_job(call, id, job).await?,
         Some(JobState::Succeeded) => ended_well(call, id, &job).await?,
+        Some(JobState::Cancelled) if call.backend().was_removed(id) => return Ok(removed(id)),
         Some(JobState::Cancelled) => cancelled(call, &job),
         Some(JobState::Queued) => waiting(call, id).await?,
         _ => running(call, id),
@@ -119,11 +121,15 @@ async fn diagnose(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
     Ok(diagnosis.of(id))
 }
 
+fn removed(id: &PromptId) -> Diagnosis {
+    let told = "the job was taken out of the queue before it ran, by comfyui_cancel_job or the like";
+    Diagnosis::new(Verdict::Removed, told).step("submit the workflow again").of(id)
+}
+
 /// ComfyUI does not know it: removed by us, lost, or never there.
 fn absent(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
     if call.job_owners.was_stopped(id) {
-        let told = "the job was taken out of the queue before it ran, by comfyui_cancel_job or the like";
-        return Ok(Diagnosis::new(Verdict::Removed, told).step("submit the workflow again").of(id));
+        return Ok(removed(id));
     }
     if !matches!(call.job_owners.owner(id), Some(Owner::Caller(_))) {
         return Err(unknown(id).into());
@@ -140,18 +146,23 @@ fn absent(call: &Call, id: &PromptId) -> Result<Diagnosis, Stop> {
 async fn ended_well(call: &Call, id: &PromptId, job: &Job) -> Result<Diagnosis, Stop> {
     let entry = call.backend().history(id).await?;
     if let Some(blocked) = entry.as_ref().and_then(|entry| entry.blocked.clone()) {
-        let node = match (&blocked.node_id, &blocked.node_type) {
-            (Some(id), Some(class)) => format!("node {id} ({class})"),
-            (Some(id), None) => format!("node {id}"),
-            _ => "an output node".to_owned(),
+        let missing = entry.as_ref().map(|entry| entry.missing.as_slice()).unwrap_or_default();
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        let saved = match (job.outputs.is_empty(), missing.is_empty()) {
+            (true, _) => "nothing was saved".to_owned(),
+            (false, true) => "a part was not made".to_owned(),
+            (false, false) => format!("there is no output of {}", missing.join(", ")),
         };
         let told = format!(
-            "ComfyUI calls the job a success, but {node} did not run and nothing was saved: a node before it \
-             held its output back on purpose"
+            "ComfyUI calls the job a success, but {blocked} did not run and {saved}: a node before it held its \
+             output back on purpose"
         );
         let mut diagnosis = Diagnosis::new(Verdict::Blocked, told)
-            .step("look at the switches, gates and checks before that node: one of them said no")
-            .step("run it with comfyui_run_workflow_stream, which tells the blocker's own message");
+            .step("look at the switches, gates and checks before that node: one of them said no");
+        if blocked.message.is_none() {
+            diagnosis = diagnosis
+                .step("run it with comfyui_run_workflow_stream, which tells the blocker's own message");
+        }
         (diagnosis.node_id, diagnosis.node_type) = (blocked.node_id, blocked.node_type);
         diagnosis.message = blocked.message;
         return Ok(diagnosis);
@@ -199,6 +210,9 @@ fn running(call: &Call, id: &PromptId) -> Diagnosis {
         Some(node) => format!("the job runs and is at {node}; it has not failed"),
         None => "the job runs; it has not failed".to_owned(),
     };
+    if call.backend().stalled_for(id).is_some() {
+        return Diagnosis::new(Verdict::Running, told).step(STALLED);
+    }
     Diagnosis::new(Verdict::Running, told)
         .step("wait for it: comfyui_get_progress with wait_seconds also says when the worker shows no sign of life")
         .step("the first run with a model loads it, which can take minutes")

@@ -1,7 +1,6 @@
 //! Promises that the jobs' tools rely on, against the simulated ComfyUI and against a real one.
 
-use comfywarden::comfy::{CancelState, Client, JobQuery, JobState, SubmitOptions};
-use comfywarden_error::JsonObject;
+use comfywarden::comfy::{CancelState, Client, JobQuery, JobState, PromptId, SubmitOptions};
 
 use crate::{
     comfy::contract::{check, contract},

@@ -3,6 +3,7 @@
 pub(crate) mod contract;
 mod contract_jobs;
 mod faults;
+mod job_truth;
 mod listing;
 mod manager_contract;
 mod prefix;

@@ -66,7 +66,7 @@ pub(crate) async fn all_events(
     let collect = async {
         while let Some(event) = events.next().await {
             match event.kind {
-                EventKind::Ended(end) if ending.is_none() => ending = Some(end),
+                EventKind::Ended(end) if ending.is_none() => ending = Some(*end),
                 EventKind::Ended(_) => return Err("two endings".into()),
                 kind => seen.push(kind),
             }

@@ -115,7 +115,7 @@ async fn a_refused_workflow_is_the_last_failure_and_every_cause_has_a_way_out() 
         ),
     ] {
         let refused = app.refused("comfyui_run_workflow", json!({"workflow": workflow})).await;
-        assert_eq!(refused.kind(), Kind::Upstream, "{kind}: {refused}");
+        assert_eq!(refused.kind(), Kind::InvalidInput, "{kind}: {refused}");
         let diagnosis = last(&app).await;
         assert_eq!(
             (&diagnosis["verdict"], &diagnosis["prompt_id"]),

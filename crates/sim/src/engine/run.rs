@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     events::{self, PictureKind, now_ms},
+    python,
     queue::Item,
     server::Server,
     sockets::Frame,
@@ -174,6 +175,13 @@ impl Run {
 
     /// Announces what a node shows in the editor, and keeps it for the history.
     pub(super) fn show(&mut self, node_id: &str, ui: Option<&Value>) {
+        let mut ui = ui.cloned();
+        if self.server.faults.shows_non_finite(self.class(node_id))
+            && let Some(Value::Object(shown)) = &mut ui
+        {
+            shown.insert("value".to_owned(), python::non_finite());
+        }
+        let ui = ui.as_ref();
         let output = ui.cloned().unwrap_or_default();
         let data = json!({"node": node_id, "display_node": node_id, "output": output, "prompt_id": self.item.prompt_id});
         self.send(&events::text("executed", &data), Otherwise::Nobody);

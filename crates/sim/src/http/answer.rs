@@ -17,7 +17,7 @@ fn status(code: u16) -> StatusCode {
 /// JSON.
 pub(crate) fn json(code: u16, value: &Value) -> Response {
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
-    (status(code), [(CONTENT_TYPE, kind)], value.to_string()).into_response()
+    (status(code), [(CONTENT_TYPE, kind)], crate::python::json(value)).into_response()
 }
 
 /// JSON with status 200.

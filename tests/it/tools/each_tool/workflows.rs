@@ -49,8 +49,14 @@ async fn run_workflow(show: Show) {
     let mut narrow = tiny_workflow();
     narrow["1"]["inputs"]["width"] = json!(0);
     let says = ["node 1 (EmptyImage), width", "received 0", "accepted 1 to "];
-    show.failure(&app, json!({"workflow": narrow}), Kind::Upstream, &says, &["comfyui_validate_workflow"])
-        .await;
+    show.failure(
+        &app,
+        json!({"workflow": narrow}),
+        Kind::InvalidInput,
+        &says,
+        &["comfyui_validate_workflow"],
+    )
+    .await;
 }
 
 async fn run_workflow_stream(show: Show) {
@@ -62,7 +68,7 @@ async fn run_workflow_stream(show: Show) {
     assert!(kinds.contains(&"execution_start") && kinds.last() == Some(&"ended"), "{kinds:?}");
     let unknown = json!({"1": {"class_type": "NoSuchNode", "inputs": {}}});
     let args = json!({"workflow": unknown});
-    show.failure(&app, args, Kind::Upstream, &["NoSuchNode"], &["comfyui_search_custom_nodes"]).await;
+    show.failure(&app, args, Kind::InvalidInput, &["NoSuchNode"], &["comfyui_search_custom_nodes"]).await;
 }
 
 async fn create_workflow(show: Show) {
