@@ -66,7 +66,7 @@ pub(super) enum Command {
     Demo(Demo),
     /// Look for everything that is wrong, and say how to fix it
     Doctor(Doctor),
-    /// List the tools that clients see
+    /// List the tools that clients see, or show one
     Tools(Tools),
     /// Call one tool, through the same gate as every client
     Call(Call),
@@ -83,7 +83,7 @@ pub(super) enum Command {
     /// Ask the HTTP server of this machine whether it lives, as containers do
     Healthcheck {
         /// Where it listens, as `serve --http` was told; otherwise what the configuration says
-        #[arg(long, value_name = "ADDR")]
+        #[arg(long, value_name = "ADDR", value_parser = listen_address)]
         http: Option<SocketAddr>,
     },
     /// Print the reference pages of the documentation
@@ -108,7 +108,7 @@ Examples:
   comfywarden serve --read-only --exclude-tools comfyui_get_image")]
 pub(super) struct Serve {
     /// Serve Streamable HTTP at /mcp on this address in place of stdio; other than loopback needs a token
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
     pub(super) http: Option<SocketAddr>,
     /// The set of tools to start from
     #[arg(long)]
@@ -188,6 +188,8 @@ pub(super) struct Doctor {
 
 #[derive(Debug, Args)]
 pub(super) struct Tools {
+    /// Show this one with its parameters
+    pub(super) name: Option<String>,
     /// Print the tools as MCP clients see them, schemas included
     #[arg(long)]
     pub(super) json: bool,
@@ -196,7 +198,7 @@ pub(super) struct Tools {
 /// `call`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The answer is JSON. Pictures go to --out, or are only named.
+The answer is JSON. Files of the answer go to --out under their names, or are only named.
 
 Examples:
   comfywarden call comfyui_get_queue
@@ -209,7 +211,7 @@ pub(super) struct Call {
     /// Its arguments: JSON text, `@FILE`, or `-` for standard input
     #[arg(default_value = "{}", value_name = "JSON")]
     pub(super) arguments: String,
-    /// Folder for the pictures of the answer
+    /// Folder for the files of the answer; it is made where it is missing
     #[arg(long, short, value_name = "FOLDER")]
     pub(super) out: Option<PathBuf>,
 }
@@ -280,7 +282,7 @@ Examples:
   comfywarden sim --models loras= --models checkpoints=mine.safetensors")]
 pub(super) struct Sim {
     /// Address to listen on; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:8188", value_name = "ADDR")]
+    #[arg(long, default_value = "127.0.0.1:8188", value_name = "ADDR", value_parser = listen_address)]
     pub(super) listen: SocketAddr,
     /// The model files of one folder, in place of the usual ones; can be repeated
     #[arg(long, value_name = "FOLDER=NAMES", value_parser = models)]
@@ -288,6 +290,14 @@ pub(super) struct Sim {
     /// Milliseconds that a sampler takes
     #[arg(long, value_name = "MS")]
     pub(super) sampling_ms: Option<u64>,
+}
+
+/// Parses an IP address with a port.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let port = text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).unwrap_or(8080);
+        format!("write an IP address and a port, such as 127.0.0.1:{port}")
+    })
 }
 
 /// Parses `checkpoints=a.safetensors,b.safetensors`; nothing after the sign empties the folder.

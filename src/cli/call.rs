@@ -10,14 +10,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::Call;
 use super::error::{CliError, FAILED, INTERRUPTED, exit_code};
+use super::new_file;
 use super::output::{eprint_line, print_json};
 use crate::config::Config;
 use crate::{
-    app::{App, Conversation, Turn},
+    app::{App, Conversation, Turn, is_resource},
     gate::Caller,
     tools::{
         Block, ToolFilter,
         progress::{Sink, Update},
+        resources::Resource,
     },
 };
 use comfywarden_error::{Error, JsonObject, Result};
@@ -35,6 +37,9 @@ pub(super) async fn run(
     let given = wanted.arguments.clone();
     let arguments = read_until_stopped(&stop, move || arguments(&given)).await??;
     let can_ask = std::io::stdin().is_terminal() && wanted.arguments != "-";
+    if let Some(folder) = &wanted.out {
+        new_file::make_folder(folder)?;
+    }
     let app = App::new(config)?;
     app.load_workflows(wanted.tool.starts_with("workflow_")).await?;
     let ended = call_with_questions(&app, wanted, arguments, can_ask, &stop).await;
@@ -64,7 +69,7 @@ async fn call_with_questions(
         match turn {
             Ok(Turn::Done { structured, blocks }) => {
                 print(&structured)?;
-                write_pictures(&blocks, wanted.out.as_deref())?;
+                write_files(app, &blocks, wanted.out.as_deref()).await?;
                 return if job_failed(&structured) { Err(CliError::Exit(FAILED)) } else { Ok(()) };
             }
             Ok(Turn::Asked { question }) => {
@@ -89,7 +94,7 @@ async fn call_with_questions(
             Err(error) => {
                 print(&Value::Object(error.to_json()))?;
                 tracing::debug!(?error, "the call failed");
-                return Err(CliError::Exit(exit_code(error.kind())));
+                return Err(CliError::Exit(exit_code(error.kind(), app).await));
             }
         }
     }
@@ -162,19 +167,27 @@ fn ask(question: &str) -> Result<bool> {
     Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Writes the pictures of an answer into `folder`, or says that there are some.
-fn write_pictures(blocks: &[Block], folder: Option<&Path>) -> Result<()> {
+/// Writes the files of an answer into `folder`, or says that there are some.
+///
+/// A link leads to the whole file, of which an inline picture is only the preview.
+async fn write_files(app: &App, blocks: &[Block], folder: Option<&Path>) -> Result<()> {
+    let has_files = blocks.iter().any(|block| matches!(block, Block::Link { uri, .. } if is_resource(uri)));
     for (number, block) in blocks.iter().enumerate() {
         match (block, folder) {
-            (Block::Image { bytes, mime_type }, Some(folder)) => {
+            (Block::Image { bytes, mime_type }, Some(folder)) if !has_files => {
                 let extension = mime_type.rsplit('/').next().unwrap_or("bin");
-                let file = folder.join(format!("picture-{}.{extension}", number + 1));
-                let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&file);
-                made.and_then(|mut opened| opened.write_all(bytes)).map_err(|error| {
-                    Error::invalid_input(format!("{} cannot be written: {error}", file.display()))
-                })?;
+                let name = format!("picture-{}.{extension}", number + 1);
+                let file = new_file::write(&folder.join(name), bytes)?;
                 eprint_line(&format!("picture: {}", file.display()));
             }
+            (Block::Link { uri, name, .. }, Some(folder)) if is_resource(uri) => {
+                let (resource, _) = app.read(&Caller::local(), ToolFilter::default(), uri).await?;
+                if let Resource::File(read) = resource {
+                    let file = new_file::write(&folder.join(plain_name(name)), &read.bytes)?;
+                    eprint_line(&format!("file: {}", file.display()));
+                }
+            }
+            (Block::Image { .. }, Some(_)) => {}
             (Block::Image { bytes, mime_type }, None) => {
                 eprint_line(&format!(
                     "a picture of {} bytes ({mime_type}); --out FOLDER keeps it",
@@ -184,7 +197,20 @@ fn write_pictures(blocks: &[Block], folder: Option<&Path>) -> Result<()> {
             (Block::Link { uri, name, .. }, _) => eprint_line(&format!("{name}: {uri}")),
         }
     }
+    if has_files && folder.is_none() {
+        eprint_line("--out FOLDER writes the files");
+    }
     Ok(())
+}
+
+/// Returns a name without folders, which the server may put into it.
+fn plain_name(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|letter| if matches!(letter, '/' | '\\' | ':') || letter.is_control() { '_' } else { letter })
+        .collect();
+    let plain = plain.trim_start_matches('.');
+    if plain.is_empty() { "file".to_owned() } else { plain.to_owned() }
 }
 
 #[cfg(test)]
@@ -197,6 +223,14 @@ mod tests {
         let file = folder.path().join("a.json");
         std::fs::write(&file, r#"{"a": 1}"#).unwrap();
         assert_eq!(arguments(r#"{"a": 1}"#).unwrap(), arguments(&format!("@{}", file.display())).unwrap());
+    }
+
+    #[test]
+    fn names_from_the_server_stay_in_the_folder() {
+        for (name, plain) in [("a b.png", "a b.png"), ("../../x", "_.._x"), ("C:\\x", "C__x"), ("..", "file")]
+        {
+            assert_eq!(plain_name(name), plain);
+        }
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! to ComfyUI, simulated unless one is named.
 
 mod client;
-mod output_file;
 mod progress;
+mod summary;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,20 @@ use url::Url;
 
 use super::arguments::Demo;
 use super::error::{CliError, INTERRUPTED};
-use super::output::{eprint_line, print_line};
+use super::layout::wrap;
+use super::new_file;
+use super::output::eprint_line;
 use crate::app::App;
 use crate::config::Config;
 use crate::front;
+use crate::gate::AuditLog;
 use client::Client;
 use comfywarden_error::{Error, Kind, Result};
 use comfywarden_sim::Sim;
 use progress::Progress;
 
+/// The name of the picture where --out gives none.
+const DEFAULT_NAME: &str = "comfywarden-demo.png";
 /// The capacity of the pipe between client and server.
 const PIPE_BYTES: usize = 256 * 1024;
 /// The run time of the simulated sampler: long enough to see the bar move.
@@ -40,7 +45,8 @@ pub(super) async fn run(
     named: bool,
     interrupted: CancellationToken,
 ) -> std::result::Result<(), CliError> {
-    output_file::check(wanted.out.as_deref())?;
+    let file = wanted.out.as_deref().unwrap_or(Path::new(DEFAULT_NAME));
+    new_file::check(file)?;
     let sim = if named {
         None
     } else {
@@ -50,21 +56,25 @@ pub(super) async fn run(
         Some(sim)
     };
     let url = config.comfyui.url.to_string();
-    let audit = config.logging.audit_file.clone();
+    let configured = config.logging.audit_file.clone();
+    let audit = AuditLog::open(&config.logging, &config.security)?;
     eprint_line(&if sim.is_some() {
-        "No ComfyUI is named, so a simulated one paints a placeholder. (COMFYUI_URL names a real one.)"
+        "No ComfyUI is named, so a simulated one paints a placeholder.\n(COMFYUI_URL names a real one.)"
             .to_owned()
     } else {
         format!("ComfyUI: {url}")
     });
 
     let stop = CancellationToken::new();
-    let app = App::new(config)?;
+    let app = App::with_audit(config, audit.clone())?;
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let (input, output) = tokio::io::split(theirs);
     let serving = tokio::spawn(front::serve_stream(Arc::clone(&app), input, output, stop.clone()));
     let generated = tokio::select! {
-        generated = generate(wanted, named, ours) => generated.map_err(CliError::from),
+        generated = generate(wanted, named, ours) => match generated {
+            Err(error) => Err(CliError::of_call(error, &app).await),
+            Ok(generated) => Ok(generated),
+        },
         () = interrupted.cancelled() => {
             // Takes the job off ComfyUI, which would go on painting for nobody.
             app.stop().await;
@@ -77,8 +87,8 @@ pub(super) async fn run(
         sim.stop().await;
     }
     let generated = generated?;
-    let file = output_file::save(wanted.out.as_deref(), &generated.bytes)?;
-    print_summary(&generated, &file, named, &audit)?;
+    let written = new_file::write(file, &generated.bytes)?;
+    summary::print(&generated, &written, !named, &audit, &configured)?;
     Ok(())
 }
 
@@ -101,11 +111,12 @@ async fn request(wanted: &Demo, named: bool, client: &Client) -> Result<Value> {
         let devices = info.get("devices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if !devices.is_empty() && devices.iter().all(|device| text(device, "/name") == "cpu") {
             (side, steps) = (Some(CPU_SIZE_AND_STEPS.0), Some(CPU_SIZE_AND_STEPS.1));
-            eprint_line(&format!(
-                "This ComfyUI computes on a CPU, so the picture is small and rough: {0} x {0}, {1} steps. \
-                 (--size and --steps ask for more.)",
-                CPU_SIZE_AND_STEPS.0, CPU_SIZE_AND_STEPS.1
-            ));
+            let (side, steps) = CPU_SIZE_AND_STEPS;
+            let remark = format!(
+                "This ComfyUI computes on a CPU, so the picture is small and rough: {side} x {side}, {steps} steps. \
+                 (--size and --steps ask for more.)"
+            );
+            eprint_line(&wrap(&remark, 80).join("\n"));
         }
     }
     if let Some(arguments) = asked.as_object_mut() {
@@ -154,47 +165,4 @@ fn picture_output(answer: &Value) -> Result<&Value> {
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn print_summary(generated: &Generated, file: &Path, named: bool, audit: &Path) -> std::io::Result<()> {
-    let answer = &generated.answer;
-    let number = |pointer: &str| answer.pointer(pointer).map(Value::to_string).unwrap_or_default();
-    let size = image::ImageReader::new(std::io::Cursor::new(&generated.bytes))
-        .with_guessed_format()
-        .ok()
-        .and_then(|reader| reader.into_dimensions().ok())
-        .map(|(width, height)| format!("{width} x {height}, "))
-        .unwrap_or_default();
-    let origin = if named { "" } else { " (simulated: no model was run)" };
-    print_line("")?;
-    print_line(&format!("  picture   {}", absolute(file).display()))?;
-    print_line(&format!(
-        "            {size}{} bytes, {:.1} s{origin}",
-        generated.bytes.len(),
-        generated.seconds
-    ))?;
-    print_line(&format!("  model     {}", text(answer, "/model")))?;
-    print_line(&format!("  seed      {}", number("/seed")))?;
-    print_line(&format!("  audit     {}", audit.display()))?;
-    print_line("")?;
-    print_line(
-        "What happened: an MCP client asked for a picture, the gate checked and recorded the call, the workflow was",
-    )?;
-    print_line("inspected, ComfyUI ran it, and the file came back through the same gate.")?;
-    print_line("")?;
-    print_line("Next:")?;
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("comfywarden"));
-    let program = program.display();
-    print_line("  is your own ComfyUI ready?")?;
-    print_line(&format!("    {program} doctor"))?;
-    print_line("  use it from Claude Code:")?;
-    print_line(&format!("    claude mcp add comfyui -- {program} serve"))?;
-    print_line("  or from Claude Desktop, in claude_desktop_config.json:")?;
-    let entry = json!({ "mcpServers": { "comfyui": { "command": program.to_string(), "args": ["serve"] } } });
-    print_line(&format!("    {entry}"))
-}
-
-/// Returns the whole path, so that it can be opened from elsewhere.
-fn absolute(file: &Path) -> PathBuf {
-    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }

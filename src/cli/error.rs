@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::output::eprint_line;
+use crate::app::App;
 use crate::config;
 use comfywarden_error::{Error, Kind};
 
@@ -20,11 +21,22 @@ pub(super) enum CliError {
     Configuration(config::Error),
     /// The command failed.
     Failed(Error),
+    /// ComfyUI does not answer.
+    Unreachable(Error),
     /// The answer, which has been printed already, has this exit code.
     Exit(u8),
 }
 
 impl CliError {
+    /// Classifies the error of a failed call.
+    pub(super) async fn of_call(error: Error, app: &App) -> Self {
+        if exit_code(error.kind(), app).await == UNREACHABLE {
+            Self::Unreachable(error)
+        } else {
+            Self::Failed(error)
+        }
+    }
+
     /// Prints the failure to stderr and returns the exit code.
     pub(super) fn report(&self) -> ExitCode {
         match self {
@@ -32,22 +44,23 @@ impl CliError {
                 eprint_line(&error.to_string());
                 ExitCode::from(CONFIGURATION)
             }
-            Self::Failed(error) => {
+            Self::Failed(error) | Self::Unreachable(error) => {
                 eprint_line(error.message());
                 if let Some(hint) = error.hint_text() {
                     eprint_line(&format!("  {hint}"));
                 }
                 tracing::debug!(?error, "the command failed");
-                ExitCode::from(exit_code(error.kind()))
+                ExitCode::from(if matches!(self, Self::Failed(_)) { FAILED } else { UNREACHABLE })
             }
             Self::Exit(code) => ExitCode::from(*code),
         }
     }
 }
 
-/// Returns the exit code for a failed call.
-pub(super) fn exit_code(kind: Kind) -> u8 {
-    if kind == Kind::Unavailable { UNREACHABLE } else { FAILED }
+/// Returns the exit code for a failed call. An extension, a file or a port may be unavailable while ComfyUI answers.
+pub(super) async fn exit_code(kind: Kind, app: &App) -> u8 {
+    let unreachable = kind == Kind::Unavailable && !app.comfyui_answers().await;
+    if unreachable { UNREACHABLE } else { FAILED }
 }
 
 impl From<Error> for CliError {

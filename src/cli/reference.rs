@@ -1,7 +1,7 @@
 //! `reference`: prints the pages of the documentation that are made from the program.
 
 mod configuration;
-mod tools;
+pub(super) mod tools;
 
 use super::arguments::{Page, Reference};
 use super::error::CliError;

@@ -229,7 +229,11 @@ fn may_not(caller: &Caller, contract: &Contract) -> Error {
 fn unknown(name: &str, known: &[&str]) -> Error {
     let mut near: Vec<(f64, &str)> = known
         .iter()
-        .map(|&tool| (strsim::jaro_winkler(name, tool), tool))
+        .map(|&tool| {
+            // People leave the common prefix out.
+            let bare = tool.strip_prefix("comfyui_").unwrap_or(tool);
+            (strsim::jaro_winkler(name, tool).max(strsim::jaro_winkler(name, bare)), tool)
+        })
         .filter(|(score, _)| *score > 0.8)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -24,7 +24,7 @@ impl Progress {
         let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
         let bar = terminal.then(|| {
             let bar = ProgressBar::new(100);
-            let style = ProgressStyle::with_template("  {bar:36} {percent:>3} %  {elapsed}  {msg}");
+            let style = ProgressStyle::with_template("  {bar:24} {percent:>3} %  {elapsed:>3}  {wide_msg}");
             if let Ok(style) = style {
                 bar.set_style(style.progress_chars("━╸─"));
             }

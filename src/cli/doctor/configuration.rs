@@ -1,5 +1,7 @@
 //! Finds settings that are allowed and unsafe, alone or together.
 
+use secrecy::ExposeSecret;
+
 use super::report::{Check, Severity};
 use crate::config::{AuditFail, Config, Loaded, RateLimits, is_loopback};
 use comfywarden_policy::settings::{Consent, Mode, Privacy};
@@ -112,6 +114,16 @@ fn http_settings(config: &Config) -> Vec<Check> {
             "set it to `closed`",
         );
     }
+    for (index, token) in remote.tokens.iter().enumerate() {
+        if cannot_see_its_pictures(token.expose_secret()) {
+            add(
+                format!(
+                    "`transport.remote.tokens[{index}]` may make pictures and not see them: it lacks the class `file`"
+                ),
+                "write `+file` after its classes",
+            );
+        }
+    }
     if !is_loopback(&remote.host) {
         add(
             format!("listens on {} in plain http: tokens and pictures can be read on the way", remote.host),
@@ -126,6 +138,14 @@ fn http_settings(config: &Config) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// Returns whether the classes of a token have `generation` and not `file`, which pictures are read with.
+fn cannot_see_its_pictures(token: &str) -> bool {
+    let rights = token.strip_prefix("sha256:").and_then(|token| token.split_once(' '));
+    let has =
+        |class: &str| rights.is_some_and(|(_, rights)| rights.trim().split('+').any(|word| word == class));
+    has("generation") && !has("file")
 }
 
 #[cfg(test)]
@@ -162,6 +182,22 @@ mod tests {
             config.transport.remote.host = "0.0.0.0".into();
         });
         assert_eq!(found.len(), 4, "{found:?}");
+    }
+
+    #[test]
+    fn tokens_that_cannot_see_their_pictures_are_named() {
+        let found = |classes: &str| {
+            messages(|config| {
+                config.transport.remote.enabled = true;
+                config.security.mode = Mode::Enforce;
+                config.logging.audit_fail = AuditFail::Closed;
+                config.transport.remote.tokens = vec![format!("sha256:{}{classes}", "a".repeat(64)).into()];
+            })
+        };
+        assert!(found(" read+generation")[0].1.contains("tokens[0]"));
+        for fine in ["", " read", " read+file+generation", " profile:core"] {
+            assert_eq!(found(fine), [], "{fine}");
+        }
     }
 
     #[test]

@@ -4,11 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use super::report::{Check, Severity};
-use crate::config::Loaded;
+use crate::config::{AuditFail, Loaded, Logging};
 
 /// Checks every file and folder that the configuration names.
 pub(super) fn check(loaded: &Loaded) -> Vec<Check> {
-    let mut checks = vec![audit_log(&loaded.config.logging.audit_file)];
+    let logging = &loaded.config.logging;
+    let mut checks = vec![audit_log(&logging.audit_file)];
+    checks.extend(free_space(logging, free_bytes(&logging.audit_file)));
     if let Some(file) = &loaded.file {
         checks.extend(readable_secrets(file));
     }
@@ -32,6 +34,34 @@ fn audit_log(file: &Path) -> Check {
         )
         .fix("give `logging.audit_file` a place that this user may write"),
     }
+}
+
+/// Warns where so little is free that no audit record is written.
+fn free_space(logging: &Logging, free: Option<u64>) -> Option<Check> {
+    let (free, least) = (free? >> 20, logging.audit_free_mb);
+    let (severity, effect) = match logging.audit_fail {
+        AuditFail::Closed => (Severity::Error, "every call is refused"),
+        AuditFail::Warn => (Severity::Warning, "calls run without a record"),
+    };
+    let message = format!(
+        "{free} MB are free on the disk of {} and `logging.audit_free_mb` keeps {least} free: {effect}",
+        logging.audit_file.display()
+    );
+    let fix = "free some space, or lower `logging.audit_free_mb`";
+    (free < least).then(|| Check::new(severity, "audit log", message).fix(fix))
+}
+
+/// Returns the free bytes of the disk that a file lies on, or will lie on.
+#[cfg(unix)]
+fn free_bytes(file: &Path) -> Option<u64> {
+    let folder = file.ancestors().skip(1).find(|folder| folder.exists())?;
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
 }
 
 /// Tries to write without leaving anything behind.
@@ -93,6 +123,17 @@ mod tests {
         assert_eq!(audit_log(&file).severity, Severity::Ok);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         assert_eq!(audit_log(folder.path()).severity, Severity::Error);
+    }
+
+    #[test]
+    fn full_disk_is_worse_where_calls_are_refused_for_it() {
+        let mut logging = Logging { audit_free_mb: 64, audit_fail: AuditFail::Warn, ..Logging::default() };
+        let severity = |logging: &Logging, free| free_space(logging, free).map(|check| check.severity);
+        assert_eq!(severity(&logging, Some(64 << 20)), None);
+        assert_eq!(severity(&logging, None), None);
+        assert_eq!(severity(&logging, Some(63 << 20)), Some(Severity::Warning));
+        logging.audit_fail = AuditFail::Closed;
+        assert_eq!(severity(&logging, Some(0)), Some(Severity::Error));
     }
 
     #[cfg(unix)]

@@ -67,8 +67,16 @@ async fn address_fix(probe: &Probe) -> String {
 async fn check_server(probe: &Probe, config: &Config, stats: &Value) -> Vec<Check> {
     let version =
         stats.pointer("/system/comfyui_version").and_then(Value::as_str).unwrap_or("of unknown version");
-    let mut checks =
-        vec![Check::new(Severity::Ok, SUBJECT, format!("ComfyUI {version} answers at {}", probe.base()))];
+    let mut checks = vec![if is_simulated(stats) {
+        Check::new(
+            Severity::Note,
+            SUBJECT,
+            format!("a simulated ComfyUI answers at {}: it runs no model", probe.base()),
+        )
+        .fix("set `comfyui.url` (COMFYUI_URL) to a real one when you want real pictures")
+    } else {
+        Check::new(Severity::Ok, SUBJECT, format!("ComfyUI {version} answers at {}", probe.base()))
+    }];
     checks.push(models(probe).await);
     checks.push(manager(probe).await);
     if !probe.socket_opens().await {
@@ -79,6 +87,11 @@ async fn check_server(probe: &Probe, config: &Config, stats: &Value) -> Vec<Chec
     }
     checks.extend(exposure(probe, config, stats).await);
     checks
+}
+
+/// Returns whether the simulator answered: its only device is named so.
+fn is_simulated(stats: &Value) -> bool {
+    stats.pointer("/devices/0/name").and_then(Value::as_str) == Some("simulated")
 }
 
 async fn models(probe: &Probe) -> Check {

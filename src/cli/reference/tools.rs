@@ -22,16 +22,20 @@ The class of a tool picks its rate limit and the right that a caller needs: `rea
 Workflow files become tools, too: see [workflows as tools](workflows-as-tools.md).
 ";
 
+/// The classes in the order of the lists: what people ask for first.
+pub(in crate::cli) const BY_CLASS: [Class; 5] =
+    [Class::Generation, Class::Workflow, Class::File, Class::Read, Class::Admin];
+
 /// Sorts the built-in tools by class, then by name.
 fn catalogue() -> Vec<(Class, Vec<Tool>)> {
     let mut tools = crate::tools::all();
     tools.sort_by(|left, right| left.name().cmp(right.name()));
-    let order = [Class::Generation, Class::Workflow, Class::File, Class::Read, Class::Admin];
     let of = |class: Class| tools.iter().filter(|tool| tool.class() == class).cloned().collect::<Vec<_>>();
-    order.into_iter().map(|class| (class, of(class))).filter(|(_, tools)| !tools.is_empty()).collect()
+    BY_CLASS.into_iter().map(|class| (class, of(class))).filter(|(_, tools)| !tools.is_empty()).collect()
 }
 
-const fn heading(class: Class) -> &'static str {
+/// Returns the heading of a class.
+pub(in crate::cli) const fn heading(class: Class) -> &'static str {
     match class {
         Class::Generation => "Make pictures, video and sound",
         Class::Workflow => "Change the queue and defaults",
@@ -65,7 +69,8 @@ pub(super) fn overview() -> String {
     out
 }
 
-fn first_sentence(text: &str) -> &str {
+/// Returns the first sentence without its full stop.
+pub(in crate::cli) fn first_sentence(text: &str) -> &str {
     text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.')
 }
 
@@ -104,7 +109,7 @@ fn section(out: &mut String, tool: &Tool) {
 }
 
 /// Describes the values that a schema accepts.
-pub(super) fn accepts(spec: &Value) -> String {
+pub(in crate::cli) fn accepts(spec: &Value) -> String {
     if let Some(choices) = spec.get("enum").and_then(Value::as_array) {
         let choices: Vec<String> =
             choices.iter().filter_map(Value::as_str).map(|choice| format!("`{choice}`")).collect();

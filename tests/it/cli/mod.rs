@@ -3,5 +3,6 @@
 mod commands;
 mod config;
 mod files;
+mod first_hour;
 mod inspect;
 mod setup;
