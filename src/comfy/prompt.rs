@@ -48,7 +48,14 @@ fn body(workflow: &[u8], id: &PromptId, client_id: &str, extra_data: &JsonObject
 impl Client {
     /// Queues a workflow under the caller's id or a fresh one, with the socket open beforehand.
     ///
-    /// The request is sent again only after ComfyUI was asked and knew nothing of the id, and once at most.
+    /// The request is sent again only after ComfyUI was asked and knew nothing of the id, and once at most. It takes
+    /// nothing that was not inspected:
+    ///
+    /// ```compile_fail,E0308
+    /// async fn smuggle(comfy: &comfywarden::comfy::Client, workflow: comfywarden_workflow::Workflow) {
+    ///     comfy.queue_prompt(&workflow, &comfywarden::comfy::SubmitOptions::default()).await.ok();
+    /// }
+    /// ```
     pub async fn queue_prompt(&self, vetted: &VettedWorkflow, options: &SubmitOptions) -> Result<Submitted> {
         let id = options.prompt_id.clone().unwrap_or_else(PromptId::generate);
         let name = self.inner.feed.ready().await;

@@ -26,6 +26,8 @@ pub mod untrusted;
 pub mod upload;
 pub mod webhook;
 
-pub use inspector::{Asking, Finding, Flag, Inspector, Knowledge, Severity, Verdict, VettedWorkflow};
+pub use inspector::{
+    Approval, Asking, Finding, Flag, Inspector, Knowledge, Severity, StoredWorkflow, Verdict, VettedWorkflow,
+};
 pub use node_audit::{NodeAudit, NodeFinding};
 pub use path::{ModelFolder, ModelName, OutputName, PathSegment, Subfolder, UploadName};

@@ -8,7 +8,7 @@ use super::{
     finding::{Finding, Flag, Severity},
     knowledge::Knowledge,
     ui_graph,
-    verdict::{Asking, Rules, Verdict, judge},
+    verdict::{Asking, Rules, Verdict, hash_of, judge},
     visitor::Visitor,
     workload::TOO_MANY,
 };
@@ -21,12 +21,23 @@ pub struct Inspector {
     rules: Rules,
     lists: Lists,
     cache: FactCache,
+    policy_version: String,
 }
 
 impl Inspector {
     /// Takes the rules of the configuration.
     pub fn new(security: &settings::Security) -> Self {
-        Self { rules: Rules::new(security), lists: Lists::new(security), cache: FactCache::default() }
+        Self {
+            rules: Rules::new(security),
+            lists: Lists::new(security),
+            cache: FactCache::default(),
+            policy_version: policy_version(security),
+        }
+    }
+
+    /// Names the policy: the settings that decide and the version of the rules. Another text, another policy.
+    pub fn policy_version(&self) -> &str {
+        &self.policy_version
     }
 
     pub(super) fn cache(&self) -> &FactCache {
@@ -88,4 +99,11 @@ impl Inspector {
     pub fn judge(&self, workflow: Workflow, findings: Vec<Finding>, asking: &Asking) -> Verdict {
         judge(&self.rules, workflow, findings, asking)
     }
+}
+
+/// Hashes what decides about a workflow.
+fn policy_version(security: &settings::Security) -> String {
+    let settings::Security { mode, allowed_nodes, dangerous_nodes, api_nodes, .. } = security;
+    let decides = (env!("CARGO_PKG_VERSION"), mode, allowed_nodes, dangerous_nodes, api_nodes);
+    hash_of(&serde_json::to_vec(&decides).unwrap_or_default())
 }

@@ -43,6 +43,7 @@ mod prompt_injection;
 mod question;
 mod replacements;
 mod rewriting;
+mod stored;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -61,4 +62,5 @@ pub use finding::{Finding, Flag, Severity};
 pub use inspect::Inspector;
 pub use knowledge::Knowledge;
 pub(crate) use names::sounds_dangerous;
+pub use stored::{Approval, StoredWorkflow};
 pub use verdict::{Asking, Verdict, VettedWorkflow};

@@ -40,16 +40,12 @@ pub enum Verdict {
     Refused(Error),
 }
 
-/// A workflow that may be submitted. Only the inspector makes one, and only such a one is posted to ComfyUI:
+/// A workflow that may be submitted. Only the inspector makes one, and only such a one is posted to ComfyUI. Nobody else
+/// can write one down:
 ///
 /// ```compile_fail,E0451
-/// fn forge(workflow: comfywarden::workflow::Workflow) -> comfywarden::security::VettedWorkflow {
-///     comfywarden::security::VettedWorkflow { workflow, bytes: bytes::Bytes::new(), hash: String::new(), findings: Vec::new() }
-/// }
-/// ```
-/// ```compile_fail,E0308
-/// async fn smuggle(comfy: &comfywarden::comfy::Client, workflow: comfywarden::workflow::Workflow) {
-///     comfy.queue_prompt(&workflow, &comfywarden::comfy::SubmitOptions::default()).await.ok();
+/// fn forge(workflow: comfywarden_workflow::Workflow) -> comfywarden_policy::VettedWorkflow {
+///     comfywarden_policy::VettedWorkflow { workflow, bytes: bytes::Bytes::new(), hash: String::new(), findings: Vec::new() }
 /// }
 /// ```
 #[derive(Debug, Clone)]
