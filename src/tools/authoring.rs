@@ -14,7 +14,6 @@ use comfywarden_error::{Error, JsonObject};
 use comfywarden_workflow::{
     convert::{Report, to_ui},
     edit::{self, Change, Operation},
-    read::Part,
     script, templates,
 };
 
@@ -236,17 +235,6 @@ struct ConvertWorkflow {
     /// Form of the result; default api
     #[serde(default)]
     to: Target,
-    /// Of a file with both: `prompt` (what ran, default) or `workflow` (what the editor shows)
-    #[serde(default)]
-    part: FilePart,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum FilePart {
-    #[default]
-    Prompt,
-    Workflow,
 }
 
 /// A converted workflow.
@@ -262,11 +250,7 @@ struct Conversion {
 
 async fn convert_workflow(call: Call, params: ConvertWorkflow) -> Handled<Conversion> {
     let from_server = params.workflow.is_reference();
-    let part = match params.part {
-        FilePart::Prompt => Part::Prompt,
-        FilePart::Workflow => Part::Workflow,
-    };
-    let readable = reading::read_part_to_show(&call, params.workflow, part).await?;
+    let readable = reading::read_to_show(&call, params.workflow).await?;
     let format_found = readable.format.to_owned();
     let mut report = readable.report;
     let (mut workflow, mut text) = (None, None);

@@ -43,17 +43,8 @@ pub(super) fn said(what: &str, remark: &Remark) -> String {
 /// The same for an answer that shows the workflow: what a file on the server holds is not the caller's own, so its
 /// credentials stay behind, and the report says so.
 pub(crate) async fn read_to_show(call: &Call, argument: WorkflowArg) -> Result<Readable, Stop> {
-    read_part_to_show(call, argument, Part::Prompt).await
-}
-
-/// Reads like [`read_to_show`], and takes `part` of a file that holds both a prompt and a workflow.
-pub(crate) async fn read_part_to_show(
-    call: &Call,
-    argument: WorkflowArg,
-    part: Part,
-) -> Result<Readable, Stop> {
     let from_server = argument.is_reference();
-    let mut readable = read_part(call, argument, part).await?;
+    let mut readable = read(call, argument).await?;
     if from_server
         && let Some(sentence) =
             strip_credentials::sentence(&strip_credentials::strip_workflow(&mut readable.workflow))
@@ -65,25 +56,22 @@ pub(crate) async fn read_part_to_show(
 
 /// Reads the argument. Only the editor's format and a file on the server need ComfyUI to answer.
 pub(crate) async fn read(call: &Call, argument: WorkflowArg) -> Result<Readable, Stop> {
-    read_part(call, argument, Part::Prompt).await
-}
-
-async fn read_part(call: &Call, argument: WorkflowArg, part: Part) -> Result<Readable, Stop> {
     let reference = argument.is_reference();
     let text = match argument.into_value() {
         Value::String(text) => text,
-        value => return api_of(call, read::read_value(value)?, part).await,
+        value => return api_of(call, read::read_value(value)?, Part::Prompt).await,
     };
     let start = text.trim_start();
     if reference {
-        let file = resources::parse(start.trim_end())?;
+        let (uri, part) = part_of(start.trim_end());
+        let file = resources::parse(uri)?;
         call.must_read(&file).await?;
         let pieces = Pieces::read(call.backend(), &file).await?;
         let container = pieces.container(call.backend(), &file).await?;
         return api_of(call, read::read(&container)?, part).await;
     }
     if read::starts_as_json(start.as_bytes()) {
-        return api_of(call, read::read(text.as_bytes())?, part).await;
+        return api_of(call, read::read(text.as_bytes())?, Part::Prompt).await;
     }
     let object_info = call.backend().object_info().await.ok();
     let parsed = match &object_info {
@@ -92,6 +80,15 @@ async fn read_part(call: &Call, argument: WorkflowArg, part: Part) -> Result<Rea
     };
     let parsed = parsed.map_err(|error| Error::from(comfywarden_workflow::Error::from(error)))?;
     Ok(Readable { workflow: parsed.workflow, format: "script", report: Report::default() })
+}
+
+/// Splits off which half of a file a reference names: `#workflow` is the graph that the editor shows.
+fn part_of(uri: &str) -> (&str, Part) {
+    match uri.rsplit_once('#') {
+        Some((uri, "workflow")) => (uri, Part::Workflow),
+        Some((uri, "prompt")) => (uri, Part::Prompt),
+        _ => (uri, Part::Prompt),
+    }
 }
 
 /// The API format of what was found; what the conversion from the editor's format lost is in the report.

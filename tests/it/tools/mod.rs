@@ -10,6 +10,7 @@ mod discovery;
 mod download_notes;
 mod downloads;
 mod each_tool;
+mod editor_dialects;
 mod editor_files;
 mod exact;
 mod from_files;

@@ -43,14 +43,11 @@ pub fn file_to_api(
     report.notes.extend(file.notes.iter().cloned());
     if !file.differences.is_empty() {
         let (taken, other) = match from_prompt {
-            Some(_) => ("the prompt that ran", "`part: workflow` gives the graph that the editor shows"),
-            None => ("the graph that the editor shows", "`part: prompt` gives the prompt that ran"),
+            Some(_) => ("the prompt that ran was taken", "`#workflow` behind its reference takes the graph"),
+            None => ("the graph that the editor shows was taken", "`#prompt` takes the prompt that ran"),
         };
         let differences = file.differences.join(", ");
-        let message = format!(
-            "the file holds two workflows that differ ({differences}); {taken} was taken, and comfyui_convert_workflow \
-             with {other}"
-        );
+        let message = format!("the file holds two workflows that differ ({differences}); {taken}; {other}");
         report.assumed.push(Remark::general(message));
     }
     Ok(converted)
