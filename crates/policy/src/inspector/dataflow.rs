@@ -16,6 +16,7 @@ use super::{
     fault::{Found, Usage},
     rewriting::{self, Replacing},
     structure::Parts,
+    word_list::WordList,
 };
 use comfywarden_error::JsonObject;
 
@@ -288,12 +289,13 @@ fn hands_on_text(class: ClassFacts) -> bool {
     class.origin != Origin::Core || class.passes
 }
 
-/// True for types whose values are text, or may be anything.
+/// Words of the types that only objects and numbers have.
+static OBJECT_TYPES: WordList = WordList::new(include_str!("lists/inputs/object_types.txt"));
+
+/// True for types whose values are text, or may be anything: a switch has a type that stands for the one it passes on.
 fn is_text_type(ty: &str) -> bool {
-    const TEXT: [&str; 12] =
-        ["STRING", "TEXT", "COMBO", "*", "ANY", "JSON", "DICT", "PROMPT", "PATH", "FILE", "URL", "SCRIPT"];
-    let ty = ty.to_ascii_uppercase();
-    ty.is_empty() || TEXT.iter().any(|text| ty.contains(text))
+    !ty.split(['_', ' ', ',']).any(|word| OBJECT_TYPES.contains_in_any_case(word.as_bytes()))
+        || ty.contains("STRING")
 }
 
 /// Returns the node that a link names.

@@ -216,7 +216,7 @@ fn is_condition(input: &str) -> bool {
 fn required_confidence(purpose: Purpose) -> Confidence {
     if purpose.prose {
         Confidence::Certain
-    } else if (purpose.code && !purpose.chat) || purpose.language || purpose.command || purpose.arguments {
+    } else if (purpose.code && !purpose.chat) || purpose.language || purpose.command {
         Confidence::Possible
     } else {
         Confidence::Likely

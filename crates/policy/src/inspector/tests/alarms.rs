@@ -74,6 +74,26 @@ fn text_follows_links_that_carry_text_and_pieces_stay_pieces() {
 }
 
 #[test]
+fn the_catalogue_tells_which_links_carry_text() {
+    let info = ObjectInfo::parse(
+        br#"{"Switch": {"output": ["COMFY_MATCHTYPE_V3"]}, "Meshes": {"output": ["MESH"]}, "Words": {"output": ["STRING"]}}"#,
+    )
+    .unwrap();
+    let knowledge = Knowledge { object_info: Some(&info), replacements: None };
+    for (class, expected) in
+        [("Switch", vec![Flag::CodeInInput]), ("Words", vec![Flag::CodeInInput]), ("Meshes", vec![])]
+    {
+        // A word, and the name of a program where a command is expected.
+        let graph = json!({
+            "1": {"class_type": "PrimitiveString", "inputs": {"value": "whoami"}},
+            "2": {"class_type": class, "inputs": {"on_true": ["1", 0]}},
+            "3": {"class_type": "Unknown", "inputs": {"command": ["2", 0]}}
+        });
+        assert_eq!(flags_with(&graph, &knowledge), expected, "{class}");
+    }
+}
+
+#[test]
 fn the_state_of_a_preview_is_no_input() {
     let text = include_str!("cases/fp_vhs_preview_api.json");
     assert_eq!(of(text), []);
