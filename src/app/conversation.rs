@@ -86,7 +86,7 @@ impl Conversation {
         Self { can_ask: true, resumes_here: true, ..self }
     }
 
-    /// Allows questions to the user. The client makes the whole call again with the answer and [`Self::signed_state`].
+    /// Allows questions to the user. The client makes the whole call again with the answer and the signed state of the question.
     #[must_use]
     pub fn asking_elsewhere(self) -> Self {
         Self { can_ask: true, resumes_here: false, ..self }
