@@ -113,6 +113,12 @@ pub(crate) fn read_problems(errors: &JsonObject) -> Vec<Problem> {
     problems
 }
 
+/// True for a quoted node id, as the editor numbers nodes: `'9'`, or `'9:3'` within a subgraph.
+fn names_node(key: &str) -> bool {
+    let id = key.trim_matches('\'');
+    id.starts_with(|first: char| first.is_ascii_digit()) && id.chars().all(|c| c.is_ascii_digit() || c == ':')
+}
+
 fn read_problem(node_id: &str, class_type: &str, error: &JsonObject) -> Problem {
     let empty = Map::new();
     let extra = error.get("extra_info").and_then(Value::as_object).unwrap_or(&empty);
@@ -128,7 +134,11 @@ fn read_problem(node_id: &str, class_type: &str, error: &JsonObject) -> Problem 
     // Here ComfyUI names the input of the node behind this one, and a bare exception text.
     let inner = kind.starts_with("exception_during_");
     let details = match extra.get("exception_type").and_then(Value::as_str) {
-        Some("KeyError") if inner => {
+        // The key that was looked up: a part of a node, or the id of the node behind a link.
+        Some("KeyError") if inner && matches!(details.as_str(), "'inputs'" | "'class_type'") => {
+            format!("the node has no {details}")
+        }
+        Some("KeyError") if inner && names_node(&details) => {
             format!("a link of this node names node {details}, which does not exist")
         }
         Some("IndexError") if inner => {

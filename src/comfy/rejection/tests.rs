@@ -52,7 +52,7 @@ fn every_recorded_refusal_names_node_input_and_rule() {
     missing_model: node 4 (CheckpointLoaderSimple), ckpt_name: value not in list; received "missing.safetensors"; 2 accepted: sd15_random_fp16.safetensors, sd15_tiny_random.safetensors
     missing_node_type_with_title: node 'My title' not found. The custom node may not be installed. (Node ID '#1') [node 1, class NoSuchNode]
     no_class_type: node 'ID #1' has no class_type. The workflow may be corrupted or a custom node is missing. (Node ID '#1') [node 1]
-    no_inputs_key: node 1 (SaveImage): exception when validating node ('inputs')
+    no_inputs_key: node 1 (SaveImage): exception when validating node (the node has no 'inputs')
     required_input_missing: node 3 (KSampler), cfg: required input is missing
     value_bigger_than_max: node 3 (KSampler), steps: value 100000 bigger than max of 10000; received 100000; accepted 1 to 10000
     value_not_in_list: node 3 (KSampler), sampler_name: value not in list (sampler_name: 'nope' not in (list of length 44)); received "nope"
