@@ -1,5 +1,5 @@
 //! Decisions that outlive the process: the bytes of a vetted workflow and its approval, written down and read back.
-//! What was written down is a request to decide again, never a permission.
+//! A stored decision is a request to decide again, never a permission.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ impl Inspector {
     /// Vets a stored workflow again, by the policy of now and what is known of the backend that shall run it.
     ///
     /// A stored yes counts for the very bytes it was given for, and only while the policy is the one that asked.
-    /// Where the policy of now wants a word that was never given, the answer is a refusal: nobody is there to ask.
+    /// It refuses where the policy of now wants a word that was never given: nobody is there to ask.
     pub fn vet_again(&self, stored: &StoredWorkflow, knowledge: &Knowledge<'_>) -> Verdict {
         let bytes = Bytes::copy_from_slice(stored.text.as_bytes());
         if hash_of(&bytes) != stored.hash {

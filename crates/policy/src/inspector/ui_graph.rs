@@ -1,6 +1,6 @@
 //! Reads the editor's own format as a graph to inspect, without a server: nodes of all subgraphs in one map.
 //!
-//! Which value belongs to which input is only known where the file says so; elsewhere the class says what its values
+//! Only the file can say which value belongs to which input; where it does not, the class says what its values
 //! are likely to be for. Nodes that are switched off are read like all others. Nodes of a subgraph are named as ComfyUI
 //! names them when it runs them: `9:6` is node 6 of the subgraph that node 9 stands for.
 

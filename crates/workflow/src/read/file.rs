@@ -98,7 +98,7 @@ pub struct WorkflowFile {
     pub prompt: Option<Workflow>,
     /// The editor's format, if it is there.
     pub workflow: Option<UiWorkflow>,
-    /// Where the prompt and the workflow differ; empty when they agree or one is missing.
+    /// Differences between the prompt and the workflow; empty when they agree or one is missing.
     pub differences: Vec<String>,
     /// Notes on the file and on parts that could not be read.
     pub notes: Vec<Remark>,
